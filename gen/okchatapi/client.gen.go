@@ -16,6 +16,9 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// ServerURLProduction defines the Server URL for Production
+const ServerURLProduction = "https://v2.okchat.ai"
+
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 

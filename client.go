@@ -1,0 +1,107 @@
+package okchat
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/okchat/okchat-go/gen/okchatapi"
+)
+
+// The environment variables that [NewFromEnv] reads.
+const (
+	EnvKey     = "OKCHAT_API_KEY"
+	EnvBaseURL = "OKCHAT_BASE_URL"
+)
+
+// Client lists the conversations of chatbots. Make one with [New] and share it: it never changes after construction and
+// is safe for concurrent use. The client owns the retry budget and, unless told otherwise, the connections.
+type Client struct {
+	conf   config
+	server string // the base URL, ending in a slash
+	http   *http.Client
+	key    secret
+	budget *budget
+}
+
+// New makes a client that sends key with each request. The key is the one of the OKChat account (documented: every
+// request needs one). New sends nothing; it fails on a key that is empty, blank or cannot stand in a header, and on an
+// option that fails.
+func New(key string, opts ...Option) (*Client, error) {
+	k, err := newSecret(key)
+	if err != nil {
+		return nil, err
+	}
+	conf := defaultConfig()
+	for _, opt := range opts {
+		if opt == nil {
+			return nil, errors.New("okchat: an Option is nil, expected the result of a With function")
+		}
+		if err := opt(&conf); err != nil {
+			return nil, k.scrubError(err)
+		}
+	}
+	if conf.baseURL == nil {
+		if err := WithBaseURL(okchatapi.ServerURLProduction)(&conf); err != nil {
+			return nil, err
+		}
+	}
+	c := &Client{
+		conf:   conf,
+		server: conf.baseURL.String(),
+		http:   conf.newHTTPClient(),
+		key:    k,
+		budget: newBudget(conf.retry.Budget),
+	}
+	guardKey(c.http, originOf(conf.baseURL), k)
+	return c, nil
+}
+
+// NewFromEnv is [New] with the key from OKCHAT_API_KEY and, where it is set, the base URL from OKCHAT_BASE_URL. Nothing
+// else in this package reads the environment. Options given here win over the environment.
+func NewFromEnv(opts ...Option) (*Client, error) {
+	key, ok := os.LookupEnv(EnvKey)
+	if !ok {
+		return nil, fmt.Errorf("okchat: no API key: set %s", EnvKey)
+	}
+	if base := os.Getenv(EnvBaseURL); base != "" {
+		opts = append([]Option{WithBaseURL(base)}, opts...)
+	}
+	return New(key, opts...)
+}
+
+// Format writes what the client is and where it points, whatever the verb: never the key.
+func (c *Client) Format(s fmt.State, _ rune) {
+	_, _ = io.WriteString(s, "okchat.Client("+c.server+")")
+}
+
+// parseBaseURL accepts https anywhere and http on this machine alone, where the key cannot be overheard.
+func parseBaseURL(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, errors.New("okchat: the base URL does not parse, expected one like " + okchatapi.ServerURLProduction)
+	}
+	switch {
+	case u.Host == "" || u.Opaque != "":
+		return nil, errors.New("okchat: the base URL has no host, expected one like " + okchatapi.ServerURLProduction)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, errors.New("okchat: the base URL has more than scheme, host and path, expected one like " + okchatapi.ServerURLProduction)
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+	default:
+		return nil, fmt.Errorf("okchat: the base URL has scheme %q, expected https (http only on loopback): the key must not travel in the clear", u.Scheme)
+	}
+	if !strings.HasSuffix(u.Path, "/") {
+		u = u.JoinPath("/")
+	}
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,130 @@
+package okchat
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/okchat/okchat-go/gen/okchatapi"
+)
+
+// Conversation is one conversation: the members that the contract knows as fields, and the JSON that it came as.
+//
+// Values of open sets (Platform, State, the SenderType of a message) decode whatever they are; their method Valid tells
+// known ones from new ones. Values may be shared between goroutines that only read.
+type Conversation struct {
+	okchatapi.Conversation
+
+	source *source
+	index  int
+}
+
+// source is the body that a page's conversations came in. It is taken apart when somebody asks.
+type source struct {
+	body  []byte
+	once  sync.Once
+	items []json.RawMessage
+}
+
+// Raw returns the JSON that the conversation was decoded from, byte for byte, or nil where it was made in Go. Do not
+// change it. It shares memory with the page it came on.
+func (c *Conversation) Raw() json.RawMessage {
+	if c.source == nil {
+		return nil
+	}
+	c.source.once.Do(func() {
+		if c.source.items != nil {
+			return
+		}
+		var page struct{ Data []json.RawMessage }
+		// The body was decoded before, so this cannot fail.
+		_ = json.Unmarshal(c.source.body, &page)
+		c.source.items = page.Data
+	})
+	if c.index >= len(c.source.items) {
+		return nil
+	}
+	return c.source.items[c.index]
+}
+
+// Unknown returns the members that the contract does not know, by name; nil where there are none. The map is the
+// caller's. Unknown members further down are in Raw.
+func (c *Conversation) Unknown() map[string]json.RawMessage {
+	_, unknown := splitMembers(c.Raw())
+	return unknown
+}
+
+// UnmarshalJSON reads one conversation, for instance from an archive. It keeps a copy of b.
+func (c *Conversation) UnmarshalJSON(b []byte) error {
+	var known okchatapi.Conversation
+	if err := json.Unmarshal(b, &known); err != nil {
+		return err
+	}
+	*c = Conversation{Conversation: known, source: &source{items: []json.RawMessage{bytes.Clone(b)}}}
+	return nil
+}
+
+// MarshalJSON writes the conversation with all it came with: a member that was not changed in Go stands as it came, down
+// to members that the contract does not know; a member that was changed stands as Go has it.
+func (c Conversation) MarshalJSON() ([]byte, error) {
+	raw := c.Raw()
+	if raw == nil {
+		return json.Marshal(c.Conversation)
+	}
+	var original okchatapi.Conversation
+	if err := json.Unmarshal(raw, &original); err != nil {
+		return nil, err
+	}
+	if reflect.DeepEqual(original, c.Conversation) {
+		return raw, nil
+	}
+	encoded, err := json.Marshal(c.Conversation)
+	if err != nil {
+		return nil, err
+	}
+	changed, _ := splitMembers(encoded)
+	came, unknown := splitMembers(raw)
+	is, was := reflect.ValueOf(c.Conversation), reflect.ValueOf(original)
+	for i := range is.NumField() {
+		name := memberName(is.Type().Field(i))
+		if old, ok := came[name]; ok && reflect.DeepEqual(is.Field(i).Interface(), was.Field(i).Interface()) {
+			changed[name] = old
+		}
+	}
+	for name, value := range unknown {
+		changed[name] = value
+	}
+	return json.Marshal(changed)
+}
+
+var knownMembers = sync.OnceValue(func() map[string]bool {
+	known := map[string]bool{}
+	for t, i := reflect.TypeFor[okchatapi.Conversation](), 0; i < t.NumField(); i++ {
+		known[memberName(t.Field(i))] = true
+	}
+	return known
+})
+
+func memberName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
+func splitMembers(raw json.RawMessage) (known, unknown map[string]json.RawMessage) {
+	var members map[string]json.RawMessage
+	if raw == nil || json.Unmarshal(raw, &members) != nil {
+		return nil, nil
+	}
+	for name, value := range members {
+		if !knownMembers()[name] {
+			if unknown == nil {
+				unknown = map[string]json.RawMessage{}
+			}
+			unknown[name] = value
+			delete(members, name)
+		}
+	}
+	return members, unknown
+}

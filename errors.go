@@ -1,0 +1,196 @@
+package okchat
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Sentinels for errors.Is. They match an [APIError] by its status; which statuses the vendor uses is undocumented, so
+// the mapping follows HTTP (assumed).
+var (
+	// ErrUnauthorized matches 401 and 403: the key is missing, wrong or not allowed to see this chatbot.
+	ErrUnauthorized = errors.New("okchat: the key was refused")
+	// ErrNotFound matches 404: there is no such chatbot, or no such endpoint at the base URL.
+	ErrNotFound = errors.New("okchat: not found")
+	// ErrRateLimited matches 429: too many requests.
+	ErrRateLimited = errors.New("okchat: rate limited")
+)
+
+// ErrArgument matches the error of a call whose arguments are wrong. Nothing was sent.
+var ErrArgument = errors.New("okchat: wrong argument")
+
+func argumentErrorf(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrArgument}, args...)...)
+}
+
+// A call that was sent fails with exactly one of *[APIError], *[ContractError] and *[TransportError].
+type callError interface {
+	error
+	// retryable says whether another try may end better, and reason why this one failed, in a word or two.
+	retryable() bool
+	reason() string
+	// after says how long the server asked to wait, 0 where it did not.
+	after() time.Duration
+	// finish adds what only the retry loop knows: how many tries there were, and why no more were made.
+	finish(tries int, stopped error)
+}
+
+// APIError says that the server answered, and said no: a status of 4xx or 5xx, whatever the body. The vendor documents
+// no failure, so everything but StatusCode is as good as what came. Texts hold no key and are at most a few hundred bytes.
+type APIError struct {
+	StatusCode int
+	// Message is the server's own, where the body is JSON with a "message" or "error", or plain text.
+	Message string
+	// RequestID is the server's or its proxy's id of the request, where it sent one (X-Request-Id, X-Vercel-Id, CF-Ray).
+	RequestID string
+	// RetryAfter is how long the server asked to wait, rounded up to whole seconds; 0 where it did not.
+	RetryAfter time.Duration
+	// Page is the page that was asked for, counted from 1.
+	Page int
+	// Tries is how many requests were sent.
+	Tries int
+	// Snippet is the beginning of the body on one line, at most 256 bytes.
+	Snippet string
+
+	stopped error
+}
+
+func (e *APIError) Error() string {
+	s := fmt.Sprintf("okchat: page %d: the server answered %d %s", e.Page, e.StatusCode, http.StatusText(e.StatusCode))
+	if e.Message != "" {
+		s += fmt.Sprintf(" (%s)", e.Message)
+	}
+	s += triesText(e.Tries)
+	if e.RetryAfter > 0 {
+		s += fmt.Sprintf(", retry after %v", e.RetryAfter)
+	}
+	if e.stopped != nil {
+		s += ", not retried: " + e.stopped.Error()
+	}
+	switch {
+	case e.Is(ErrUnauthorized):
+		s += ": check the API key and that it may see this chatbot"
+	case e.Is(ErrNotFound):
+		s += ": check the chatbot id and the base URL"
+	}
+	return s
+}
+
+// Is reports whether target is the sentinel of this status.
+func (e *APIError) Is(target error) bool {
+	switch e.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return target == ErrUnauthorized
+	case http.StatusNotFound:
+		return target == ErrNotFound
+	case http.StatusTooManyRequests:
+		return target == ErrRateLimited
+	default:
+		return false
+	}
+}
+
+// Unwrap returns why there were no more tries, such as the context's error; often nil.
+func (e *APIError) Unwrap() error { return e.stopped }
+
+func (e *APIError) after() time.Duration { return e.RetryAfter }
+func (e *APIError) reason() string       { return fmt.Sprintf("status %d", e.StatusCode) }
+
+func (e *APIError) retryable() bool {
+	switch e.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	default:
+		return false
+	}
+}
+
+func (e *APIError) finish(tries int, stopped error) { e.Tries, e.stopped = tries, stopped }
+
+// ContractError says that an answer came that the contract does not allow, so that nothing can be made of it.
+type ContractError struct {
+	// Where is a JSON pointer into the body ("/metadata/totalPages"), or names another part of the answer ("status",
+	// "Content-Type header", "body").
+	Where string
+	// Expected and Got say what differs. They hold no values of conversations.
+	Expected, Got string
+	StatusCode    int
+	// Page is the page that was asked for, counted from 1.
+	Page int
+	// Tries is how many requests were sent.
+	Tries int
+
+	truncated bool
+	stopped   error
+}
+
+func (e *ContractError) Error() string {
+	return fmt.Sprintf("okchat: page %d: the answer breaks the contract at %s: expected %s, got %s%s",
+		e.Page, e.Where, e.Expected, e.Got, triesText(e.Tries))
+}
+
+// Unwrap returns why there were no more tries, such as the context's error; often nil.
+func (e *ContractError) Unwrap() error { return e.stopped }
+
+func (e *ContractError) after() time.Duration { return 0 }
+func (e *ContractError) retryable() bool      { return e.truncated }
+
+func (e *ContractError) reason() string {
+	if e.truncated {
+		return "truncated"
+	}
+	return "contract"
+}
+
+func (e *ContractError) finish(tries int, stopped error) { e.Tries, e.stopped = tries, stopped }
+
+// TransportError says that no whole answer came: the connection failed, broke or took too long, or the context ended.
+// It wraps the cause, so errors.Is finds context.Canceled and errors.As a *net.OpError.
+type TransportError struct {
+	// Page is the page that was asked for, counted from 1.
+	Page int
+	// Tries is how many requests were sent.
+	Tries int
+
+	err       error
+	permanent bool
+	stopped   error
+}
+
+func (e *TransportError) Error() string {
+	s := fmt.Sprintf("okchat: page %d: no answer%s: %v", e.Page, triesText(e.Tries), e.err)
+	if e.stopped != nil && !errors.Is(e.err, e.stopped) {
+		s += ", not retried: " + e.stopped.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause, and why there were no more tries.
+func (e *TransportError) Unwrap() []error {
+	if e.stopped == nil {
+		return []error{e.err}
+	}
+	return []error{e.err, e.stopped}
+}
+
+func (e *TransportError) after() time.Duration { return 0 }
+func (e *TransportError) retryable() bool      { return !e.permanent }
+
+func (e *TransportError) reason() string {
+	if errors.Is(e.err, errTryTimeout) {
+		return "try timeout"
+	}
+	return "transport"
+}
+
+func (e *TransportError) finish(tries int, stopped error) { e.Tries, e.stopped = tries, stopped }
+
+func triesText(n int) string {
+	if n <= 1 {
+		return ""
+	}
+	return fmt.Sprintf(" after %d tries", n)
+}

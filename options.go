@@ -1,0 +1,164 @@
+package okchat
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const version = "0.1.0"
+
+// Option configures a client under construction. The With functions make them; a failing one fails [New].
+type Option func(*config) error
+
+type config struct {
+	baseURL    *url.URL
+	client     *http.Client
+	transport  http.RoundTripper
+	userAgent  string
+	tryTimeout time.Duration
+	maxBody    int64
+	retry      RetryPolicy
+	jitter     func() float64 // in [0, 1)
+	hooks      Hooks
+	logger     *slog.Logger
+}
+
+func defaultConfig() config {
+	return config{
+		userAgent:  "okchat-go/" + version,
+		tryTimeout: 30 * time.Second,
+		maxBody:    16 << 20,
+		retry:      RetryPolicy{}.withDefaults(),
+		jitter:     rand.Float64,
+	}
+}
+
+// WithBaseURL sends requests to another server than the contract's: a proxy, a fake. It takes an https URL, or http on
+// loopback; a path is kept as a prefix.
+func WithBaseURL(rawURL string) Option {
+	return func(c *config) (err error) {
+		c.baseURL, err = parseBaseURL(rawURL)
+		return err
+	}
+}
+
+// WithHTTPClient sends through a copy of client: its transport, jar, redirect policy and timeout, which bounds one try.
+func WithHTTPClient(client *http.Client) Option {
+	return func(c *config) error {
+		if client == nil {
+			return errors.New("okchat: the HTTP client is nil")
+		}
+		c.client = client
+		return nil
+	}
+}
+
+// WithTransport sends through rt, for instance to trace requests. It comes before the transport of [WithHTTPClient].
+// Whatever it sees includes the key.
+func WithTransport(rt http.RoundTripper) Option {
+	return func(c *config) error {
+		if rt == nil {
+			return errors.New("okchat: the transport is nil")
+		}
+		c.transport = rt
+		return nil
+	}
+}
+
+// WithUserAgent appends suffix, such as "my-archiver/2.1", to the User-Agent header.
+func WithUserAgent(suffix string) Option {
+	return func(c *config) error {
+		if strings.TrimSpace(suffix) == "" || !isHeaderText(suffix) {
+			return errors.New("okchat: the user agent suffix must be printable ASCII on one line")
+		}
+		c.userAgent += " " + suffix
+		return nil
+	}
+}
+
+// WithTryTimeout bounds one try, from connecting to the last byte of the body (30 s by default). A try that runs out is
+// repeated like a dropped connection. The caller's context bounds the whole call.
+func WithTryTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		if d <= 0 {
+			return fmt.Errorf("okchat: the try timeout is %v, expected more than 0", d)
+		}
+		c.tryTimeout = d
+		return nil
+	}
+}
+
+// WithMaxBody bounds the body of an answer after decompression, in bytes (16 MiB by default). A longer one is a
+// [ContractError].
+func WithMaxBody(n int64) Option {
+	return func(c *config) error {
+		if n <= 0 {
+			return fmt.Errorf("okchat: the body limit is %d bytes, expected more than 0", n)
+		}
+		c.maxBody = n
+		return nil
+	}
+}
+
+// WithRetry replaces the retry policy.
+func WithRetry(p RetryPolicy) Option {
+	return func(c *config) error {
+		if err := p.validate(); err != nil {
+			return err
+		}
+		c.retry = p.withDefaults()
+		return nil
+	}
+}
+
+// WithHooks calls h as requests go by.
+func WithHooks(h Hooks) Option {
+	return func(c *config) error {
+		c.hooks = h
+		return nil
+	}
+}
+
+// WithLogger logs tries at debug level and failed ones at warning level: numbers and causes, never headers, bodies,
+// ids or the key.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) error {
+		if l == nil {
+			return errors.New("okchat: the logger is nil")
+		}
+		c.logger = l
+		return nil
+	}
+}
+
+func (c *config) newHTTPClient() *http.Client {
+	hc := &http.Client{}
+	if c.client != nil {
+		*hc = *c.client
+	}
+	switch {
+	case c.transport != nil:
+		hc.Transport = c.transport
+	case hc.Transport == nil:
+		hc.Transport = newTransport()
+	}
+	return hc
+}
+
+func newTransport() *http.Transport {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		t = &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
+	}
+	t = t.Clone()
+	t.MaxResponseHeaderBytes = maxHeader
+	// Pages read ahead reuse their connections.
+	t.MaxIdleConnsPerHost = 16
+	return t
+}
