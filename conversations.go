@@ -35,6 +35,17 @@ type ListOptions struct {
 	// TryTimeout and MaxTries replace the client's for this call; 0 leaves them.
 	TryTimeout time.Duration
 	MaxTries   int
+
+	// The rest is for walks; [Client.Page] refuses it.
+
+	// MaxItems ends the walk after so many conversations; 0 stands for all.
+	MaxItems int
+	// CreatedAfter ends the walk at the first conversation that is not newer; the zero time stands for all. The list is
+	// newest first, so older pages are never read.
+	CreatedAfter time.Time
+	// ReadAhead is how many pages are read at once, up to [MaxReadAhead]; 0 and 1 read one after the other. See
+	// [MaxReadAhead] for what it costs.
+	ReadAhead int
 }
 
 // Page is one page of a chatbot's conversations, and the answer that it came in.
@@ -55,6 +66,9 @@ type Page struct {
 // sent. A page beyond the last is whatever the server makes of it (unknown); the client asks for nothing but that the
 // answer is for the page that was asked for.
 func (c *Client) Page(ctx context.Context, chatbotID string, opts ListOptions) (*Page, error) {
+	if opts.MaxItems != 0 || !opts.CreatedAfter.IsZero() || opts.ReadAhead != 0 {
+		return nil, argumentErrorf("MaxItems, CreatedAfter and ReadAhead are for walks: use Pages or Conversations")
+	}
 	q, err := newQuery(chatbotID, opts)
 	if err != nil {
 		return nil, err

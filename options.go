@@ -159,6 +159,6 @@ func newTransport() *http.Transport {
 	t = t.Clone()
 	t.MaxResponseHeaderBytes = maxHeader
 	// Pages read ahead reuse their connections.
-	t.MaxIdleConnsPerHost = 16
+	t.MaxIdleConnsPerHost = MaxReadAhead + 1 // and a fence
 	return t
 }

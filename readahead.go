@@ -1,0 +1,162 @@
+package okchat
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/google/uuid"
+)
+
+// MaxReadAhead is the largest ReadAhead of [ListOptions].
+//
+// Pages that are read at once are read in no order, so the counts on them do not show what moved between them. A fence
+// does: after each batch of ReadAhead pages the head of the list is read again, with a limit of 1 and beside the next
+// batch. While the head and the count stay what they were on the fence before, and each page shows that count, no
+// conversation came or left in between. Where they do not, the batch is read again one page after the other. So reading
+// ahead costs one small request a batch, holds at most two batches in memory, and promises the same as a walk without.
+const MaxReadAhead = 64
+
+// mark is what a fence shows of the list.
+type mark struct {
+	total int
+	head  uuid.UUID
+}
+
+// batch is a run of pages being read at once.
+type batch struct {
+	pages []*Page
+	errs  []error
+	done  sync.WaitGroup
+}
+
+// runAhead goes on behind the first page, which showed the list at seen. Whatever is odd, a fence that fails included,
+// is left to runSequence: it is right whatever moves, and its errors name the page where a walk can go on.
+func (w *walk) runAhead(seen mark, yield func(*Page) bool) error {
+	fenced := w.query.page == 1
+	for !w.over {
+		if !fenced {
+			seen, fenced = w.fence(w.ctx)
+		}
+		if fenced {
+			var err error
+			if fenced, err = w.runEpoch(seen, yield); err != nil {
+				return err
+			}
+		}
+		if !fenced {
+			if err := w.runSequence(yield, w.opts.ReadAhead); err != nil {
+				return err
+			}
+		}
+		fenced = false
+	}
+	return nil
+}
+
+// runEpoch reads batches for as long as the list stands as seen. It returns false when it no longer did.
+func (w *walk) runEpoch(seen mark, yield func(*Page) bool) (stable bool, err error) {
+	ctx, cancel := context.WithCancel(w.ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+
+	next := w.nextPage(seen.total)
+	var previous *batch
+	for {
+		var current *batch
+		if previous == nil || !previous.failed() {
+			current = w.startBatch(ctx, &running, next, w.lastPage(seen))
+		}
+		if previous == nil && current == nil {
+			w.over = true
+			return true, nil
+		}
+		if previous != nil {
+			if now, ok := w.fence(ctx); !ok || now != seen {
+				return false, nil
+			}
+			if err := w.handBatch(previous, yield); err != nil || w.over || current == nil {
+				return true, err
+			}
+		}
+		current.done.Wait()
+		if !current.shows(seen) {
+			return false, nil
+		}
+		next += len(current.pages)
+		previous = current
+	}
+}
+
+// lastPage returns the last page that this walk can want of a list that stands at m.
+func (w *walk) lastPage(m mark) int {
+	last := (m.total + w.pageSize - 1) / w.pageSize
+	if w.opts.MaxItems > 0 {
+		last = min(last, w.nextPage(m.total)+(w.opts.MaxItems-w.handed-1)/w.pageSize)
+	}
+	return last
+}
+
+// startBatch starts reading the pages from first on; it returns nil behind the last page.
+func (w *walk) startBatch(ctx context.Context, running *sync.WaitGroup, first, last int) *batch {
+	n := min(w.opts.ReadAhead, last-first+1)
+	if n <= 0 {
+		return nil
+	}
+	b := &batch{pages: make([]*Page, n), errs: make([]error, n)}
+	for i := range n {
+		b.done.Add(1)
+		running.Go(func() {
+			defer b.done.Done()
+			b.pages[i], b.errs[i] = w.fetch(ctx, first+i)
+		})
+	}
+	return b
+}
+
+func (b *batch) failed() bool {
+	return slices.ContainsFunc(b.errs, func(err error) bool { return err != nil })
+}
+
+// shows says whether every page that came was read from a list of m's count.
+func (b *batch) shows(m mark) bool {
+	for _, page := range b.pages {
+		if page != nil && page.Metadata.TotalCount != m.total {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *walk) handBatch(b *batch, yield func(*Page) bool) error {
+	for i, page := range b.pages {
+		if b.errs[i] != nil {
+			return b.errs[i]
+		}
+		if err := w.hand(page, yield); err != nil || w.over {
+			return err
+		}
+	}
+	return nil
+}
+
+// fence reads the head of the list, as far as that succeeds.
+func (w *walk) fence(ctx context.Context) (mark, bool) {
+	w.requested.Add(1)
+	q := w.query
+	q.page, q.limit = 1, 1
+	page, err := w.client.fetch(ctx, q)
+	if err != nil {
+		return mark{}, false
+	}
+	return markOf(page), true
+}
+
+func markOf(p *Page) mark {
+	m := mark{total: p.Metadata.TotalCount}
+	if len(p.Conversations) > 0 {
+		m.head = p.Conversations[0].ID
+	}
+	return m
+}

@@ -1,0 +1,256 @@
+package okchat
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Pages walks over all pages of a chatbot's conversations, from opts.Page on. Each range starts a walk of its own, under
+// ctx; a break ends it and sends nothing more. After an error, which is one of those of [Client.Page], the walk is over;
+// the error says at which page, and a walk can start there.
+//
+// The list shifts while it is walked: conversations start, and others leave. The walk reads pages again where one that
+// left may have pulled others back, and leaves out what it handed out already, so that a page holds only conversations
+// that come for the first time. Every conversation that is in the list for the whole walk comes exactly once, provided
+// that the list is ordered newest first (observed) and that none enters it anywhere but at its head. One that starts
+// during the walk comes once or not at all. Memory does not grow with the list. A list out of order is a [ContractError].
+//
+// With opts.State the second condition may not hold: a conversation that changes into that state enters the list in its
+// middle, and if others leave in the same moment their number is hidden: as many as entered may then be missed.
+func (c *Client) Pages(ctx context.Context, chatbotID string, opts ListOptions) iter.Seq2[*Page, error] {
+	return func(yield func(*Page, error) bool) {
+		w, err := c.newWalk(ctx, chatbotID, opts)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		start := time.Now()
+		err = w.run(func(p *Page) bool { return yield(p, nil) })
+		if c.conf.hooks.Call != nil {
+			callHook(ctx, c.conf.hooks.Call, CallInfo{Pages: int(w.requested.Load()), Conversations: w.handed, Duration: time.Since(start), Err: err})
+		}
+		if err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// Conversations walks over all conversations of a chatbot, newest first. It is [Client.Pages] with the pages taken apart,
+// and promises the same.
+func (c *Client) Conversations(ctx context.Context, chatbotID string, opts ListOptions) iter.Seq2[Conversation, error] {
+	return func(yield func(Conversation, error) bool) {
+		for page, err := range c.Pages(ctx, chatbotID, opts) {
+			if err != nil {
+				yield(Conversation{}, err)
+				return
+			}
+			for _, conv := range page.Conversations {
+				if !yield(conv, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// walk is one range over the list. It stands on an anchor: when the list counted total, everything at a position before
+// done had been handed out. Positions count from 0, newest first.
+type walk struct {
+	client    *Client
+	ctx       context.Context
+	query     query
+	opts      ListOptions
+	requested atomic.Int64 // pages, by whichever goroutine
+
+	total, done int
+	pageSize    int // 0 until the first page came
+	over        bool
+
+	newest, oldest time.Time // created_at of the first and of the last conversation handed out
+	recent         ring
+	handed         int
+}
+
+func (c *Client) newWalk(ctx context.Context, chatbotID string, opts ListOptions) (*walk, error) {
+	q, err := newQuery(chatbotID, opts)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case opts.MaxItems < 0:
+		return nil, argumentErrorf("MaxItems is %d, expected 1 or more, or 0 for all", opts.MaxItems)
+	case opts.ReadAhead < 0 || opts.ReadAhead > MaxReadAhead:
+		return nil, argumentErrorf("ReadAhead is %d, expected 0 to %d", opts.ReadAhead, MaxReadAhead)
+	}
+	return &walk{client: c, ctx: ctx, query: q, opts: opts}, nil
+}
+
+func (w *walk) run(yield func(*Page) bool) error {
+	first, err := w.readFirst()
+	if err != nil {
+		return err
+	}
+	seen := markOf(first)
+	if err := w.hand(first, yield); err != nil {
+		return err
+	}
+	if w.opts.ReadAhead > 1 {
+		return w.runAhead(seen, yield)
+	}
+	return w.runSequence(yield, -1)
+}
+
+// runSequence reads one page after the other until the walk is over or, where most is not negative, most pages came.
+func (w *walk) runSequence(yield func(*Page) bool, most int) error {
+	for ; !w.over && most != 0; most-- {
+		page, err := w.read(w.nextPage(w.total))
+		if err != nil {
+			return err
+		}
+		if err := w.hand(page, yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nextPage returns the page with the first conversation that may not have come yet, in a list that counts total. Since
+// the anchor, at most as many have left before that position as the count has fallen.
+func (w *walk) nextPage(total int) int {
+	return max(0, w.done-max(0, w.total-total))/w.pageSize + 1
+}
+
+// readFirst gets the first page, which sets the page size for the walk.
+func (w *walk) readFirst() (*Page, error) {
+	page, err := w.fetch(w.ctx, w.query.page)
+	if err != nil {
+		return nil, err
+	}
+	w.pageSize, w.total = page.Metadata.PageSize, page.Metadata.TotalCount
+	w.done = (w.query.page - 1) * w.pageSize
+	return page, nil
+}
+
+// read gets page n, or the earlier page that has to be read first because the count fell in the meantime.
+func (w *walk) read(n int) (*Page, error) {
+	for {
+		page, err := w.fetch(w.ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		again := w.nextPage(page.Metadata.TotalCount)
+		if again >= n {
+			return page, nil
+		}
+		n = again
+	}
+}
+
+func (w *walk) fetch(ctx context.Context, n int) (*Page, error) {
+	w.requested.Add(1)
+	q := w.query
+	q.page = n
+	page, err := w.client.fetch(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if m := page.Metadata; w.pageSize != 0 && m.PageSize != w.pageSize {
+		return nil, w.broken(page, "/metadata/pageSize", fmt.Sprintf("%d, as on the pages before", w.pageSize), fmt.Sprint(m.PageSize))
+	}
+	return page, nil
+}
+
+// hand moves the anchor behind page and hands out what of it is new.
+func (w *walk) hand(page *Page, yield func(*Page) bool) error {
+	m := page.Metadata
+	fresh, err := w.admit(page)
+	if err != nil {
+		return err
+	}
+	w.total = m.TotalCount
+	// A page that is short or empty has used up its positions all the same while the metadata say more.
+	w.done = min(m.CurrentPage*m.PageSize, m.TotalCount)
+	w.over = w.over || m.CurrentPage >= m.TotalPages
+	page.Conversations = fresh
+	w.handed += len(fresh)
+	if !yield(page) {
+		w.over = true
+	}
+	return nil
+}
+
+// admit returns the conversations of page that were not handed out before, and checks the order that tells them.
+func (w *walk) admit(page *Page) ([]Conversation, error) {
+	shift := w.done - (page.Metadata.CurrentPage-1)*page.Metadata.PageSize + max(0, page.Metadata.TotalCount-w.total)
+	fresh := page.Conversations[:0]
+	var previous time.Time
+	for i, conv := range page.Conversations {
+		created := conv.CreatedAt
+		if i > 0 && created.After(previous) {
+			return nil, w.disorder(page, i)
+		}
+		previous = created
+		switch {
+		case len(w.recent.ids) == 0:
+			w.newest = created
+		case created.Before(w.oldest): // the common case: the list goes on
+		case w.recent.has(conv.ID):
+			continue
+		case created.Equal(w.oldest), created.After(w.newest): // as old as the last one, or started during the walk
+		case shift > recentIDs/2:
+			continue
+		default:
+			return nil, w.disorder(page, i)
+		}
+		if !created.After(w.opts.CreatedAfter) && !w.opts.CreatedAfter.IsZero() || w.opts.MaxItems > 0 && w.handed+len(fresh) >= w.opts.MaxItems {
+			w.over = true
+			break
+		}
+		w.recent.add(conv.ID)
+		if w.oldest.IsZero() || created.Before(w.oldest) {
+			w.oldest = created
+		}
+		fresh = append(fresh, conv)
+	}
+	if w.opts.MaxItems > 0 && w.handed+len(fresh) >= w.opts.MaxItems {
+		w.over = true
+	}
+	return slices.Clip(fresh), nil
+}
+
+func (w *walk) disorder(page *Page, i int) error {
+	return w.broken(page, fmt.Sprintf("/data/%d/created_at", i), "a conversation older than those before it (newest first)",
+		"a newer one, so that a walk cannot tell what is missing: get pages one by one with Page")
+}
+
+func (w *walk) broken(page *Page, where, expected, got string) error {
+	return &ContractError{Where: where, Expected: expected, Got: got,
+		StatusCode: page.StatusCode, Page: page.Metadata.CurrentPage, Tries: page.Tries}
+}
+
+// recentIDs is how many conversations a walk remembers, to tell one that moved from one that is out of order. Only a
+// change of the list by half as many between two requests can move one further.
+const recentIDs = 4096
+
+// ring remembers the last recentIDs ids.
+type ring struct {
+	ids  []uuid.UUID
+	next int
+}
+
+func (r *ring) has(id uuid.UUID) bool { return slices.Contains(r.ids, id) }
+
+func (r *ring) add(id uuid.UUID) {
+	if len(r.ids) < recentIDs {
+		r.ids = append(r.ids, id)
+		return
+	}
+	r.ids[r.next] = id
+	r.next = (r.next + 1) % recentIDs
+}
