@@ -89,11 +89,15 @@ func (w *walk) runEpoch(seen mark, yield func(*Page) bool) (stable bool, err err
 	}
 }
 
-// lastPage returns the last page that this walk can want of a list that stands at m.
+// lastPage returns the last page that this walk can want of a list that stands at m, 0 where there is none.
 func (w *walk) lastPage(m mark) int {
-	last := (m.total + w.pageSize - 1) / w.pageSize
+	if m.total == 0 {
+		return 0
+	}
+	last := (m.total-1)/w.pageSize + 1
 	if w.opts.MaxItems > 0 {
-		last = min(last, w.nextPage(m.total)+(w.opts.MaxItems-w.handed-1)/w.pageSize)
+		first, more := w.nextPage(m.total), (w.opts.MaxItems-w.handed-1)/w.pageSize
+		last = first + min(last-first, more)
 	}
 	return last
 }

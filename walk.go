@@ -75,7 +75,11 @@ type walk struct {
 	newest, oldest time.Time // created_at of the first and of the last conversation handed out
 	recent         ring
 	handed         int
+	stalled        int // pages in a row that brought nothing new
 }
+
+// maxStalled ends a walk through a list that has no end: pages that stay empty, a count that falls and rises again.
+const maxStalled = 1000
 
 func (c *Client) newWalk(ctx context.Context, chatbotID string, opts ListOptions) (*walk, error) {
 	q, err := newQuery(chatbotID, opts)
@@ -148,6 +152,11 @@ func (w *walk) read(n int) (*Page, error) {
 		if again >= n {
 			return page, nil
 		}
+		// The pages in between will bring nothing new, and that is no standstill.
+		w.stalled += 1 - (n - again)
+		if w.stalled > maxStalled {
+			return nil, w.standstill(page)
+		}
 		n = again
 	}
 }
@@ -174,9 +183,18 @@ func (w *walk) hand(page *Page, yield func(*Page) bool) error {
 		return err
 	}
 	w.total = m.TotalCount
-	// A page that is short or empty has used up its positions all the same while the metadata say more.
-	w.done = min(m.CurrentPage*m.PageSize, m.TotalCount)
-	w.over = w.over || m.CurrentPage >= m.TotalPages
+	if m.CurrentPage >= m.TotalPages {
+		w.done, w.over = m.TotalCount, true
+	} else {
+		// A page that is short or empty has used up its positions all the same.
+		w.done = m.CurrentPage * m.PageSize
+	}
+	if w.stalled++; len(fresh) > 0 {
+		w.stalled = 0
+	}
+	if w.stalled > maxStalled && !w.over {
+		return w.standstill(page)
+	}
 	page.Conversations = fresh
 	w.handed += len(fresh)
 	if !yield(page) {
@@ -227,6 +245,11 @@ func (w *walk) admit(page *Page) ([]Conversation, error) {
 func (w *walk) disorder(page *Page, i int) error {
 	return w.broken(page, fmt.Sprintf("/data/%d/created_at", i), "a conversation older than those before it (newest first)",
 		"a newer one, so that a walk cannot tell what is missing: get pages one by one with Page")
+}
+
+func (w *walk) standstill(page *Page) error {
+	return w.broken(page, "/data", fmt.Sprintf("a conversation that is new, as totalCount is %d", page.Metadata.TotalCount),
+		fmt.Sprintf("none on %d pages in a row", maxStalled))
 }
 
 func (w *walk) broken(page *Page, where, expected, got string) error {
