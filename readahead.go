@@ -33,21 +33,27 @@ type batch struct {
 // runAhead goes on behind the first page, which showed the list at seen. Whatever is odd, a fence that fails included,
 // is left to runSequence: it is right whatever moves, and its errors name the page where a walk can go on.
 func (w *walk) runAhead(seen mark, yield func(*Page) bool) error {
-	fenced := w.query.page == 1
+	fenced, patience := w.query.page == 1, w.opts.ReadAhead
 	for !w.over {
 		if !fenced {
 			seen, fenced = w.fence(w.ctx)
 		}
 		if fenced {
 			var err error
+			done := w.done
 			if fenced, err = w.runEpoch(seen, yield); err != nil {
 				return err
 			}
+			if w.done > done {
+				patience = w.opts.ReadAhead
+			}
 		}
 		if !fenced {
-			if err := w.runSequence(yield, w.opts.ReadAhead); err != nil {
+			// A list that keeps shifting is read in longer and longer stretches, or the walk would get nowhere.
+			if err := w.runSequence(yield, patience); err != nil {
 				return err
 			}
+			patience *= 2
 		}
 		fenced = false
 	}

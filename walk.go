@@ -19,7 +19,7 @@ import (
 // left may have pulled others back, and leaves out what it handed out already, so that a page holds only conversations
 // that come for the first time. Every conversation that is in the list for the whole walk comes exactly once, provided
 // that the list is ordered newest first (observed) and that none enters it anywhere but at its head. One that starts
-// during the walk comes once or not at all. Memory does not grow with the list. A list out of order is a [ContractError].
+// during the walk comes once or not at all. Memory does not grow with the list. A page out of order is a [ContractError].
 //
 // With opts.State the second condition may not hold: a conversation that changes into that state enters the list in its
 // middle, and if others leave in the same moment their number is hidden: as many as entered may then be missed.
@@ -75,10 +75,11 @@ type walk struct {
 	newest, oldest time.Time // created_at of the first and of the last conversation handed out
 	recent         ring
 	handed         int
-	stalled        int // pages in a row that brought nothing new
+	stalled        int // pages in a row that brought nothing older
 }
 
-// maxStalled ends a walk through a list that has no end: pages that stay empty, a count that falls and rises again.
+// maxStalled ends a walk through a list that has no end: pages that stay empty, a count that falls and rises again, more
+// conversations starting than a page holds.
 const maxStalled = 1000
 
 func (c *Client) newWalk(ctx context.Context, chatbotID string, opts ListOptions) (*walk, error) {
@@ -152,7 +153,7 @@ func (w *walk) read(n int) (*Page, error) {
 		if again >= n {
 			return page, nil
 		}
-		// The pages in between will bring nothing new, and that is no standstill.
+		// The pages in between may bring nothing older, and that is no standstill.
 		w.stalled += 1 - (n - again)
 		if w.stalled > maxStalled {
 			return nil, w.standstill(page)
@@ -178,6 +179,7 @@ func (w *walk) fetch(ctx context.Context, n int) (*Page, error) {
 // hand moves the anchor behind page and hands out what of it is new.
 func (w *walk) hand(page *Page, yield func(*Page) bool) error {
 	m := page.Metadata
+	w.stalled++
 	fresh, err := w.admit(page)
 	if err != nil {
 		return err
@@ -188,9 +190,6 @@ func (w *walk) hand(page *Page, yield func(*Page) bool) error {
 	} else {
 		// A page that is short or empty has used up its positions all the same.
 		w.done = m.CurrentPage * m.PageSize
-	}
-	if w.stalled++; len(fresh) > 0 {
-		w.stalled = 0
 	}
 	if w.stalled > maxStalled && !w.over {
 		return w.standstill(page)
@@ -222,17 +221,15 @@ func (w *walk) admit(page *Page) ([]Conversation, error) {
 			continue
 		case created.Equal(w.oldest), created.After(w.newest): // as old as the last one, or started during the walk
 		case shift > recentIDs/2:
-			continue
-		default:
-			return nil, w.disorder(page, i)
+			continue // it came before the ones that are remembered
 		}
 		if !created.After(w.opts.CreatedAfter) && !w.opts.CreatedAfter.IsZero() || w.opts.MaxItems > 0 && w.handed+len(fresh) >= w.opts.MaxItems {
 			w.over = true
 			break
 		}
 		w.recent.add(conv.ID)
-		if w.oldest.IsZero() || created.Before(w.oldest) {
-			w.oldest = created
+		if w.oldest.IsZero() || !created.After(w.oldest) {
+			w.oldest, w.stalled = created, 0
 		}
 		fresh = append(fresh, conv)
 	}
@@ -243,12 +240,12 @@ func (w *walk) admit(page *Page) ([]Conversation, error) {
 }
 
 func (w *walk) disorder(page *Page, i int) error {
-	return w.broken(page, fmt.Sprintf("/data/%d/created_at", i), "a conversation older than those before it (newest first)",
-		"a newer one, so that a walk cannot tell what is missing: get pages one by one with Page")
+	return w.broken(page, fmt.Sprintf("/data/%d/created_at", i), "one no newer than the one before it (newest first)",
+		"a newer one, so that a walk cannot tell what it misses: get pages one by one with Page")
 }
 
 func (w *walk) standstill(page *Page) error {
-	return w.broken(page, "/data", fmt.Sprintf("a conversation that is new, as totalCount is %d", page.Metadata.TotalCount),
+	return w.broken(page, "/data", fmt.Sprintf("an older conversation, as totalCount is %d", page.Metadata.TotalCount),
 		fmt.Sprintf("none on %d pages in a row", maxStalled))
 }
 
@@ -257,8 +254,8 @@ func (w *walk) broken(page *Page, where, expected, got string) error {
 		StatusCode: page.StatusCode, Page: page.Metadata.CurrentPage, Tries: page.Tries}
 }
 
-// recentIDs is how many conversations a walk remembers, to tell one that moved from one that is out of order. Only a
-// change of the list by half as many between two requests can move one further.
+// recentIDs is how many conversations a walk remembers, to tell one that moved from one that it never saw. Only a change
+// of the list by half as many between two requests moves one further.
 const recentIDs = 4096
 
 // ring remembers the last recentIDs ids.
