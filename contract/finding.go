@@ -1,0 +1,112 @@
+package contract
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Severity says what a finding means for consumers of the API.
+type Severity string
+
+const (
+	// Violation says that the contract is broken: consumers may fail.
+	Violation Severity = "violation"
+	// Drift says that the vendor added what the contract allows but does not know. Consumers live on.
+	Drift Severity = "drift"
+)
+
+// Code names a kind of fault. The values are stable.
+type Code string
+
+// The codes of violations.
+const (
+	CodeOperation Code = "operation"    // no operation has this method and path
+	CodeKey       Code = "key"          // the request carries no key
+	CodeMissing   Code = "missing"      // a required member or parameter is not there
+	CodeType      Code = "type"         // a value has another type, or is null where it may not be
+	CodeFormat    Code = "format"       // a string is not in its format
+	CodeRange     Code = "range"        // a value, a length or a number of items is out of its bounds
+	CodeEnum      Code = "enum"         // a value is not in a closed set
+	CodeUnion     Code = "union"        // a value has the type of none or of several of a union's branches
+	CodeSchema    Code = "schema"       // any other keyword of the schema
+	CodeMediaType Code = "content-type" // the response's media type is none of the contract's
+	CodeJSON      Code = "json"         // the body is not one JSON document
+)
+
+// The codes of drift.
+const (
+	CodeMember Code = "undocumented-member" // the contract does not know this member
+	CodeValue  Code = "unknown-value"       // an open set gained a value
+	CodeStatus Code = "undocumented-status" // the contract says nothing of this status
+)
+
+// Part is the place in an exchange that a finding speaks of.
+type Part string
+
+// The parts of an exchange.
+const (
+	PartRequest        Part = "request"
+	PartRequestPath    Part = "request path parameter"
+	PartRequestQuery   Part = "request query parameter"
+	PartRequestHeader  Part = "request header"
+	PartRequestCookie  Part = "request cookie"
+	PartRequestBody    Part = "request body"
+	PartStatus         Part = "response status"
+	PartResponseHeader Part = "response header"
+	PartResponseBody   Part = "response body"
+)
+
+// Finding is one fault of an exchange. None of its fields holds a message's text, an id or another string that an end
+// user may have written; a short word of an open set is quoted, so that the contract can learn it. Names of members
+// stand in Pointer as they came.
+type Finding struct {
+	// Source is the exchange's.
+	Source string
+	// Severity is Violation or Drift, as Code decides.
+	Severity Severity
+	// Code is the kind of fault.
+	Code Code
+	// Part is where in the exchange Pointer points.
+	Part Part
+	// Pointer is the leaf at fault. In a body it is the leaf's JSON pointer (RFC 6901): "/data/3/created_at", "" for the
+	// whole body, and for a missing member the pointer that it would have. In a union it names the leaf in the nearest
+	// branch: the one whose type fits. Of parameters and headers it is the name.
+	Pointer string
+	// Expected is what the contract asks for, Got what came: "a date-time", "a string of 12 characters".
+	Expected, Got string
+}
+
+// maxLine is the most characters that a finding's line has.
+const maxLine = 300
+
+// String returns the finding on one line of at most 300 characters.
+func (f Finding) String() string {
+	tail := fmt.Sprintf(": expected %s, got %s", f.Expected, f.Got)
+	if f.Severity == Drift {
+		tail += "; if it is there to stay, add it to the contract"
+	}
+	head := fmt.Sprintf("%s %s: %s", f.Severity, f.Code, f.Part)
+	if f.Source != "" {
+		head = shorten(f.Source, 60) + ": " + head
+	}
+	if f.Pointer != "" {
+		head += " "
+	}
+	tail = shorten(tail, 130)
+	return head + shorten(f.Pointer, maxLine-len([]rune(head))-len([]rune(tail))) + tail
+}
+
+// shorten puts s on one line of printable characters, at most n of them.
+func shorten(s string, n int) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '�'
+	}, s)
+	if runes := []rune(s); len(runes) > n {
+		return string(runes[:max(n-1, 0)]) + "…"
+	}
+	return s
+}
