@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/contract"
+)
+
+var errBroken = errors.New("answers broke the contract, see above")
+
+type listFlags struct {
+	chatbot string
+	limit   int
+	json    bool
+}
+
+func newList(std streams) *cobra.Command {
+	var flags listFlags
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the newest conversations",
+		Long: `List the newest conversations of a chatbot, and hold each page against the contract as it arrives.
+
+Without a key the conversations are the recorded sample, served from within this program: no network, no account.
+The key comes from ` + okchat.EnvKey + `; ` + okchat.EnvBaseURL + ` names another server than the vendor's.`,
+		Example: `  okchat list
+  okchat list --json
+  ` + okchat.EnvKey + `=... okchat list --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 --limit 50`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return list(cmd.Context(), std, flags) },
+	}
+	cmd.Flags().StringVar(&flags.chatbot, "chatbot", "", "`id` of the chatbot, a UUID")
+	cmd.Flags().IntVar(&flags.limit, "limit", 20, "list at most `n` conversations, 0 for all")
+	cmd.Flags().BoolVar(&flags.json, "json", false, "print the conversations as one JSON array")
+	return cmd
+}
+
+func list(ctx context.Context, std streams, flags listFlags) error {
+	if flags.limit < 0 {
+		return usageErrorf("--limit is %d, expected 0 or more", flags.limit)
+	}
+	rules, err := contract.New()
+	if err != nil {
+		return err
+	}
+	checks := &pageChecks{std: std}
+	watch := okchat.WithTransport(rules.Watch(nil, checks.report))
+
+	var client *okchat.Client
+	var recorded *sample
+	if os.Getenv(okchat.EnvKey) != "" {
+		if flags.chatbot == "" {
+			return usageErrorf("which chatbot? name it with --chatbot ID, or unset %s to see the recorded sample", okchat.EnvKey)
+		}
+		client, err = okchat.NewFromEnv(watch)
+	} else {
+		if flags.chatbot != "" {
+			return usageErrorf("--chatbot needs a key: set %s, or leave --chatbot out to see the recorded sample", okchat.EnvKey)
+		}
+		if recorded, err = startSample(); err != nil {
+			return err
+		}
+		defer recorded.close()
+		flags.chatbot = recorded.chatbotID
+		client, err = okchat.New(recorded.key, okchat.WithBaseURL(recorded.url), watch)
+	}
+	if err != nil {
+		return usageError{err}
+	}
+
+	out := bufio.NewWriter(std.out)
+	if err := printList(ctx, out, std, client, recorded, flags); err != nil {
+		_ = out.Flush()
+		return err
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("cannot write the list: %w", err)
+	}
+	if recorded != nil {
+		fmt.Fprintf(std.err, "This is the vendor's recorded sample and a synthetic second page. For your own chatbot: %s=... okchat list --chatbot ID\n", okchat.EnvKey)
+	}
+	return checks.summary()
+}
+
+func printList(ctx context.Context, out *bufio.Writer, std streams, client *okchat.Client, recorded *sample, flags listFlags) error {
+	opts := okchat.ListOptions{MaxItems: flags.limit}
+	if flags.json {
+		// The document is complete or not there at all.
+		all := []json.RawMessage{}
+		for conv, err := range client.Conversations(ctx, flags.chatbot, opts) {
+			if err != nil {
+				return err
+			}
+			all = append(all, conv.Raw())
+		}
+		encoder := json.NewEncoder(out)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(all)
+	}
+	table := newTable(out, std.width, recorded != nil)
+	for conv, err := range client.Conversations(ctx, flags.chatbot, opts) {
+		if err != nil {
+			return err
+		}
+		if err := table.row(conv, recorded.origin(conv)); err != nil {
+			return fmt.Errorf("cannot write the list: %w", err)
+		}
+	}
+	return nil
+}
+
+// pageChecks counts what the contract says of the pages as they arrive.
+type pageChecks struct {
+	std                      streams
+	pages, violations, drift int
+}
+
+func (c *pageChecks) report(ex *contract.Exchange, findings []contract.Finding) {
+	if ex.Status == http.StatusOK {
+		c.pages++
+	}
+	for _, f := range findings {
+		if f.Severity == contract.Violation {
+			c.violations++
+		} else {
+			c.drift++
+		}
+		fmt.Fprintln(c.std.err, f)
+	}
+}
+
+func (c *pageChecks) summary() error {
+	fmt.Fprintf(c.std.err, "%d pages held against the contract: %d violations, %d drift\n", c.pages, c.violations, c.drift)
+	if c.violations > 0 {
+		return errBroken
+	}
+	return nil
+}

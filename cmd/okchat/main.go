@@ -1,0 +1,154 @@
+// Command okchat lists a chatbot's conversations from the command line.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	okchat "github.com/okchat/okchat-go"
+)
+
+// The exit codes, as the help tells them.
+const (
+	exitOK           = 0
+	exitFailed       = 1
+	exitUsage        = 2
+	exitUnauthorized = 3
+	exitNotFound     = 4
+	exitRateLimited  = 5
+	exitContract     = 6
+	exitInterrupted  = 130
+)
+
+const exitCodeHelp = `
+Exit codes:
+  0    fine
+  1    failed
+  2    wrong use
+  3    the key was refused
+  4    not found
+  5    rate limited
+  6    an answer broke the contract
+  130  interrupted
+`
+
+// streams are what a command reads and writes, so that tests can stand in for a terminal.
+type streams struct {
+	out, err io.Writer
+	// width is the terminal's in columns, 0 where out is none.
+	width int
+}
+
+func main() {
+	// A reader that goes away shows as an error of the write, not as a signal.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	std := streams{out: os.Stdout, err: os.Stderr}
+	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		std.width = width
+	}
+	code := run(ctx, os.Args[1:], std)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, std streams) int {
+	root := newRoot(std)
+	root.SetArgs(args)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	err := root.ExecuteContext(ctx)
+	code := exitCode(ctx, err)
+	if err != nil && code != exitOK {
+		fmt.Fprintf(std.err, "okchat: %s\n", errorText(err, code))
+	}
+	return code
+}
+
+func newRoot(std streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "okchat",
+		Short:         "List the conversations of an OKChat chatbot",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          knownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageErrorf("%w: see %s --help", err, cmd.CommandPath())
+	})
+	root.SetHelpTemplate(root.HelpTemplate() + exitCodeHelp)
+	root.AddCommand(newList(std))
+	return root
+}
+
+// usageError is the caller's mistake.
+type usageError struct{ error }
+
+func usageErrorf(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usageErrorf("there is no command %q: did you mean %s?", args[0], strings.Join(near, " or "))
+	}
+	return usageErrorf("there is no command %q: see okchat --help", args[0])
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageErrorf("%s takes no argument, got %q: see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	return nil
+}
+
+// errorText is err on one line, with the flag or variable that helps.
+func errorText(err error, code int) string {
+	text := strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "okchat: ")
+	switch code {
+	case exitUnauthorized:
+		text += " (the key comes from " + okchat.EnvKey + ")"
+	case exitNotFound:
+		text += " (the id comes from --chatbot)"
+	case exitInterrupted:
+		text = "interrupted"
+	}
+	return text
+}
+
+func exitCode(ctx context.Context, err error) int {
+	var (
+		usage    usageError
+		contract *okchat.ContractError
+	)
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE): // whoever reads has seen enough
+		return exitOK
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &usage), errors.Is(err, okchat.ErrArgument):
+		return exitUsage
+	case errors.Is(err, okchat.ErrUnauthorized):
+		return exitUnauthorized
+	case errors.Is(err, okchat.ErrNotFound):
+		return exitNotFound
+	case errors.Is(err, okchat.ErrRateLimited):
+		return exitRateLimited
+	case errors.As(err, &contract), errors.Is(err, errBroken):
+		return exitContract
+	default:
+		return exitFailed
+	}
+}
