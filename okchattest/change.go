@@ -78,15 +78,8 @@ func (f *Fake) Remove(id types.UUID) bool {
 
 // RemoveAt takes the conversation at position i out of the list and returns it, or false where there is none.
 func (f *Fake) RemoveAt(i int) (okchatapi.Conversation, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if i < 0 || i >= f.list.len() {
-		return okchatapi.Conversation{}, false
-	}
-	c := f.list.at(i)
-	c.ChatbotID = f.chatbot
-	f.list.removeAt(i)
-	return c, true
+	c, ok := f.At(i)
+	return c, ok && f.Remove(c.ID)
 }
 
 // SetState changes the state of the conversation with this id, in its place, and reports whether it is there.

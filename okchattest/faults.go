@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
+	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -65,68 +64,29 @@ func Delay(d time.Duration) Fault {
 	}
 }
 
-// Slow sends the body in pieces of n bytes, n of at least 1, and waits for d after each. What is sent is the list as it
-// was when the request came in.
+// Slow sends the body in pieces of n bytes, n of at least 1, and waits for d between them. What is sent is the list as
+// it was before the first.
 func Slow(n int, d time.Duration) Fault {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := capture(next, r)
-			a.header(w)
-			for piece := range slices.Chunk(a.body.Bytes(), max(n, 1)) {
-				_, _ = w.Write(piece)
-				_ = http.NewResponseController(w).Flush()
+	return answering(func(w http.ResponseWriter, r *http.Request, a *captured) {
+		a.sendHeader(w)
+		for sent := 0; sent < len(a.body); sent += max(n, 1) {
+			if sent > 0 {
 				pause(r.Context(), d)
 			}
-		})
-	}
+			_, _ = w.Write(a.body[sent:min(sent+max(n, 1), len(a.body))])
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
 }
 
 // Truncate announces the whole body, sends its first n bytes, always fewer than there are, and closes the connection.
 func Truncate(n int) Fault {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := capture(next, r)
-			a.header(w)
-			_, _ = w.Write(a.body.Bytes()[:max(0, min(n, a.body.Len()-1))])
-			_ = http.NewResponseController(w).Flush()
-			panic(http.ErrAbortHandler) // net/http's way to close a connection in the middle of an answer
-		})
-	}
-}
-
-// Drop closes the connection without a byte of an answer. On a connection that has been used before, net/http's
-// transport sends such a request once more by itself, and that one counts and takes from the script too; [Garbage] with
-// the beginning of an answer is never sent again.
-func Drop() Fault {
-	return instead(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-}
-
-// Reset is [Drop] with a reset connection (ECONNRESET) where Drop closes in order.
-func Reset() Fault {
-	return instead(func(w http.ResponseWriter, _ *http.Request) {
-		takeOver(w, func(c net.Conn) {
-			if c, ok := c.(interface{ SetLinger(sec int) error }); ok {
-				_ = c.SetLinger(0)
-			}
-		})
+	return answering(func(w http.ResponseWriter, _ *http.Request, a *captured) {
+		a.sendHeader(w)
+		_, _ = w.Write(a.body[:max(0, min(n, len(a.body)-1))])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler) // net/http's way to close a connection in the middle of an answer
 	})
-}
-
-// Garbage sends raw bytes in place of an HTTP answer and closes the connection.
-func Garbage(raw string) Fault {
-	return instead(func(w http.ResponseWriter, _ *http.Request) {
-		takeOver(w, func(c net.Conn) { _, _ = io.WriteString(c, raw) })
-	})
-}
-
-// takeOver hands the bare connection to do and closes it.
-func takeOver(w http.ResponseWriter, do func(net.Conn)) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler) // not HTTP/1: closing is what is left
-	}
-	defer conn.Close()
-	do(conn)
 }
 
 // AnswerPage gives the ordinary answer to a request for page p, whatever page was asked for. With [Fake.Every] the list
@@ -155,9 +115,7 @@ func EditPage(edit func(p *okchatapi.ConversationPage)) Fault { return editAs(ed
 // EditJSON changes an answer in ways that the contract has no room for: members missing, unknown or of another type.
 // Numbers are [json.Number]. An answer that is not a JSON object stays as it is.
 func EditJSON(edit func(page map[string]any)) Fault {
-	return editAs(func(p *map[string]any) {
-		edit(*p)
-	})
+	return editAs(func(p *map[string]any) { edit(*p) })
 }
 
 func editAs[T any](edit func(*T)) Fault {
@@ -171,7 +129,7 @@ func editAs[T any](edit func(*T)) Fault {
 		edit(&v)
 		edited, err := json.Marshal(v)
 		if err != nil {
-			panic(fmt.Sprintf("okchattest: the edited page is no JSON: %v", err))
+			return fmt.Appendf(nil, "okchattest: the edited page is no JSON: %v", err)
 		}
 		return edited
 	})
@@ -179,13 +137,42 @@ func editAs[T any](edit func(*T)) Fault {
 
 // EditBody changes the bytes of an answer's body and sends them with the same status and headers.
 func EditBody(edit func(body []byte) []byte) Fault {
+	return answering(func(w http.ResponseWriter, _ *http.Request, a *captured) {
+		a.body = edit(a.body)
+		a.sendHeader(w)
+		_, _ = w.Write(a.body)
+	})
+}
+
+// answering makes a fault of what to do with the answer that would have been sent.
+func answering(send func(w http.ResponseWriter, r *http.Request, a *captured)) Fault {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := capture(next, r)
-			body := edit(a.body.Bytes())
-			a.body = *bytes.NewBuffer(body)
-			a.header(w)
-			_, _ = w.Write(body)
+			a := &captured{head: http.Header{}, status: http.StatusOK}
+			next.ServeHTTP(a, r)
+			send(w, r, a)
 		})
 	}
+}
+
+// captured is an answer that was given but not sent.
+type captured struct {
+	head   http.Header
+	status int
+	body   []byte
+}
+
+func (a *captured) Header() http.Header    { return a.head }
+func (a *captured) WriteHeader(status int) { a.status = status }
+
+func (a *captured) Write(p []byte) (int, error) {
+	a.body = append(a.body, p...)
+	return len(p), nil
+}
+
+// sendHeader sends all but the body, announcing its length as it is now.
+func (a *captured) sendHeader(w http.ResponseWriter) {
+	maps.Copy(w.Header(), a.head)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	w.WriteHeader(a.status)
 }

@@ -36,7 +36,7 @@ func newList(base sequence, explicit []okchatapi.Conversation) list {
 	return l
 }
 
-func (l *list) len() int { return l.base.len() - len(l.gone) + len(l.extra) }
+func (l *list) len() int { return l.base.rank(l.base.n) - len(l.gone) + len(l.extra) }
 
 // live counts the conversations of base that stand before index at and are still in the list.
 func (l *list) live(at int) int {
@@ -78,14 +78,6 @@ func (l *list) insertAt(p int, c *okchatapi.Conversation) {
 // insert puts c where its created_at belongs, before its equals.
 func (l *list) insert(c *okchatapi.Conversation) {
 	l.insertAt(sort.Search(l.len(), func(p int) bool { return !l.at(p).CreatedAt.After(c.CreatedAt) }), c)
-}
-
-func (l *list) removeAt(p int) {
-	if j, raw, ok := l.find(p); ok {
-		l.extra = slices.Delete(l.extra, j, j+1)
-	} else {
-		l.leave(raw)
-	}
 }
 
 // remove reports whether the conversation was there.

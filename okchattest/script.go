@@ -2,6 +2,8 @@ package okchattest
 
 import (
 	"net/http"
+	"net/url"
+	"strconv"
 	"sync"
 )
 
@@ -53,8 +55,12 @@ func (f *Fake) Unused() int {
 	return n
 }
 
-// take returns the fault for a request for page, nil for none.
-func (s *script) take(page int) Fault {
+// take returns the fault for the request with this query, nil for none.
+func (s *script) take(query url.Values) Fault {
+	page := 1
+	if query.Has("page") {
+		page, _ = strconv.Atoi(query.Get("page"))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fault := s.every

@@ -10,8 +10,8 @@ import (
 	"github.com/okchat/okchat-go/gen/okchatapi"
 )
 
-// StateClosed is the state of a quarter of the synthetic conversations, so that a filter has something to leave out. It
-// is made up: the API's states other than in_progress are unknown.
+// StateClosed is the state of every fourth synthetic conversation, so that a filter has something to leave out. It is
+// made up: the API's states other than in_progress are unknown.
 const StateClosed okchatapi.ConversationState = "synthetic_closed"
 
 // sequence makes conversation i of n from the seed and i alone, newest first. With only set, it is those in that state.
@@ -22,6 +22,16 @@ type sequence struct {
 	only okchatapi.ConversationState
 }
 
+const (
+	step   = 97 * time.Second // between two synthetic conversations, on average
+	spread = 90 * time.Second // what of a step is left to chance: less than all, so that the order is strict
+	most   = 90_000_000       // so many steps fit into a time.Duration
+	closed = 2                // index modulo 4 of those in StateClosed
+)
+
+// epoch is when the newest conversation may have started, but for those of [Fake.AddNew].
+var epoch = time.Date(2025, 3, 7, 5, 0, 0, 0, time.UTC)
+
 // Ten conversations in a row show every platform, in about the proportions of the vendor's sample.
 var platforms = [10]okchatapi.Platform{
 	okchatapi.PlatformWeb, okchatapi.PlatformNavertalktalk, okchatapi.PlatformVoice, okchatapi.PlatformWhatsapp,
@@ -29,30 +39,15 @@ var platforms = [10]okchatapi.Platform{
 	okchatapi.PlatformLine, okchatapi.PlatformVoice,
 }
 
-var texts = [8]string{
-	"The shop opens at nine and closes at six.",
-	"Where is my order?",
-	"**Three ways to pay**\n\n1. By card\n2. By bank transfer\n3. In cash, on delivery\n\nWould you like to know what each of them costs?",
-	"Sorry, I did not understand \"it\". Could you say that in other words?",
-	"안녕하세요! 무엇을 도와드릴까요? 😀",
-	"Prices <b>include</b> taxes & delivery.",
-	"This text stands for one of the long answers that bots give. It goes through the question point by point, repeats " +
-		"what was asked, lists what has to be considered, and closes with an offer of more help. Nobody ever wrote it to " +
-		"anybody: it is here so that a page has about the weight that pages have in real life, and so that whoever " +
-		"shortens, wraps or indexes messages has something to work on.",
-	"When do you open?",
+var texts = [4]string{
+	"Synthetic question: where is my order?",
+	"Synthetic answer: **two ways to pay**\n\n1. By card\n2. In cash, on delivery\n\nIs one of them <b>\"right\"</b> & possible?",
+	"지어낸 인사: 안녕하세요! 무엇을 도와드릴까요? 😀",
+	"Synthetic answer of the long kind that bots give: it goes through the question point by point, repeats what was " +
+		"asked, lists what has to be considered, and closes with an offer of more help. Nobody ever wrote it to " +
+		"anybody. It is here so that a page weighs about what pages weigh in real life, and so that whoever shortens, " +
+		"wraps or indexes messages has something to work on.",
 }
-
-const (
-	step   = 97 * time.Second // between two synthetic conversations, on average
-	spread = 90 * time.Second // how much of a step is left to chance; less than step, so that the order is strict
-	block  = 16               // so many conversations in a row hold exactly closedIn closed ones
-	// closedIn of a block are closed, which makes counting and finding by state a matter of arithmetic.
-	closedIn = 4
-)
-
-// epoch is the latest moment a synthetic conversation may have started, but for those that [Fake.AddNew] makes.
-var epoch = time.Date(2025, 3, 7, 5, 0, 0, 0, time.UTC)
 
 // hash mixes seed, i and salt (SplitMix64's finaliser).
 func (s sequence) hash(i int, salt uint64) uint64 {
@@ -62,141 +57,103 @@ func (s sequence) hash(i int, salt uint64) uint64 {
 	return x ^ x>>31
 }
 
+// id carries the index in its last digits, so that it can be found again without a table.
+func (s sequence) id(i int, salt uint64) (id types.UUID) {
+	binary.BigEndian.PutUint64(id[:8], s.hash(i, salt)&^0xf000|0x4000)
+	binary.BigEndian.PutUint64(id[8:], 1<<63|uint64(i))
+	return id
+}
+
+func (s sequence) index(id types.UUID) (int, bool) {
+	i := binary.BigEndian.Uint64(id[8:]) &^ (1 << 63)
+	return int(i), i < uint64(s.n) && s.id(int(i), 0) == id
+}
+
 func (s sequence) created(i int) time.Time {
-	if s.ties && s.hash(i/4, 7)%2 == 0 {
+	if s.ties && s.hash(i/4, 1)%2 == 0 {
 		i -= i % 4
 	}
-	jitter := time.Duration(s.hash(i, 1)%uint64(spread/time.Microsecond)) * time.Microsecond
-	if jitter%64 == 0 {
-		jitter = jitter.Truncate(time.Second) // some times have no fraction at all
+	jitter := time.Duration(s.hash(i, 2)%uint64(spread/time.Microsecond)) * time.Microsecond
+	if i%32 == 0 {
+		jitter = jitter.Truncate(time.Second) // some times have no fraction
 	}
 	return epoch.Add(-time.Duration(i)*step - jitter)
 }
 
 func (s sequence) state(i int) okchatapi.ConversationState {
-	if (uint64(i)*5+s.hash(i/block, 2))%block < closedIn {
+	if i%4 == closed {
 		return StateClosed
 	}
 	return okchatapi.ConversationStateInProgress
 }
 
-// perBlock is how many conversations of a whole block the sequence keeps.
-func (s sequence) perBlock() int {
-	switch s.only {
+// rank counts the conversations before index i that are in the sequence; pick is its inverse.
+func (s sequence) rank(i int) int {
+	switch before := (i + 3 - closed) / 4; s.only {
 	case "":
-		return block
+		return i
 	case StateClosed:
-		return closedIn
+		return before
 	case okchatapi.ConversationStateInProgress:
-		return block - closedIn
+		return i - before
 	default:
 		return 0
 	}
 }
 
-func (s sequence) len() int { return s.rank(s.n) }
-
-// rank counts the conversations that the sequence keeps before index i.
-func (s sequence) rank(i int) int {
-	if s.only == "" {
-		return i
-	}
-	rank := i / block * s.perBlock()
-	for j := i - i%block; j < i; j++ {
-		if s.state(j) == s.only {
-			rank++
-		}
-	}
-	return rank
-}
-
-// pick is the inverse of rank: the index of the k-th conversation that the sequence keeps, from 0.
 func (s sequence) pick(k int) int {
-	if s.only == "" {
+	switch s.only {
+	case StateClosed:
+		return 4*k + closed
+	case okchatapi.ConversationStateInProgress:
+		return k + (k+3-closed)/3
+	default:
 		return k
 	}
-	i := k / s.perBlock() * block
-	for k %= s.perBlock(); ; i++ {
-		if s.state(i) == s.only {
-			if k == 0 {
-				return i
-			}
-			k--
-		}
-	}
 }
 
-// An id carries its index, scrambled by steps that can be undone, in the 62 bits that a random UUID leaves free in its
-// second half, and a hash in the first: so the sequence knows its own ids without a table.
-const (
-	low62 = 1<<62 - 1
-	odd   = 0x1d4eb2a3c5f70693
+var (
+	anonymous = true
+	voiceChat = "voice_chat"
 )
-
-func (s sequence) id(i int) (id types.UUID) {
-	x := (uint64(i)*odd + s.hash(0, 3)) & low62
-	x ^= x >> 31
-	binary.BigEndian.PutUint64(id[:8], s.hash(i, 4)&^0xf000|0x4000)
-	binary.BigEndian.PutUint64(id[8:], x|1<<63)
-	return id
-}
-
-func (s sequence) index(id types.UUID) (int, bool) {
-	x := binary.BigEndian.Uint64(id[8:]) & low62
-	x ^= x >> 31
-	i := (x - s.hash(0, 3)) * inverse & low62
-	return int(i), i < uint64(s.n) && s.id(int(i)) == id
-}
-
-// inverse undoes the multiplication by odd; each round of Newton's method doubles the bits that are right.
-var inverse = func() uint64 {
-	x := uint64(odd)
-	for range 5 {
-		x *= 2 - odd*x
-	}
-	return x
-}()
 
 // conversation fills in all but ChatbotID, which is the one that was asked for.
 func (s sequence) conversation(i int) okchatapi.Conversation {
-	h := s.hash(i, 5)
+	h := s.hash(i, 3)
 	c := okchatapi.Conversation{
-		ID:           s.id(i),
+		ID:           s.id(i, 0),
 		Active:       h>>8%4 != 0,
 		IsHumanMode:  h>>16%8 == 0,
 		MigratedData: h>>24%16 == 0,
-		Platform:     platforms[(uint64(i)*7+s.hash(0, 6))%10],
+		Metadata:     okchatapi.ConversationMetadata{Anonymous: &anonymous},
+		Platform:     platforms[(uint64(i)*7+s.seed)%10],
 		State:        s.state(i),
 		CreatedAt:    s.created(i),
 	}
-	c.UpdatedAt = c.CreatedAt.Add(time.Duration(h%(48*uint64(time.Hour/time.Microsecond))) * time.Microsecond)
-	anonymous := true
-	c.Metadata.Anonymous = &anonymous
-	text := "Synthetic message " + strconv.Itoa(i) + ". " + texts[h>>32%8]
+	c.UpdatedAt = c.CreatedAt.Add(time.Duration(h%uint64(48*time.Hour/time.Microsecond)) * time.Microsecond)
 
-	user := fmt.Sprintf("90000000%08d", i) // of no phone, no account
+	text := &texts[h>>32%4]
+	var user string
 	switch c.Platform {
 	case okchatapi.PlatformVoice:
-		kind, file := "voice_chat", "conversation-synthetic_room_"+strconv.Itoa(i)+".ogg"
-		c.Metadata = okchatapi.ConversationMetadata{Type: &kind}
-		c.VoicePath = &file
+		file := "conversation-synthetic_room_" + strconv.Itoa(i) + ".ogg"
+		c.VoicePath, c.Metadata = &file, okchatapi.ConversationMetadata{Type: &voiceChat}
 		return c
 	case okchatapi.PlatformWeb:
-		user = s.id(^i).String()
-		c.LastMessage.Text = &text
-	default:
-		sender := okchatapi.SenderTypeBot
-		if h>>40%4 == 0 {
-			sender = okchatapi.SenderTypeUser
-		}
-		c.LastMessage.Message = &okchatapi.Message{Content: text, ID: s.id(^i), SenderType: sender}
-	}
-	switch c.Platform {
+		c.LastMessage.Text, user = text, s.id(i, 4).String()
 	case okchatapi.PlatformLine:
 		user = fmt.Sprintf("U%032x", i)
 	case okchatapi.PlatformNavertalktalk:
-		user = fmt.Sprintf("synthetic-%012d", i)
+		user = "synthetic-" + strconv.Itoa(100_000_000_000+i)
+	default:
+		user = strconv.Itoa(9_000_000_000_000_000 + i) // of no phone, no account
 	}
 	c.SNSUserID = &user
+	if c.LastMessage.Text == nil {
+		c.LastMessage.Message = &okchatapi.Message{Content: *text, ID: s.id(i, 5), SenderType: okchatapi.SenderTypeBot}
+		if h>>40%4 == 0 {
+			c.LastMessage.Message.SenderType = okchatapi.SenderTypeUser
+		}
+	}
 	return c
 }
