@@ -1,7 +1,6 @@
 package okchattest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -113,7 +112,7 @@ func EmptyPage() Fault {
 func EditPage(edit func(p *okchatapi.ConversationPage)) Fault { return editAs(edit) }
 
 // EditJSON changes an answer in ways that the contract has no room for: members missing, unknown or of another type.
-// Numbers are [json.Number]. An answer that is not a JSON object stays as it is.
+// Its values are those of [json.Unmarshal]. An answer that is not a JSON object stays as it is.
 func EditJSON(edit func(page map[string]any)) Fault {
 	return editAs(func(p *map[string]any) { edit(*p) })
 }
@@ -121,9 +120,7 @@ func EditJSON(edit func(page map[string]any)) Fault {
 func editAs[T any](edit func(*T)) Fault {
 	return EditBody(func(body []byte) []byte {
 		var v T
-		d := json.NewDecoder(bytes.NewReader(body))
-		d.UseNumber()
-		if d.Decode(&v) != nil {
+		if json.Unmarshal(body, &v) != nil {
 			return body
 		}
 		edit(&v)

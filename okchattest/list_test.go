@@ -2,6 +2,8 @@ package okchattest
 
 import (
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
@@ -11,7 +13,7 @@ import (
 
 // The model is the list written out.
 func TestAListBehavesLikeOneThatIsWrittenOut(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(50) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		opts := []Option{Synthetic(seed, rnd.IntN(60)), Conversations(given(rnd, rnd.IntN(8))...)}
 		if seed%2 == 0 {
@@ -162,5 +164,15 @@ func TestGivenConversationsOfOneTimeKeepTheirOrder(t *testing.T) {
 	}
 	if got != "abc" {
 		t.Errorf("got %s, want abc", got)
+	}
+}
+
+func TestTheRequestsKeptDoNotGrow(t *testing.T) {
+	f := New()
+	for range 10 * keep {
+		f.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	}
+	if n := len(f.log.kept); n < keep || n > 2*keep {
+		t.Errorf("%d requests are held, want at least %d and at most twice that", n, keep)
 	}
 }

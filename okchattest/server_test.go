@@ -146,6 +146,15 @@ func TestAConversationThatCannotBeWrittenIsA500(t *testing.T) {
 	}
 }
 
+func TestTheChatbotCanBeChosen(t *testing.T) {
+	id := okchatapi.Message{}.ID
+	id[0] = 7
+	s := okchattest.NewServer(t, okchattest.WithChatbot(id), okchattest.Synthetic(1, 1))
+	if got := page(t, s, "").Data[0].ChatbotID; got != id || s.ChatbotID != id.String() {
+		t.Errorf("got %v under %s, want %v", got, s.ChatbotID, id)
+	}
+}
+
 func TestTheDocumentedCurlIsAnswered(t *testing.T) {
 	s := okchattest.NewServer(t, okchattest.Synthetic(1, 1))
 	r, err := http.NewRequest(http.MethodGet, s.URL+"/api/external/chatbot/"+s.ChatbotID+"/conversations?page=1&limit=10&state=in_progress", strings.NewReader(`""`))
@@ -284,10 +293,18 @@ func TestLatencyAndRequestsAtOnceAreInVirtualTime(t *testing.T) {
 func TestClosingEndsWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := okchattest.NewMemoryServer(t, okchattest.Synthetic(1, 10))
-		s.Next(okchattest.Delay(time.Hour), okchattest.Slow(1, time.Hour), okchattest.Huge(1<<50))
-		for range 2 {
+		s.Next(okchattest.Delay(time.Hour), okchattest.Delay(time.Hour), okchattest.Slow(1, time.Hour), okchattest.Huge(1<<50))
+		start := time.Now()
+		for _, body := range []string{"", `""`, ""} {
+			r := request(t, s)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
 			go func() {
-				if _, _, err := get(s, ""); err == nil {
+				resp, err := s.Transport.RoundTrip(r)
+				if err == nil {
+					_, err = io.ReadAll(resp.Body)
+					resp.Body.Close()
+				}
+				if err == nil {
 					t.Error("an answer came through a closed server")
 				}
 			}()
@@ -301,6 +318,9 @@ func TestClosingEndsWhatIsUnderWay(t *testing.T) {
 		s.Close()
 		s.Close()
 		synctest.Wait()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("closing waited for %v", took)
+		}
 		if _, _, err := get(s, ""); err == nil || !strings.Contains(err.Error(), "refused") {
 			t.Errorf("a closed server answered with %v, want a refused connection", err)
 		}

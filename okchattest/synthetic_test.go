@@ -57,7 +57,8 @@ func TestASequenceIsAFunctionOfSeedAndIndex(t *testing.T) {
 			t.Fatalf("%d is newer than %d", i+1, i)
 		case next.Equal(c.CreatedAt):
 			ties++
-		case !(sequence{seed: 1}).created(i + 1).Before(sequence{seed: 1}.created(i)):
+		}
+		if !other.created(i + 1).Before(other.created(i)) {
 			t.Fatalf("a tie between %d and %d that nobody asked for", i, i+1)
 		}
 	}
