@@ -1,0 +1,214 @@
+package okchattest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/oapi-codegen/runtime/types"
+	"github.com/okchat/okchat-go/gen/okchatapi"
+)
+
+const (
+	keyHeader    = "X-Api-Key" // the contract's, in Go's canonical form; a test holds the two together
+	defaultLimit = 10          // observed: the vendor's sample was asked for without a limit
+)
+
+// Fake is OKChat's conversations endpoint, made up: an [http.Handler] that serves one chatbot. Make one with [New], or
+// with a server around it by [NewServer] or [NewMemoryServer]. All methods are safe for concurrent use.
+type Fake struct {
+	// Key is the API key that the fake accepts. Read only.
+	Key string
+	// ChatbotID is the chatbot that the fake knows, a UUID. Read only.
+	ChatbotID string
+
+	chatbot  types.UUID
+	maxLimit int
+	latency  time.Duration
+	between  func(n int)
+	explicit []okchatapi.Conversation // until New has read all options
+	ordinary http.Handler
+
+	turn   sync.Mutex // held while a request is counted, so that hooks and scripts keep the order of arrival
+	log    log
+	script script
+
+	mu    sync.RWMutex // guards the rest
+	list  list
+	added int
+}
+
+// Option configures a [Fake] under construction.
+type Option func(*Fake)
+
+// Synthetic fills the list with n made-up conversations, from 0 to 90 million, newest first. Conversation i is made from
+// seed and i when it is asked for, so a long list takes no more memory and no more time a page than a short one. Every
+// platform and every form of last_message comes up in any ten in a row, and every fourth is in [StateClosed]. A filter
+// by state costs no scan either.
+func Synthetic(seed uint64, n int) Option {
+	return func(f *Fake) { f.list.base.seed, f.list.base.n = seed, min(max(n, 0), most) }
+}
+
+// Ties makes about half of the synthetic conversations share their created_at with three neighbours.
+func Ties() Option { return func(f *Fake) { f.list.base.ties = true } }
+
+// Conversations adds these to the list, ordered by created_at, newest first; equals keep the order given. They are
+// served with the chatbot_id of the fake, see [WithChatbot]. Ids should differ; nothing checks it.
+func Conversations(list ...okchatapi.Conversation) Option {
+	return func(f *Fake) { f.explicit = append(f.explicit, list...) }
+}
+
+// WithKey sets the key to accept. The default is an obviously fake one.
+func WithKey(key string) Option { return func(f *Fake) { f.Key = key } }
+
+// WithChatbot sets the id of the one chatbot.
+func WithChatbot(id types.UUID) Option { return func(f *Fake) { f.chatbot = id } }
+
+// MaxLimit makes the server answer a larger limit with pages of n, n of at least 1; the pageSize it reports says so. The
+// real API's maximum is unknown, and by default there is none.
+func MaxLimit(n int) Option { return func(f *Fake) { f.maxLimit = max(n, 1) } }
+
+// Latency makes every request wait for d before anything else happens to it but the hook of [Between].
+func Latency(d time.Duration) Option { return func(f *Fake) { f.latency = d } }
+
+// Between calls hook when the n-th request has come in, n from 1, before it is answered: the place to change the list
+// between two pages. Calls come in order of n and never overlap. The hook must not send requests to the fake itself.
+func Between(hook func(n int)) Option { return func(f *Fake) { f.between = hook } }
+
+// New makes a fake for a server of your own. Its list is empty unless an option fills it.
+func New(opts ...Option) *Fake {
+	f := &Fake{Key: "fake-key-for-tests", chatbot: types.UUID{0xfa, 0xce, 6: 0x40, 8: 0x80}}
+	for _, opt := range opts {
+		opt(f)
+	}
+	f.ChatbotID = f.chatbot.String()
+	f.list = newList(f.list.base, f.explicit)
+	f.explicit = nil
+	f.ordinary = okchatapi.HandlerWithOptions(
+		okchatapi.NewStrictHandlerWithOptions(endpoint{f}, nil, okchatapi.StrictHTTPServerOptions{ResponseErrorHandlerFunc: refuse}),
+		okchatapi.StdHTTPServerOptions{ErrorHandlerFunc: refuse})
+	return f
+}
+
+// ServeHTTP answers a request as scripted, or as the API would.
+func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	fault := f.arrive(r)
+	defer f.log.leave()
+	if f.latency > 0 {
+		pause(r.Context(), f.latency)
+	}
+	h := http.Handler(http.HandlerFunc(f.serve))
+	if fault != nil {
+		h = fault(h)
+	}
+	h.ServeHTTP(w, r)
+}
+
+func (f *Fake) arrive(r *http.Request) Fault {
+	f.turn.Lock()
+	defer f.turn.Unlock()
+	query := r.URL.Query()
+	n := f.log.note(r, query, f.Key)
+	if f.between != nil {
+		f.between(n)
+	}
+	return f.script.take(query)
+}
+
+func (f *Fake) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get(keyHeader) != f.Key {
+		refuse(w, r, refusal{http.StatusUnauthorized, "the API key is missing or wrong"})
+		return
+	}
+	f.ordinary.ServeHTTP(w, r)
+}
+
+// endpoint keeps the generated method off [Fake].
+type endpoint struct{ fake *Fake }
+
+var _ okchatapi.StrictServerInterface = endpoint{}
+
+// ListConversations answers with a page of the list as it is now.
+func (e endpoint) ListConversations(_ context.Context, r okchatapi.ListConversationsRequestObject) (okchatapi.ListConversationsResponseObject, error) {
+	f, m := e.fake, okchatapi.PageMetadata{CurrentPage: 1, PageSize: defaultLimit}
+	if r.Params.Page != nil {
+		m.CurrentPage = *r.Params.Page
+	}
+	if r.Params.Limit != nil {
+		m.PageSize = *r.Params.Limit
+	}
+	switch {
+	case r.ChatbotID != f.chatbot:
+		return nil, refusal{http.StatusNotFound, "no such chatbot"}
+	case m.CurrentPage < 1 || m.PageSize < 1:
+		return nil, refusal{http.StatusBadRequest, "page and limit must be whole numbers from 1"}
+	case f.maxLimit > 0:
+		m.PageSize = min(m.PageSize, f.maxLimit)
+	}
+
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	list := f.list
+	if r.Params.State != nil {
+		list = list.filter(*r.Params.State)
+	}
+	m.TotalCount = list.len()
+	m.TotalPages = m.TotalCount / m.PageSize
+	if m.TotalCount%m.PageSize > 0 {
+		m.TotalPages++
+	}
+	first, end := 0, 0
+	if m.CurrentPage <= m.TotalPages { // also keeps the product in range
+		first = (m.CurrentPage - 1) * m.PageSize
+		end = first + min(m.PageSize, m.TotalCount-first)
+	}
+
+	a := answer{buffers.Get().(*[]byte)}
+	b, err := append((*a.buf)[:0], `{"data":[`...), error(nil)
+	for p := first; p < end; p++ {
+		if p > first {
+			b = append(b, ',')
+		}
+		c := list.at(p)
+		c.ChatbotID = f.chatbot
+		if b, err = appendConversation(b, &c); err != nil {
+			return nil, refusal{http.StatusInternalServerError, err.Error()}
+		}
+	}
+	b, err = appendAny(append(b, `],"metadata":`...), m)
+	*a.buf = append(b, '}')
+	return a, err
+}
+
+// refusal is an answer with no page. What it looks like is made up: the API documents no errors.
+type refusal struct {
+	status  int
+	message string
+}
+
+func (r refusal) Error() string { return r.message }
+
+// refuse answers 400 to a request that the generated code cannot read, and as asked to a refusal.
+func refuse(w http.ResponseWriter, _ *http.Request, err error) {
+	r := refusal{http.StatusBadRequest, err.Error()}
+	errors.As(err, &r)
+	message, _ := json.Marshal(r.message)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(r.status)
+	fmt.Fprintf(w, `{"error":%s}`, message)
+}
+
+// pause waits for d, or for the end of ctx, after which nobody wants the answer.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+		panic(http.ErrAbortHandler)
+	}
+}

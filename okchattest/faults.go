@@ -1,0 +1,175 @@
+package okchattest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/okchat/okchat-go/gen/okchatapi"
+)
+
+// Chain makes one fault of several: the first sees the request first and the answer last.
+func Chain(faults ...Fault) Fault {
+	return func(next http.Handler) http.Handler {
+		for i := len(faults) - 1; i >= 0; i-- {
+			if faults[i] != nil {
+				next = faults[i](next)
+			}
+		}
+		return next
+	}
+}
+
+// instead makes a fault that never asks for the ordinary answer.
+func instead(h http.HandlerFunc) Fault {
+	return func(http.Handler) http.Handler { return h }
+}
+
+// Status answers with a status, a body and header names and values in turn, such as "Retry-After", "7". A body that is
+// JSON says so in its Content-Type, unless the header names another; other bodies get what net/http guesses.
+func Status(status int, body string, header ...string) Fault {
+	return instead(func(w http.ResponseWriter, _ *http.Request) {
+		if json.Valid([]byte(body)) {
+			w.Header().Set("Content-Type", "application/json")
+		}
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	})
+}
+
+// HTML answers with a web page, as a proxy in front of the API would: with 502, say, or with 200.
+func HTML(status int) Fault {
+	title := strconv.Itoa(status) + " " + http.StatusText(status)
+	return Status(status, "<!DOCTYPE html>\n<html><head><title>"+title+"</title></head><body><h1>"+title+"</h1></body></html>\n")
+}
+
+// Redirect answers with 307 and a Location.
+func Redirect(url string) Fault { return Status(http.StatusTemporaryRedirect, "", "Location", url) }
+
+// Delay waits for d before the first byte of the answer, or until the client has gone.
+func Delay(d time.Duration) Fault {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			pause(r.Context(), d)
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// Slow sends the body in pieces of n bytes, n of at least 1, and waits for d between them. What is sent is the list as
+// it was before the first.
+func Slow(n int, d time.Duration) Fault {
+	return answering(func(w http.ResponseWriter, r *http.Request, a *captured) {
+		a.sendHeader(w)
+		for sent := 0; sent < len(a.body); sent += max(n, 1) {
+			if sent > 0 {
+				pause(r.Context(), d)
+			}
+			_, _ = w.Write(a.body[sent:min(sent+max(n, 1), len(a.body))])
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
+}
+
+// Truncate announces the whole body, sends its first n bytes, always fewer than there are, and closes the connection.
+func Truncate(n int) Fault {
+	return answering(func(w http.ResponseWriter, _ *http.Request, a *captured) {
+		a.sendHeader(w)
+		_, _ = w.Write(a.body[:max(0, min(n, len(a.body)-1))])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler) // net/http's way to close a connection in the middle of an answer
+	})
+}
+
+// AnswerPage gives the ordinary answer to a request for page p, whatever page was asked for. With [Fake.Every] the list
+// never advances.
+func AnswerPage(p int) Fault {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r = r.Clone(r.Context())
+			query := r.URL.Query()
+			query.Set("page", strconv.Itoa(p))
+			r.URL.RawQuery = query.Encode()
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// EmptyPage takes the conversations out of an answer and leaves its metadata.
+func EmptyPage() Fault {
+	return EditPage(func(p *okchatapi.ConversationPage) { p.Data = []okchatapi.Conversation{} })
+}
+
+// EditPage changes an answer that has the contract's form: a wrong page number, contradictory counts, another order. An
+// answer that is not a page stays as it is.
+func EditPage(edit func(p *okchatapi.ConversationPage)) Fault { return editAs(edit) }
+
+// EditJSON changes an answer in ways that the contract has no room for: members missing, unknown or of another type.
+// Its values are those of [json.Unmarshal]. An answer that is not a JSON object stays as it is.
+func EditJSON(edit func(page map[string]any)) Fault {
+	return editAs(func(p *map[string]any) { edit(*p) })
+}
+
+func editAs[T any](edit func(*T)) Fault {
+	return EditBody(func(body []byte) []byte {
+		var v T
+		if json.Unmarshal(body, &v) != nil {
+			return body
+		}
+		edit(&v)
+		edited, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Appendf(nil, "okchattest: the edited page is no JSON: %v", err)
+		}
+		return edited
+	})
+}
+
+// EditBody changes the bytes of an answer's body and sends them with the same status and headers.
+func EditBody(edit func(body []byte) []byte) Fault {
+	return answering(func(w http.ResponseWriter, _ *http.Request, a *captured) {
+		a.body = edit(a.body)
+		a.sendHeader(w)
+		_, _ = w.Write(a.body)
+	})
+}
+
+// answering makes a fault of what to do with the answer that would have been sent.
+func answering(send func(w http.ResponseWriter, r *http.Request, a *captured)) Fault {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			a := &captured{head: http.Header{}, status: http.StatusOK}
+			next.ServeHTTP(a, r)
+			send(w, r, a)
+		})
+	}
+}
+
+// captured is an answer that was given but not sent.
+type captured struct {
+	head   http.Header
+	status int
+	body   []byte
+}
+
+func (a *captured) Header() http.Header    { return a.head }
+func (a *captured) WriteHeader(status int) { a.status = status }
+
+func (a *captured) Write(p []byte) (int, error) {
+	a.body = append(a.body, p...)
+	return len(p), nil
+}
+
+// sendHeader sends all but the body, announcing its length as it is now.
+func (a *captured) sendHeader(w http.ResponseWriter) {
+	maps.Copy(w.Header(), a.head)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	w.WriteHeader(a.status)
+}
