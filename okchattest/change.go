@@ -27,7 +27,7 @@ func (f *Fake) At(i int) (okchatapi.Conversation, bool) {
 	return c, true
 }
 
-// AddNew starts n conversations, each newer than all others, and returns them, the newest last. They are synthetic and
+// AddNew starts n conversations, each newer than all that ever were in the list, and returns them, the newest last. They are synthetic and
 // in progress.
 func (f *Fake) AddNew(n int) []okchatapi.Conversation {
 	f.mu.Lock()
@@ -37,19 +37,23 @@ func (f *Fake) AddNew(n int) []okchatapi.Conversation {
 		base := f.list.base
 		c := base.conversation(base.n + f.added) // past the end: an id that the list does not have
 		f.added++
-		newest := epoch
-		if f.list.len() > 0 {
-			newest = f.list.at(0).CreatedAt
-		}
 		changed := c.UpdatedAt.Sub(c.CreatedAt)
-		c.CreatedAt = newest.Add(time.Second + time.Duration(c.CreatedAt.Nanosecond())).Truncate(time.Microsecond)
+		c.CreatedAt = f.newest.Add(time.Second + time.Duration(c.CreatedAt.Nanosecond())).Truncate(time.Microsecond)
 		c.UpdatedAt = c.CreatedAt.Add(changed)
 		c.State = okchatapi.ConversationStateInProgress
 		c.ChatbotID = f.chatbot
+		f.saw(c)
 		f.list.insertAt(0, &c)
 		started = append(started, c)
 	}
 	return started
+}
+
+// saw keeps the newest created_at: a conversation that starts is newer than those that have left, too.
+func (f *Fake) saw(c okchatapi.Conversation) {
+	if c.CreatedAt.After(f.newest) {
+		f.newest = c.CreatedAt
+	}
 }
 
 // Insert puts each conversation where its created_at belongs, before those of the same time.
@@ -57,6 +61,7 @@ func (f *Fake) Insert(list ...okchatapi.Conversation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, c := range list {
+		f.saw(c)
 		f.list.insert(&c)
 	}
 }
@@ -66,6 +71,7 @@ func (f *Fake) Insert(list ...okchatapi.Conversation) {
 func (f *Fake) InsertAt(i int, c okchatapi.Conversation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.saw(c)
 	f.list.insertAt(min(max(i, 0), f.list.len()), &c)
 }
 

@@ -40,6 +40,8 @@ type Fake struct {
 	mu    sync.RWMutex // guards the rest
 	list  list
 	added int
+	// newest is of all conversations that ever were in the list.
+	newest time.Time
 }
 
 // Option configures a [Fake] under construction.
@@ -88,6 +90,10 @@ func New(opts ...Option) *Fake {
 	f.ChatbotID = f.chatbot.String()
 	f.list = newList(f.list.base, f.explicit)
 	f.explicit = nil
+	f.newest = epoch
+	if f.list.len() > 0 {
+		f.saw(f.list.at(0))
+	}
 	f.ordinary = okchatapi.HandlerWithOptions(
 		okchatapi.NewStrictHandlerWithOptions(endpoint{f}, nil, okchatapi.StrictHTTPServerOptions{ResponseErrorHandlerFunc: refuse}),
 		okchatapi.StdHTTPServerOptions{ErrorHandlerFunc: refuse})

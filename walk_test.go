@@ -1,0 +1,229 @@
+package okchat
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/okchat/okchat-go/okchattest"
+)
+
+var walks = flag.Int("walks", 10_000, "random walks of the property test")
+
+// direct serves requests from h without a network. Each waits for a while of its own first, so that pages read at once
+// come in any order.
+func direct(h http.Handler, latency func() time.Duration) roundTrip {
+	return func(req *http.Request) (resp *http.Response, err error) {
+		if err := sleep(req.Context(), latency()); err != nil {
+			return nil, err
+		}
+		defer func() {
+			if recover() != nil {
+				resp, err = nil, io.ErrUnexpectedEOF
+			}
+		}()
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, req)
+		resp = rec.Result()
+		if resp.ContentLength > int64(rec.Body.Len()) {
+			resp.Body = io.NopCloser(io.MultiReader(rec.Body, brokenReader{}))
+		}
+		return resp, nil
+	}
+}
+
+// walkScript is one random walk: a list, how it is asked for, and what happens to it meanwhile.
+type walkScript struct {
+	seed                      uint64
+	n, limit, cap, readAhead  int
+	ties, shifts, faults      bool
+	changeRate, maxChange     int
+	insertsOnly, removalsOnly bool
+}
+
+func newWalkScript(seed uint64) walkScript {
+	r := rand.New(rand.NewPCG(seed, 1))
+	s := walkScript{
+		seed: seed, n: r.IntN(60), limit: 1 + r.IntN(12), readAhead: []int{1, 4, 16}[r.IntN(3)],
+		ties: r.IntN(2) == 0, shifts: r.IntN(4) > 0, faults: r.IntN(4) == 0,
+		changeRate: 2 + r.IntN(8), maxChange: 1 + r.IntN(6),
+	}
+	if r.IntN(8) == 0 {
+		s.cap = 1 + r.IntN(5)
+	}
+	switch r.IntN(6) {
+	case 0:
+		s.insertsOnly = true
+	case 1:
+		s.removalsOnly = true
+	}
+	return s
+}
+
+// run walks and returns how often each id came, which ids had to come, and how many requests there were.
+func (s walkScript) run(ctx context.Context) (came map[uuid.UUID]int, must map[uuid.UUID]bool, requests int, err error) {
+	r := rand.New(rand.NewPCG(s.seed, 2))
+	came, must = map[uuid.UUID]int{}, map[uuid.UUID]bool{}
+	var fake *okchattest.Fake
+	change := func(n int) {
+		requests = n
+		if !s.shifts || n == 1 || r.IntN(s.changeRate) > 0 {
+			return
+		}
+		if s.insertsOnly || !s.removalsOnly && r.IntN(2) == 0 {
+			fake.AddNew(1 + r.IntN(min(s.maxChange, s.pageSize()))) // more than a page at each request, and no walk would end
+		}
+		if s.removalsOnly || !s.insertsOnly && r.IntN(2) == 0 {
+			for range 1 + r.IntN(s.maxChange) {
+				if fake.Len() > 0 {
+					gone, _ := fake.RemoveAt(r.IntN(fake.Len()))
+					delete(must, gone.ID)
+				}
+			}
+		}
+	}
+	opts := []okchattest.Option{okchattest.Synthetic(s.seed, s.n), okchattest.Between(change)}
+	if s.ties {
+		opts = append(opts, okchattest.Ties())
+	}
+	if s.cap > 0 {
+		opts = append(opts, okchattest.MaxLimit(s.cap))
+	}
+	fake = okchattest.New(opts...)
+	for i := range fake.Len() {
+		conv, _ := fake.At(i)
+		must[conv.ID] = true
+	}
+	if s.faults {
+		for range 1 + r.IntN(2) {
+			fake.Next([]okchattest.Fault{
+				okchattest.Status(503, "busy"), okchattest.HTML(502), okchattest.Status(429, "", "Retry-After", "2"),
+				okchattest.Truncate(20), okchattest.Drop(),
+			}[r.IntN(5)])
+		}
+	}
+	client, err := New(fake.Key, WithTransport(direct(fake, func() time.Duration { return time.Duration(r.IntN(50)) * time.Millisecond })))
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	for conv, err := range client.Conversations(ctx, fake.ChatbotID, ListOptions{Limit: s.limit, ReadAhead: s.readAhead}) {
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		came[conv.ID]++
+	}
+	return came, must, requests, nil
+}
+
+func (s walkScript) pageSize() int { return min(s.limit, or(s.cap, s.limit)) }
+
+// promised is how many requests the walk may take when nothing shifts and nothing fails.
+func (s walkScript) promised() int {
+	pages := max(1, (s.n+s.pageSize()-1)/s.pageSize())
+	if s.readAhead > 1 {
+		return pages + (pages-1+s.readAhead-1)/s.readAhead // a fence for each batch behind the first page
+	}
+	return pages
+}
+
+func TestRandomWalksLoseNothingAndRepeatNothing(t *testing.T) {
+	var lost, twice, miscounted, failed, handed int
+	synctest.Test(t, func(t *testing.T) {
+		for seed := range uint64(*walks) {
+			script := newWalkScript(seed)
+			came, must, requests, err := script.run(t.Context())
+			if err != nil {
+				failed++
+				t.Errorf("%+v: %v", script, err)
+				continue
+			}
+			handed += len(came)
+			for id := range must {
+				if came[id] == 0 {
+					lost++
+					t.Errorf("%+v: a conversation was lost", script)
+				}
+			}
+			for _, n := range came {
+				if n > 1 {
+					twice++
+					t.Errorf("%+v: a conversation came %d times", script, n)
+				}
+			}
+			if !script.shifts && !script.faults && requests != script.promised() {
+				miscounted++
+				t.Errorf("%+v: %d requests, expected %d", script, requests, script.promised())
+			}
+			if t.Failed() && lost+twice+miscounted+failed > 20 {
+				break
+			}
+		}
+	})
+	t.Logf("walks: %d, conversations: %d, lost: %d, twice: %d, requests other than promised: %d, failed: %d",
+		*walks, handed, lost, twice, miscounted, failed)
+}
+
+func FuzzWalk(f *testing.F) {
+	f.Add([]byte{1, 10, 20, 2, 10, 1, 0}, 0)
+	f.Add([]byte{5, 1, 200, 200, 0, 1, 200, 199}, 4)
+	f.Fuzz(func(t *testing.T, script []byte, readAhead int) {
+		synctest.Test(t, func(t *testing.T) {
+			requests := 0
+			next := func() int {
+				if len(script) == 0 {
+					return 0
+				}
+				requests %= len(script)
+				return int(script[requests])
+			}
+			// The server makes up counts and times from the script, over and over.
+			client := newTestClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+				requests++
+				total := next()
+				if total == 255 {
+					total = 1 << 62
+				}
+				data := ""
+				if c := next() % 5; c > 0 && total > 0 {
+					data = conversationJSON((next() + requests*c) % 59)
+				}
+				page := req.URL.Query().Get("page")
+				return answer(200, mediaType, fmt.Sprintf(`{"data":[%s],"metadata":{"currentPage":%s,"pageSize":1,"totalCount":%d,"totalPages":%d}}`, data, page, total, total)), nil
+			}), WithRetry(RetryPolicy{MaxTries: 1}))
+			seen := map[uuid.UUID]bool{}
+			for conv, err := range client.Conversations(t.Context(), testBot, ListOptions{ReadAhead: max(0, min(readAhead, MaxReadAhead))}) {
+				if err != nil {
+					if len(kindsOf(err)) != 1 {
+						t.Errorf("error %v", err)
+					}
+					return
+				}
+				if seen[conv.ID] {
+					t.Error("a conversation came twice")
+				}
+				seen[conv.ID] = true
+			}
+		})
+	})
+}
+
+func collect(t *testing.T, client *Client, bot string, opts ListOptions) ([]Conversation, error) {
+	t.Helper()
+	var all []Conversation
+	for conv, err := range client.Conversations(t.Context(), bot, opts) {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, conv)
+	}
+	return all, nil
+}
