@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +18,7 @@ import (
 	"github.com/okchat/okchat-go/okchattest"
 )
 
-var walks = flag.Int("walks", 10_000, "random walks of the property test")
+var walks = flag.Int("walks", defaultWalks, "random walks of the property test")
 
 // direct serves requests from h without a network. Each waits for a while of its own first, so that pages read at once
 // come in any order.
@@ -111,7 +112,13 @@ func (s walkScript) run(ctx context.Context) (came map[uuid.UUID]int, must map[u
 			}[r.IntN(5)])
 		}
 	}
-	client, err := New(fake.Key, WithTransport(direct(fake, func() time.Duration { return time.Duration(r.IntN(50)) * time.Millisecond })))
+	var mu sync.Mutex
+	lag := rand.New(rand.NewPCG(s.seed, 3))
+	client, err := New(fake.Key, WithTransport(direct(fake, func() time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		return time.Duration(lag.IntN(50)) * time.Millisecond
+	})))
 	if err != nil {
 		return nil, nil, 0, err
 	}

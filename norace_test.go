@@ -1,0 +1,5 @@
+//go:build !race
+
+package okchat
+
+const defaultWalks = 10_000
