@@ -144,7 +144,7 @@ func (c *Contract) checkResponse(ex *Exchange, input *openapi3filter.RequestVali
 		Options:                &c.opts,
 	})
 	if err != nil {
-		f.header(err)
+		f.header(ref.Value.Headers, err)
 	}
 	c.checkBody(ex, ref.Value.Content, f)
 }

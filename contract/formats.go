@@ -44,21 +44,72 @@ func checkUUID(s string) error {
 	return nil
 }
 
+// dateTime is the fixed part of an RFC 3339 date-time: 0 stands for a digit, every other byte for itself.
+const dateTime = "0000-00-00T00:00:00"
+
 // checkDateTime takes RFC 3339: a date that exists, T and Z in either case, any offset, and a leap second where one can
-// be.
+// be. The time package is no help: it takes a comma, and offsets of 24 hours.
 func checkDateTime(s string) error {
 	s = strings.ToUpper(s)
-	leap := len(s) > 19 && s[17:19] == "60"
-	if leap {
-		s = s[:17] + "59" + s[19:]
-	}
-	// UnmarshalText is strict where time.Parse is not: one-digit hours, a comma, offsets past a day.
-	var t time.Time
-	if err := t.UnmarshalText([]byte(s)); err != nil {
+	if len(s) <= len(dateTime) || !shaped(s[:len(dateTime)], dateTime) {
 		return errFormat
 	}
-	if utc := t.UTC(); leap && (utc.Hour() != 23 || utc.Minute() != 59) {
+	year, month, day := number(s[0:4]), number(s[5:7]), number(s[8:10])
+	hour, minute, second := number(s[11:13]), number(s[14:16]), number(s[17:19])
+	zone := s[len(dateTime):]
+	if fraction, ok := strings.CutPrefix(zone, "."); ok {
+		zone = strings.TrimLeft(fraction, "0123456789")
+		if len(zone) == len(fraction) {
+			return errFormat
+		}
+	}
+	offset := 0 // minutes east of UTC
+	if zone != "Z" {
+		if !shaped(zone, "+00:00") && !shaped(zone, "-00:00") {
+			return errFormat
+		}
+		if number(zone[1:3]) > 23 || number(zone[4:6]) > 59 {
+			return errFormat
+		}
+		offset = 60*number(zone[1:3]) + number(zone[4:6])
+		if zone[0] == '-' {
+			offset = -offset
+		}
+	}
+	// time.Date moves what overflows on to the next month, so a date that comes back changed does not exist.
+	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	if month < 1 || month > 12 || date.Day() != day || hour > 23 || minute > 59 || second > 60 {
 		return errFormat
+	}
+	const lastMinute = 23*60 + 59
+	if utc := 60*hour + minute - offset; second == 60 && (utc+24*60)%(24*60) != lastMinute {
+		return errFormat // leap seconds come at the end of a day in UTC
 	}
 	return nil
+}
+
+// shaped says whether s has the form: a digit for each 0, and every other byte as it is.
+func shaped(s, form string) bool {
+	if len(s) != len(form) {
+		return false
+	}
+	for i := range len(s) {
+		if form[i] == '0' {
+			if s[i] < '0' || s[i] > '9' {
+				return false
+			}
+		} else if s[i] != form[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// number reads digits that shaped has seen.
+func number(digits string) int {
+	n := 0
+	for i := range len(digits) {
+		n = 10*n + int(digits[i]-'0')
+	}
+	return n
 }

@@ -1,0 +1,200 @@
+package contract_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract_test/recordings"
+)
+
+// recorded returns the first exchange of a recording.
+func recorded(t *testing.T, name string) *contract.Exchange {
+	t.Helper()
+	file, err := recordings.FS().Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for ex, err := range contract.ReadHAR(file, name) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ex
+	}
+	t.Fatal("expected an entry")
+	return nil
+}
+
+// wantFinding fails unless a finding is whole and its line is one of at most 300 characters.
+func wantFinding(t *testing.T, f contract.Finding) {
+	t.Helper()
+	line := f.String()
+	if strings.ContainsAny(line, "\n\r") || !utf8.ValidString(line) || utf8.RuneCountInString(line) > 300 {
+		t.Errorf("expected one line of at most 300 characters, got %d bytes: %q", len(line), line)
+	}
+	if f.Severity == "" || f.Code == "" || f.Part == "" || f.Expected == "" || f.Got == "" {
+		t.Errorf("expected a whole finding, got %+v", f)
+	}
+}
+
+func TestEachFaultOfAnExchangeIsOneFinding(t *testing.T) {
+	t.Parallel()
+	c, err := contract.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const path = "/api/external/chatbot/5afe16ed-5fd2-4552-a993-903bc9c32bb6/conversations"
+	body := func(old, new string) func(*contract.Exchange) {
+		return func(ex *contract.Exchange) {
+			ex.ResponseBody = []byte(strings.Replace(string(ex.ResponseBody), old, new, 1))
+		}
+	}
+	url := func(url string) func(*contract.Exchange) { return func(ex *contract.Exchange) { ex.URL = url } }
+	for _, test := range []struct {
+		name   string
+		change func(*contract.Exchange)
+		want   string // severity, code, part and pointer of the only finding, or "" for none
+	}{
+		{"nothing changed", func(*contract.Exchange) {}, ""},
+		{"another host", url("http://127.0.0.1:8080" + path), ""},
+		{"all parameters", url(path + "?page=2&limit=100&state=in_progress"), ""},
+		{"no key", func(ex *contract.Exchange) { ex.RequestHeader.Del("x-api-key") }, "violation key: request header x-api-key"},
+		{"no request header at all", func(ex *contract.Exchange) { ex.RequestHeader = nil }, "violation key: request header x-api-key"},
+		{"page is no number", url(path + "?page=abc"), "violation type: request query parameter page"},
+		{"page 0", url(path + "?page=0"), "violation range: request query parameter page"},
+		{"an unknown state", url(path + "?state=resolved"), "drift unknown-value: request query parameter state"},
+		{"a chatbot id that is none", url("/api/external/chatbot/7/conversations"), "violation format: request path parameter chatbotId"},
+		{"another path", url("/api/external/chatbots"), "violation operation: request"},
+		{"a URL that is none", url("http://[::1"), "violation operation: request"},
+		{"another method", func(ex *contract.Exchange) { ex.Method = "POST" }, "violation operation: request"},
+		{"HEAD", func(ex *contract.Exchange) { ex.Method = "HEAD" }, "violation operation: request"},
+		{"a status outside the contract", func(ex *contract.Exchange) { ex.Status = 204 }, "drift undocumented-status: response status"},
+		{"a redirect", func(ex *contract.Exchange) { ex.Status = 301 }, "drift undocumented-status: response status"},
+		{"a status that is none", func(ex *contract.Exchange) { ex.Status = 999 }, "violation undocumented-status: response status"},
+		{"HTML where JSON is due", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Content-Type", "text/html") }, "violation content-type: response header Content-Type"},
+		{"no content type", func(ex *contract.Exchange) { ex.ResponseHeader = nil }, "violation content-type: response header Content-Type"},
+		{"a failure with anything", func(ex *contract.Exchange) { ex.Status = 503; ex.ResponseBody = []byte("\xff<") }, ""},
+		{"a failure without anything", func(ex *contract.Exchange) { ex.Status = 418; ex.ResponseBody, ex.ResponseHeader = nil, nil }, ""},
+		{"an empty Retry-After", func(ex *contract.Exchange) { ex.Status = 503; ex.ResponseHeader.Set("Retry-After", "") }, "violation range: response header Retry-After"},
+		{"a body cut off", func(ex *contract.Exchange) { ex.ResponseBody = ex.ResponseBody[:4000] }, "violation json: response body"},
+		{"no body", func(ex *contract.Exchange) { ex.ResponseBody = nil }, "violation json: response body"},
+		{"two documents", func(ex *contract.Exchange) { ex.ResponseBody = append(ex.ResponseBody, "{}"...) }, "violation json: response body"},
+		{"NaN", body(`"totalPages": 2`, `"totalPages": NaN`), "violation json: response body"},
+		{"a number out of any range", body(`"totalPages": 2`, `"totalPages": 1e999`), "violation type: response body /metadata/totalPages"},
+		{"an open set's value of another type", body(`"platform": "navertalktalk"`, `"platform": 7`), "violation type: response body /data/0/platform"},
+		{"null for an open set", body(`"platform": "navertalktalk"`, `"platform": null`), "violation type: response body /data/0/platform"},
+		{"a leaf of the union's object", body(`"sender_type": "bot"`, `"sender_type": 7`), "violation type: response body /data/0/last_message/sender_type"},
+		{"a number for the union", body(`"Best places to visit in Bangkok"`, `7`), "violation union: response body /data/4/last_message"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			ex := recorded(t, "page-1.har")
+			test.change(ex)
+			got := ""
+			for _, f := range c.Check(ex) {
+				wantFinding(t, f)
+				got += string(f.Severity) + " " + string(f.Code) + ": " + string(f.Part) + " " + f.Pointer + "\n"
+			}
+			if strings.Join(strings.Fields(got), " ") != test.want {
+				t.Errorf("expected %q, got %q", test.want, got)
+			}
+		})
+	}
+}
+
+// TestNoFindingHoldsWhatAnEndUserWrote puts marked text in each string of a page, breaks it in many ways, and looks for
+// the mark.
+func TestNoFindingHoldsWhatAnEndUserWrote(t *testing.T) {
+	t.Parallel()
+	c, err := contract.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const mark = "secret 4711"
+	ex := recorded(t, "page-1.har")
+	for _, value := range []string{`"` + mark + `"`, `["` + mark + `"]`, `{"a":"` + mark + `"}`, `"` + strings.Repeat(mark, 1000) + `"`, `4711`} {
+		members := []string{"id", "chatbot_id", "active", "platform", "state", "created_at", "last_message", "sns_user_id", "voice_path", "new"}
+		text := `{"metadata":{"totalPages":` + value + `},"data":[{"last_message":{"content":` + value + `,"id":` + value + `,"sender_type":` + value + `}},{`
+		for i, m := range members {
+			if i > 0 {
+				text += ","
+			}
+			text += `"` + m + `":` + value
+		}
+		ex.ResponseBody = []byte(text + `}]}`)
+		ex.URL = "/api/external/chatbot/" + strings.ReplaceAll(mark, " ", "%20") + "/conversations?page=secret+4711&state=secret+4711"
+		ex.ResponseHeader.Set("Content-Type", "application/json")
+		findings := c.Check(ex)
+		if len(findings) < 20 {
+			t.Errorf("expected at least 20 findings, got %d", len(findings))
+		}
+		ex.ResponseHeader.Set("Content-Type", mark)
+		findings = append(findings, c.Check(ex)...)
+		ex.Method = mark
+		findings = append(findings, c.Check(ex)...)
+		ex.Method = http.MethodGet
+		for _, f := range findings {
+			wantFinding(t, f)
+			if strings.Contains(f.String(), "secret") || strings.Contains(f.Got+f.Expected+f.Pointer, "4711") {
+				t.Errorf("expected a finding without the text, got %s", f)
+			}
+		}
+	}
+}
+
+func TestALongPointerIsShortened(t *testing.T) {
+	t.Parallel()
+	ex := recorded(t, "page-1.har")
+	ex.Source = strings.Repeat("long ", 100)
+	ex.ResponseBody = []byte(`{"data":[],"` + strings.Repeat("k\\n", 500) + `":1}`)
+	c, err := contract.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range c.Check(ex) {
+		wantFinding(t, f)
+	}
+}
+
+func TestAContractIsSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	c, err := contract.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	ex := recorded(t, "page-1.har")
+	broken := *ex
+	broken.ResponseBody = []byte(`{"data":[{}]}`)
+	for range 8 {
+		wg.Go(func() {
+			for range 5 {
+				if got := len(c.Check(ex)); got != 0 {
+					t.Errorf("expected no finding, got %d", got)
+				}
+				if got := len(c.Check(&broken)); got != 16 {
+					t.Errorf("expected 16 missing members, got %d", got)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkCheck(b *testing.B) {
+	c, err := contract.New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	file, _ := recordings.FS().Open("page-1.har")
+	for ex := range contract.ReadHAR(file, "page-1.har") {
+		b.ReportAllocs()
+		for b.Loop() {
+			c.Check(ex)
+		}
+	}
+}
