@@ -38,7 +38,7 @@ const (
 const (
 	CodeMember Code = "undocumented-member" // the contract does not know this member
 	CodeValue  Code = "unknown-value"       // an open set gained a value
-	CodeStatus Code = "undocumented-status" // the contract says nothing of this status
+	CodeStatus Code = "undocumented-status" // the contract says nothing of this status; a violation where it is no status at all
 )
 
 // Part is the place in an exchange that a finding speaks of.
@@ -63,7 +63,7 @@ const (
 type Finding struct {
 	// Source is the exchange's.
 	Source string
-	// Severity is Violation or Drift, as Code decides.
+	// Severity is Violation or Drift.
 	Severity Severity
 	// Code is the kind of fault.
 	Code Code
