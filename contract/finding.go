@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Severity says what a finding means for consumers of the API.
@@ -80,21 +81,21 @@ type Finding struct {
 // maxLine is the most characters that a finding's line has.
 const maxLine = 300
 
-// String returns the finding on one line of at most 300 characters.
+// String returns the finding on one line of at most 300 characters. Long parts are cut, what is expected first.
 func (f Finding) String() string {
-	tail := fmt.Sprintf(": expected %s, got %s", f.Expected, f.Got)
-	if f.Severity == Drift {
-		tail += "; if it is there to stay, add it to the contract"
-	}
 	head := fmt.Sprintf("%s %s: %s", f.Severity, f.Code, f.Part)
 	if f.Source != "" {
-		head = shorten(f.Source, 60) + ": " + head
+		head = shorten(f.Source, 40) + ": " + head
 	}
 	if f.Pointer != "" {
-		head += " "
+		head += " " + shorten(f.Pointer, 90)
 	}
-	tail = shorten(tail, 130)
-	return head + shorten(f.Pointer, maxLine-len([]rune(head))-len([]rune(tail))) + tail
+	tail := ", got " + shorten(f.Got, 45)
+	if f.Severity == Drift {
+		tail += "; add it to the contract if it stays"
+	}
+	head += ": expected "
+	return head + shorten(f.Expected, maxLine-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail
 }
 
 // shorten puts s on one line of printable characters, at most n of them.
