@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Severity says what a finding means for consumers of the API.
@@ -38,7 +39,7 @@ const (
 const (
 	CodeMember Code = "undocumented-member" // the contract does not know this member
 	CodeValue  Code = "unknown-value"       // an open set gained a value
-	CodeStatus Code = "undocumented-status" // the contract says nothing of this status
+	CodeStatus Code = "undocumented-status" // the contract says nothing of this status; a violation where it is no status at all
 )
 
 // Part is the place in an exchange that a finding speaks of.
@@ -63,7 +64,7 @@ const (
 type Finding struct {
 	// Source is the exchange's.
 	Source string
-	// Severity is Violation or Drift, as Code decides.
+	// Severity is Violation or Drift.
 	Severity Severity
 	// Code is the kind of fault.
 	Code Code
@@ -80,21 +81,21 @@ type Finding struct {
 // maxLine is the most characters that a finding's line has.
 const maxLine = 300
 
-// String returns the finding on one line of at most 300 characters.
+// String returns the finding on one line of at most 300 characters. Long parts are cut, what is expected first.
 func (f Finding) String() string {
-	tail := fmt.Sprintf(": expected %s, got %s", f.Expected, f.Got)
-	if f.Severity == Drift {
-		tail += "; if it is there to stay, add it to the contract"
-	}
 	head := fmt.Sprintf("%s %s: %s", f.Severity, f.Code, f.Part)
 	if f.Source != "" {
-		head = shorten(f.Source, 60) + ": " + head
+		head = shorten(f.Source, 40) + ": " + head
 	}
 	if f.Pointer != "" {
-		head += " "
+		head += " " + shorten(f.Pointer, 90)
 	}
-	tail = shorten(tail, 130)
-	return head + shorten(f.Pointer, maxLine-len([]rune(head))-len([]rune(tail))) + tail
+	tail := ", got " + shorten(f.Got, 45)
+	if f.Severity == Drift {
+		tail += "; add it to the contract if it stays"
+	}
+	head += ": expected "
+	return head + shorten(f.Expected, maxLine-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail
 }
 
 // shorten puts s on one line of printable characters, at most n of them.
