@@ -289,3 +289,11 @@ func FuzzRetryAfter(f *testing.F) {
 		}
 	})
 }
+
+func TestHooksThatAreOffCostNothing(t *testing.T) {
+	client := newTestClient(t, roundTrip(succeeds))
+	info := TryInfo{Page: 1, Try: 1, Err: io.EOF, Reason: "transport"}
+	if n := testing.AllocsPerRun(100, func() { client.tried(t.Context(), info) }); n != 0 {
+		t.Errorf("%v allocations a try, expected none", n)
+	}
+}

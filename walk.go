@@ -72,10 +72,10 @@ type walk struct {
 	pageSize    int // 0 until the first page came
 	over        bool
 
-	newest, oldest time.Time // created_at of the first and of the last conversation handed out
-	recent         ring
-	handed         int
-	stalled        int // pages in a row that brought nothing older
+	oldest  time.Time // the least created_at handed out
+	recent  ring
+	handed  int
+	stalled int // pages in a row that brought nothing older
 }
 
 // maxStalled ends a walk through a list that has no end: pages that stay empty, a count that falls and rises again, more
@@ -204,7 +204,6 @@ func (w *walk) hand(page *Page, yield func(*Page) bool) error {
 
 // admit returns the conversations of page that were not handed out before, and checks the order that tells them.
 func (w *walk) admit(page *Page) ([]Conversation, error) {
-	shift := w.done - (page.Metadata.CurrentPage-1)*page.Metadata.PageSize + max(0, page.Metadata.TotalCount-w.total)
 	fresh := page.Conversations[:0]
 	var previous time.Time
 	for i, conv := range page.Conversations {
@@ -213,21 +212,16 @@ func (w *walk) admit(page *Page) ([]Conversation, error) {
 			return nil, w.disorder(page, i)
 		}
 		previous = created
-		switch {
-		case len(w.recent.ids) == 0:
-			w.newest = created
-		case created.Before(w.oldest): // the common case: the list goes on
-		case w.recent.has(conv.ID):
+		// One that is older than all before it is new, and so the list commonly goes on. Any other one moved here, shares
+		// its time with the last one, or entered the list above it.
+		if !w.oldest.IsZero() && !created.Before(w.oldest) && w.cameBefore(conv) {
 			continue
-		case created.Equal(w.oldest), created.After(w.newest): // as old as the last one, or started during the walk
-		case shift > recentIDs/2:
-			continue // it came before the ones that are remembered
 		}
 		if !created.After(w.opts.CreatedAfter) && !w.opts.CreatedAfter.IsZero() || w.opts.MaxItems > 0 && w.handed+len(fresh) >= w.opts.MaxItems {
 			w.over = true
 			break
 		}
-		w.recent.add(conv.ID)
+		w.recent.add(conv)
 		if w.oldest.IsZero() || !created.After(w.oldest) {
 			w.oldest, w.stalled = created, 0
 		}
@@ -237,6 +231,16 @@ func (w *walk) admit(page *Page) ([]Conversation, error) {
 		w.over = true
 	}
 	return slices.Clip(fresh), nil
+}
+
+// cameBefore errs only where conv may be one that is forgotten: then it says yes.
+func (w *walk) cameBefore(conv Conversation) bool {
+	forgotten := w.recent.forgotten
+	// Many may share one time, more than are remembered: those are not taken for forgotten ones.
+	if !forgotten.IsZero() && !conv.CreatedAt.Before(forgotten) && conv.CreatedAt.After(w.oldest) {
+		return true
+	}
+	return slices.ContainsFunc(w.recent.last, func(seen remembered) bool { return seen.id == conv.ID })
 }
 
 func (w *walk) disorder(page *Page, i int) error {
@@ -254,23 +258,30 @@ func (w *walk) broken(page *Page, where, expected, got string) error {
 		StatusCode: page.StatusCode, Page: page.Metadata.CurrentPage, Tries: page.Tries}
 }
 
-// recentIDs is how many conversations a walk remembers, to tell one that moved from one that it never saw. Only a change
-// of the list by half as many between two requests moves one further.
+// recentIDs is how many conversations a walk remembers.
 const recentIDs = 4096
 
-// ring remembers the last recentIDs ids.
+// ring remembers the last conversations handed out, and of those before them the least created_at.
 type ring struct {
-	ids  []uuid.UUID
-	next int
+	last      []remembered
+	next      int
+	forgotten time.Time
 }
 
-func (r *ring) has(id uuid.UUID) bool { return slices.Contains(r.ids, id) }
+type remembered struct {
+	id      uuid.UUID
+	created time.Time
+}
 
-func (r *ring) add(id uuid.UUID) {
-	if len(r.ids) < recentIDs {
-		r.ids = append(r.ids, id)
+func (r *ring) add(conv Conversation) {
+	seen := remembered{conv.ID, conv.CreatedAt}
+	if len(r.last) < recentIDs {
+		r.last = append(r.last, seen)
 		return
 	}
-	r.ids[r.next] = id
+	if gone := r.last[r.next].created; r.forgotten.IsZero() || gone.Before(r.forgotten) {
+		r.forgotten = gone
+	}
+	r.last[r.next] = seen
 	r.next = (r.next + 1) % recentIDs
 }

@@ -2,6 +2,7 @@ package okchat
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/okchat/okchat-go/gen/okchatapi"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -233,4 +235,110 @@ func collect(t *testing.T, client *Client, bot string, opts ListOptions) ([]Conv
 		all = append(all, conv)
 	}
 	return all, nil
+}
+
+func TestAListWithoutEndEndsWithAnError(t *testing.T) {
+	for name, server := range map[string]func(*okchattest.Fake){
+		"it grows faster than it is read": func(fake *okchattest.Fake) {
+			fake.Every(okchattest.EditPage(func(*okchatapi.ConversationPage) { fake.AddNew(3) }))
+		},
+		"its count falls and rises": func(fake *okchattest.Fake) {
+			n := 0
+			fake.Every(okchattest.EditPage(func(p *okchatapi.ConversationPage) {
+				n++
+				p.Metadata.TotalCount -= n % 2
+				p.Metadata.TotalPages = p.Metadata.TotalCount
+			}))
+		},
+		"its pages stay empty": func(fake *okchattest.Fake) {
+			fake.Every(okchattest.EditPage(func(p *okchatapi.ConversationPage) {
+				p.Data, p.Metadata.TotalCount, p.Metadata.TotalPages = []okchatapi.Conversation{}, 1<<62, 1<<62
+			}))
+		},
+	} {
+		for _, readAhead := range []int{1, 4} {
+			synctest.Test(t, func(t *testing.T) {
+				fake := okchattest.New(okchattest.Synthetic(1, 20))
+				server(fake)
+				client, err := New(fake.Key, WithTransport(direct(fake, func() time.Duration { return 0 })))
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = collect(t, client, fake.ChatbotID, ListOptions{Limit: 1, ReadAhead: readAhead})
+				var broken *ContractError
+				if !errors.As(err, &broken) || broken.Where != "/data" || fake.Count() > 5*maxStalled {
+					t.Errorf("%s, read-ahead %d: %d requests, then %v", name, readAhead, fake.Count(), err)
+				}
+			})
+		}
+	}
+}
+
+func TestManyLeaveAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fake *okchattest.Fake
+		fake = okchattest.New(okchattest.Synthetic(1, 10_000), okchattest.Between(func(n int) {
+			switch n {
+			case 60: // further back than the walk remembers
+				for range 5_000 {
+					fake.RemoveAt(0)
+				}
+			case 70:
+				fake.AddNew(5_000)
+			}
+		}))
+		client, err := New(fake.Key, WithTransport(direct(fake, func() time.Duration { return 0 })))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := collect(t, client, fake.ChatbotID, ListOptions{Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		came := map[uuid.UUID]int{}
+		for _, conv := range all {
+			came[conv.ID]++
+		}
+		for i := range 5_000 {
+			if conv, _ := fake.At(5_000 + i); came[conv.ID] != 1 {
+				t.Fatalf("the conversation at %d came %d times", i, came[conv.ID])
+			}
+		}
+	})
+}
+
+func TestManyShareOneTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var list []okchatapi.Conversation
+		source := okchattest.New(okchattest.Synthetic(1, 3*recentIDs))
+		first, _ := source.At(0)
+		for i := range source.Len() {
+			conv, _ := source.At(i)
+			conv.CreatedAt = first.CreatedAt
+			list = append(list, conv)
+		}
+		var fake *okchattest.Fake
+		fake = okchattest.New(okchattest.Conversations(list...), okchattest.Between(func(n int) {
+			if n%7 == 0 {
+				fake.AddNew(1)
+			}
+		}))
+		client, err := New(fake.Key, WithTransport(direct(fake, func() time.Duration { return 0 })))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := collect(t, client, fake.ChatbotID, ListOptions{Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		came := map[uuid.UUID]int{}
+		for _, conv := range all {
+			came[conv.ID]++
+		}
+		for i, conv := range list {
+			if came[conv.ID] != 1 {
+				t.Fatalf("conversation %d came %d times", i, came[conv.ID])
+			}
+		}
+	})
 }

@@ -1,0 +1,202 @@
+package okchat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"time"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/okchattest"
+)
+
+// The examples talk to a fake server on loopback, as a test would.
+func fakeServer(opts ...okchattest.Option) (srv *okchattest.Server, done func()) {
+	tb := &exampleTB{}
+	return okchattest.NewServer(tb, opts...), tb.close
+}
+
+type exampleTB struct{ cleanups []func() }
+
+func (tb *exampleTB) Helper()                        {}
+func (tb *exampleTB) Errorf(format string, a ...any) { log.Fatalf(format, a...) }
+func (tb *exampleTB) Cleanup(f func())               { tb.cleanups = append(tb.cleanups, f) }
+
+func (tb *exampleTB) close() {
+	for _, f := range tb.cleanups {
+		f()
+	}
+}
+
+func Example() {
+	srv, done := fakeServer(okchattest.Synthetic(1, 250))
+	defer done()
+
+	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+	n := 0
+	for conv, err := range client.Conversations(context.Background(), srv.ChatbotID, okchat.ListOptions{Limit: 100}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if conv.Platform == "voice" {
+			n++
+		}
+	}
+	fmt.Println(n > 0, srv.Count(), "requests")
+	// Output: true 3 requests
+}
+
+func ExampleNew() {
+	client, err := okchat.New("fake-key", okchat.WithTryTimeout(10*time.Second), okchat.WithUserAgent("archiver/2.1"))
+	fmt.Println(client, err)
+
+	_, err = okchat.New("fake-key\n")
+	fmt.Println(err)
+	// Output:
+	// okchat.Client(https://v2.okchat.ai/) <nil>
+	// okchat: the API key has white space around it or bytes that no header can carry: check how it was copied
+}
+
+func ExampleNewFromEnv() {
+	os.Setenv(okchat.EnvKey, "fake-key")
+	os.Setenv(okchat.EnvBaseURL, "https://proxy.example/okchat")
+	defer os.Unsetenv(okchat.EnvKey)
+	defer os.Unsetenv(okchat.EnvBaseURL)
+
+	client, err := okchat.NewFromEnv()
+	fmt.Println(client, err)
+	// Output: okchat.Client(https://proxy.example/okchat/) <nil>
+}
+
+func ExampleClient_Page() {
+	srv, done := fakeServer(okchattest.Synthetic(1, 42))
+	defer done()
+	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	page, err := client.Page(context.Background(), srv.ChatbotID, okchat.ListOptions{Page: 5})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(page.Conversations), "of", page.Metadata.TotalCount)
+	// Output: 2 of 42
+}
+
+func ExampleClient_Pages() {
+	srv, done := fakeServer(okchattest.Synthetic(1, 42))
+	defer done()
+	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	for page, err := range client.Pages(context.Background(), srv.ChatbotID, okchat.ListOptions{Limit: 20, ReadAhead: 2}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(page.Metadata.CurrentPage, len(page.Conversations))
+	}
+	// Output:
+	// 1 20
+	// 2 20
+	// 3 2
+}
+
+// Newest first, so the walk ends at the first conversation that is old enough, and older pages are never asked for.
+func ExampleClient_Conversations_createdAfter() {
+	srv, done := fakeServer(okchattest.Synthetic(1, 1_000_000))
+	defer done()
+	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	last, _ := srv.At(25) // what an archive has already
+	n := 0
+	for _, err := range client.Conversations(context.Background(), srv.ChatbotID, okchat.ListOptions{CreatedAfter: last.CreatedAt}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		n++
+	}
+	fmt.Println(n, "new in", srv.Count(), "requests")
+	// Output: 25 new in 3 requests
+}
+
+// A failure is one of three kinds, and says where a walk can go on.
+func ExampleAPIError() {
+	srv, done := fakeServer(okchattest.Synthetic(1, 42))
+	defer done()
+	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+	srv.OnPage(3, okchattest.Status(429, `{"message":"slow down"}`, "Retry-After", "3600"))
+
+	for _, err := range client.Conversations(context.Background(), srv.ChatbotID, okchat.ListOptions{}) {
+		var api *okchat.APIError
+		var contract *okchat.ContractError
+		var transport *okchat.TransportError
+		switch {
+		case errors.Is(err, okchat.ErrRateLimited) && errors.As(err, &api):
+			fmt.Println("rate limited, go on at page", api.Page, "in", api.RetryAfter)
+		case errors.As(err, &api):
+			fmt.Println("refused:", api.StatusCode)
+		case errors.As(err, &contract):
+			fmt.Println("not the contract:", contract.Where)
+		case errors.As(err, &transport):
+			fmt.Println("no answer:", err)
+		}
+	}
+	// Output: rate limited, go on at page 3 in 1h0m0s
+}
+
+func ExampleWithHooks() {
+	srv, done := fakeServer(okchattest.Synthetic(1, 42))
+	defer done()
+	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL), okchat.WithHooks(okchat.Hooks{
+		Try: func(_ context.Context, t okchat.TryInfo) {
+			fmt.Println("page", t.Page, "try", t.Try, "status", t.StatusCode, t.Reason)
+		},
+	}), okchat.WithRetry(okchat.RetryPolicy{BaseDelay: time.Microsecond}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	srv.Next(okchattest.HTML(http.StatusBadGateway))
+
+	if _, err := client.Page(context.Background(), srv.ChatbotID, okchat.ListOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// page 1 try 1 status 502 status 502
+	// page 1 try 2 status 200
+}
+
+func ExampleConversation_Unknown() {
+	srv, done := fakeServer(okchattest.Synthetic(1, 1))
+	defer done()
+	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+	srv.Next(okchattest.EditJSON(func(page map[string]any) {
+		conv := page["data"].([]any)[0].(map[string]any)
+		conv["mood"], conv["platform"] = "cheerful", "kakaotalk"
+	}))
+
+	page, err := client.Page(context.Background(), srv.ChatbotID, okchat.ListOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	conv := page.Conversations[0]
+	fmt.Printf("%s %s %v\n", conv.Unknown()["mood"], conv.Platform, conv.Platform.Valid())
+	// Output: "cheerful" kakaotalk false
+}
