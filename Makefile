@@ -1,0 +1,10 @@
+.PHONY: check test generate
+
+check:
+	bash .ci/run
+
+test:
+	go test ./...
+
+generate:
+	go generate ./...
