@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -243,10 +244,9 @@ func TestAListWithoutEndEndsWithAnError(t *testing.T) {
 			fake.Every(okchattest.EditPage(func(*okchatapi.ConversationPage) { fake.AddNew(3) }))
 		},
 		"its count falls and rises": func(fake *okchattest.Fake) {
-			n := 0
+			var n atomic.Int64
 			fake.Every(okchattest.EditPage(func(p *okchatapi.ConversationPage) {
-				n++
-				p.Metadata.TotalCount -= n % 2
+				p.Metadata.TotalCount -= int(n.Add(1) % 2)
 				p.Metadata.TotalPages = p.Metadata.TotalCount
 			}))
 		},
