@@ -25,6 +25,7 @@ type config struct {
 	maxBody    int64
 	retry      RetryPolicy
 	jitter     func() float64 // in [0, 1)
+	maxStalled int
 	hooks      Hooks
 	logger     *slog.Logger
 }
@@ -36,6 +37,7 @@ func defaultConfig() config {
 		maxBody:    16 << 20,
 		retry:      RetryPolicy{}.withDefaults(),
 		jitter:     rand.Float64,
+		maxStalled: maxStalled,
 	}
 }
 

@@ -155,7 +155,7 @@ func (w *walk) read(n int) (*Page, error) {
 		}
 		// The pages in between may bring nothing older, and that is no standstill.
 		w.stalled += 1 - (n - again)
-		if w.stalled > maxStalled {
+		if w.stalled > w.client.conf.maxStalled {
 			return nil, w.standstill(page)
 		}
 		n = again
@@ -191,7 +191,7 @@ func (w *walk) hand(page *Page, yield func(*Page) bool) error {
 		// A page that is short or empty has used up its positions all the same.
 		w.done = m.CurrentPage * m.PageSize
 	}
-	if w.stalled > maxStalled && !w.over {
+	if w.stalled > w.client.conf.maxStalled && !w.over {
 		return w.standstill(page)
 	}
 	page.Conversations = fresh
@@ -250,7 +250,7 @@ func (w *walk) disorder(page *Page, i int) error {
 
 func (w *walk) standstill(page *Page) error {
 	return w.broken(page, "/data", fmt.Sprintf("an older conversation, as totalCount is %d", page.Metadata.TotalCount),
-		fmt.Sprintf("none on %d pages in a row", maxStalled))
+		fmt.Sprintf("none on %d pages in a row", w.client.conf.maxStalled))
 }
 
 func (w *walk) broken(page *Page, where, expected, got string) error {

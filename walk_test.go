@@ -209,6 +209,7 @@ func FuzzWalk(f *testing.F) {
 				page := req.URL.Query().Get("page")
 				return answer(200, mediaType, fmt.Sprintf(`{"data":[%s],"metadata":{"currentPage":%s,"pageSize":1,"totalCount":%d,"totalPages":%d}}`, data, page, total, total)), nil
 			}), WithRetry(RetryPolicy{MaxTries: 1}))
+			client.conf.maxStalled = 40
 			seen := map[uuid.UUID]bool{}
 			for conv, err := range client.Conversations(t.Context(), testBot, ListOptions{ReadAhead: max(0, min(readAhead, MaxReadAhead))}) {
 				if err != nil {
