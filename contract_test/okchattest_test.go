@@ -21,7 +21,7 @@ func TestTheFakeServerKeepsTheContract(t *testing.T) {
 		statuses[ex.Status]++
 		for _, f := range findings {
 			// The fake has a state of its own, as the API must have others than the one that was seen.
-			if f.Code != contract.CodeValue || !strings.HasSuffix(f.Pointer, "/state") {
+			if f.Code != contract.CodeValue || !strings.HasSuffix(f.Pointer, "state") {
 				t.Error(f)
 			}
 		}
