@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -468,4 +469,18 @@ func TestManyGoroutinesShareAClient(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	inMemory(t, synthetic(100), nil, func(t *testing.T, srv *okchattest.Server, client *okchat.Client) {
+		dials, dial := 0, srv.Transport.DialContext
+		srv.Transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dials++
+			return dial(ctx, network, addr)
+		}
+		srv.OnPage(3, okchattest.Status(503, strings.Repeat("busy ", 1000)), okchattest.HTML(502))
+		if list, err := ids(t, client, srv.ChatbotID, okchat.ListOptions{}); err != nil || len(list) != 100 || dials != 1 {
+			t.Errorf("%d conversations, %v, over %d connections, expected 1", len(list), err, dials)
+		}
+	})
 }
