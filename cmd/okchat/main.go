@@ -88,7 +88,7 @@ func newRoot(std streams) *cobra.Command {
 		return usageErrorf("%w: see %s --help", err, cmd.CommandPath())
 	})
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodeHelp)
-	root.AddCommand(newList(std))
+	root.AddCommand(newList(std), newServe(std), newSpec(std), newVersion(std))
 	return root
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -25,22 +26,31 @@ type sample struct {
 	server              *http.Server
 }
 
-func startSample() (*sample, error) {
-	s := &sample{synthetic: map[uuid.UUID]bool{}}
-	var list []okchatapi.Conversation
+// readSample returns the recorded conversations and which of them were made up.
+func readSample() (list []okchatapi.Conversation, synthetic map[uuid.UUID]bool, err error) {
+	synthetic = map[uuid.UUID]bool{}
 	for _, name := range []string{"page-1.har", "page-2.har"} {
-		page, synthetic, err := readPage(recordings.FS(), name)
+		page, made, err := readPage(recordings.FS(), name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, conv := range page.Data {
-			s.synthetic[conv.ID] = synthetic
+			synthetic[conv.ID] = made
 		}
 		list = append(list, page.Data...)
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("the recorded pages hold no conversation, expected some")
+		return nil, nil, errors.New("the recorded pages hold no conversation, expected some")
 	}
+	return list, synthetic, nil
+}
+
+func startSample() (*sample, error) {
+	list, synthetic, err := readSample()
+	if err != nil {
+		return nil, err
+	}
+	s := &sample{synthetic: synthetic}
 	fake := okchattest.New(okchattest.Conversations(list...), okchattest.WithChatbot(list[0].ChatbotID))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/swaggest/swgui/v5emb"
+	"go.yaml.in/yaml/v3"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/okchattest"
+)
+
+type serveFlags struct {
+	addr      string
+	synthetic int
+	seed      uint64
+	latency   time.Duration
+	fault     string
+	faultRate float64
+}
+
+func newServe(std streams) *cobra.Command {
+	var flags serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve made-up or recorded conversations, and the contract",
+		Long: `Serve the endpoint from this machine: the recorded sample and its synthetic second page, or as many synthetic
+conversations as you like. Beside it the contract stands at /openapi.yaml and /openapi.json, and an interactive
+documentation that works against this server at /docs. Nothing leaves this machine.`,
+		Example: `  okchat serve
+  okchat serve --addr 127.0.0.1:9000 --synthetic 1000000 --latency 20ms
+  okchat serve --synthetic 500 --fault 503 --fault-rate 0.1`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), std, flags) },
+	}
+	cmd.Flags().StringVar(&flags.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 takes a free one")
+	cmd.Flags().IntVar(&flags.synthetic, "synthetic", 0, "serve `n` synthetic conversations instead of the recorded sample")
+	cmd.Flags().Uint64Var(&flags.seed, "seed", 1, "seed of the synthetic conversations and of the faults")
+	cmd.Flags().DurationVar(&flags.latency, "latency", 0, "wait before each answer")
+	cmd.Flags().StringVar(&flags.fault, "fault", "", "answer some requests with a fault: a status such as 503, html, drop, garbage, truncate or slow")
+	cmd.Flags().Float64Var(&flags.faultRate, "fault-rate", 0.1, "the share of requests that --fault hits, 0 to 1")
+	return cmd
+}
+
+func serve(ctx context.Context, std streams, flags serveFlags) error {
+	opts := []okchattest.Option{okchattest.Latency(flags.latency)}
+	switch {
+	case flags.synthetic < 0:
+		return usageErrorf("--synthetic is %d, expected 0 or more", flags.synthetic)
+	case flags.latency < 0:
+		return usageErrorf("--latency is %v, expected 0 or more", flags.latency)
+	case flags.faultRate < 0 || flags.faultRate > 1:
+		return usageErrorf("--fault-rate is %v, expected 0 to 1", flags.faultRate)
+	case flags.synthetic > 0:
+		opts = append(opts, okchattest.Synthetic(flags.seed, flags.synthetic))
+	default:
+		list, _, err := readSample()
+		if err != nil {
+			return err
+		}
+		opts = append(opts, okchattest.Conversations(list...), okchattest.WithChatbot(list[0].ChatbotID))
+	}
+	fake := okchattest.New(opts...)
+	if flags.fault != "" {
+		fault, err := parseFault(flags.fault)
+		if err != nil {
+			return err
+		}
+		fake.Every(sometimes(fault, flags.faultRate, flags.seed))
+	}
+
+	listener, err := net.Listen("tcp", flags.addr)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w: choose another with --addr", flags.addr, err)
+	}
+	url := "http://" + listener.Addr().String()
+	handler, err := serveMux(fake, url)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	fmt.Fprintf(std.err, "Serving %d conversations of chatbot %s at %s\nThe key is %s, the documentation is at %s/docs\n",
+		fake.Len(), fake.ChatbotID, url, fake.Key, url)
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("cannot go on serving: %w", err)
+	}
+	return nil // an interrupt is how this command ends
+}
+
+// serveMux puts the contract and its documentation beside the endpoint.
+func serveMux(fake http.Handler, url string) (http.Handler, error) {
+	here, err := specAt(url)
+	if err != nil {
+		return nil, err
+	}
+	asYAML, err := yaml.Marshal(here)
+	if err != nil {
+		return nil, err
+	}
+	asJSON, err := json.MarshalIndent(here, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /openapi.yaml", static("application/yaml", asYAML))
+	mux.HandleFunc("GET /openapi.json", static("application/json", asJSON))
+	mux.Handle("/docs/", v5emb.New("OKChat conversations", "/openapi.json", "/docs/"))
+	mux.Handle("/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
+	mux.Handle("/api/", fake)
+	return mux, nil
+}
+
+// specAt is the contract with this server in place of the vendor's.
+func specAt(url string) (map[string]any, error) {
+	var spec map[string]any
+	if err := yaml.Unmarshal([]byte(okchat.OpenAPI()), &spec); err != nil {
+		return nil, err
+	}
+	spec["servers"] = []any{map[string]any{"url": url, "description": "A fake server on this machine."}}
+	return spec, nil
+}
+
+func static(mediaType string, body []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", mediaType)
+		_, _ = w.Write(body)
+	}
+}
+
+func parseFault(name string) (okchattest.Fault, error) {
+	if status, err := strconv.Atoi(name); err == nil && status >= 400 && status <= 599 {
+		return okchattest.Status(status, `{"error":"made up by okchat serve"}`), nil
+	}
+	switch name {
+	case "html":
+		return okchattest.HTML(http.StatusOK), nil
+	case "drop":
+		return okchattest.Drop(), nil
+	case "garbage":
+		return okchattest.Garbage("this is not HTTP\r\n"), nil
+	case "truncate":
+		return okchattest.Truncate(100), nil
+	case "slow":
+		return okchattest.Slow(256, 100*time.Millisecond), nil
+	}
+	return nil, usageErrorf("--fault is %q, expected a status from 400 to 599, html, drop, garbage, truncate or slow", name)
+}
+
+// sometimes gives the fault to a share of the requests, chosen by seed.
+func sometimes(fault okchattest.Fault, rate float64, seed uint64) okchattest.Fault {
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(seed, seed))
+	return func(next http.Handler) http.Handler {
+		mu.Lock()
+		defer mu.Unlock()
+		if random.Float64() < rate {
+			return fault(next)
+		}
+		return next
+	}
+}
