@@ -6,8 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +22,9 @@ import (
 var errBroken = errors.New("answers broke the contract, see above")
 
 type listFlags struct {
-	chatbot string
-	limit   int
-	json    bool
+	chatbot, state, platform, since string
+	limit, page                     int
+	json                            bool
 }
 
 func newList(std streams) *cobra.Command {
@@ -30,23 +34,30 @@ func newList(std streams) *cobra.Command {
 		Short: "List the newest conversations",
 		Long: `List the newest conversations of a chatbot, and hold each page against the contract as it arrives.
 
+On a terminal this is a table; piped, it is tab-separated text with times in RFC 3339 and whole messages.
+
 Without a key the conversations are the recorded sample, served from within this program: no network, no account.
 The key comes from ` + okchat.EnvKey + `; ` + okchat.EnvBaseURL + ` names another server than the vendor's.`,
 		Example: `  okchat list
   okchat list --json
-  ` + okchat.EnvKey + `=... okchat list --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 --limit 50`,
+  ` + okchat.EnvKey + `=... okchat list --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 --since 7d --platform web`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return list(cmd.Context(), std, flags) },
 	}
 	cmd.Flags().StringVar(&flags.chatbot, "chatbot", "", "`id` of the chatbot, a UUID")
 	cmd.Flags().IntVar(&flags.limit, "limit", 20, "list at most `n` conversations, 0 for all")
+	cmd.Flags().IntVar(&flags.page, "page", 1, "start at page `n` of the server's")
+	cmd.Flags().StringVar(&flags.state, "state", "", "only conversations in this state, such as in_progress")
+	cmd.Flags().StringVar(&flags.platform, "platform", "", "only conversations on this platform, such as web; picked here, as the API cannot")
+	cmd.Flags().StringVar(&flags.since, "since", "", "only conversations started after this `time`: 90m, 24h, 7d, 2025-03-07 or RFC 3339")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print the conversations as one JSON array")
 	return cmd
 }
 
 func list(ctx context.Context, std streams, flags listFlags) error {
-	if flags.limit < 0 {
-		return usageErrorf("--limit is %d, expected 0 or more", flags.limit)
+	opts, err := flags.options(time.Now())
+	if err != nil {
+		return err
 	}
 	rules, err := contract.New()
 	if err != nil {
@@ -78,7 +89,7 @@ func list(ctx context.Context, std streams, flags listFlags) error {
 	}
 
 	out := bufio.NewWriter(std.out)
-	if err := printList(ctx, out, std, client, recorded, flags); err != nil {
+	if err := printList(ctx, out, std, client, recorded, flags, opts); err != nil {
 		_ = out.Flush()
 		return err
 	}
@@ -91,12 +102,63 @@ func list(ctx context.Context, std streams, flags listFlags) error {
 	return checks.summary()
 }
 
-func printList(ctx context.Context, out *bufio.Writer, std streams, client *okchat.Client, recorded *sample, flags listFlags) error {
-	opts := okchat.ListOptions{MaxItems: flags.limit}
+func (f listFlags) options(now time.Time) (okchat.ListOptions, error) {
+	switch {
+	case f.limit < 0:
+		return okchat.ListOptions{}, usageErrorf("--limit is %d, expected 0 or more", f.limit)
+	case f.page < 1:
+		return okchat.ListOptions{}, usageErrorf("--page is %d, expected 1 or more", f.page)
+	}
+	since, err := parseSince(f.since, now)
+	if err != nil {
+		return okchat.ListOptions{}, err
+	}
+	return okchat.ListOptions{Page: f.page, State: okchat.ConversationState(f.state), CreatedAfter: since}, nil
+}
+
+// parseSince reads a time, or how long ago it was. The zero time stands for an empty text.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 {
+			return now.AddDate(0, 0, -n), nil
+		}
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usageErrorf("--since is %q, expected how long ago (90m, 24h, 7d), a day in UTC (2025-03-07) or a time in RFC 3339", text)
+}
+
+// wanted is the walk with the platform picked and the limit kept.
+func (f listFlags) wanted(all iter.Seq2[okchat.Conversation, error]) iter.Seq2[okchat.Conversation, error] {
+	return func(yield func(okchat.Conversation, error) bool) {
+		n := 0
+		for conv, err := range all {
+			if err == nil && f.platform != "" && string(conv.Platform) != f.platform {
+				continue
+			}
+			n++
+			if !yield(conv, err) || n == f.limit {
+				return
+			}
+		}
+	}
+}
+
+func printList(ctx context.Context, out *bufio.Writer, std streams, client *okchat.Client, recorded *sample, flags listFlags, opts okchat.ListOptions) error {
+	list := flags.wanted(client.Conversations(ctx, flags.chatbot, opts))
 	if flags.json {
 		// The document is complete or not there at all.
 		all := []json.RawMessage{}
-		for conv, err := range client.Conversations(ctx, flags.chatbot, opts) {
+		for conv, err := range list {
 			if err != nil {
 				return err
 			}
@@ -108,7 +170,7 @@ func printList(ctx context.Context, out *bufio.Writer, std streams, client *okch
 		return encoder.Encode(all)
 	}
 	table := newTable(out, std.width, recorded != nil)
-	for conv, err := range client.Conversations(ctx, flags.chatbot, opts) {
+	for conv, err := range list {
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mattn/go-runewidth"
 
@@ -59,7 +60,7 @@ func TestWithoutAKeyTheSampleIsListed(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
 	lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
-	if len(lines) != 1+20 || strings.Count(out, " recorded ") != 10 || strings.Count(out, " synthetic ") != 10 {
+	if len(lines) != 1+20 || strings.Count(out, "\trecorded\t") != 10 || strings.Count(out, "\tsynthetic\t") != 10 {
 		t.Errorf("expected a head, 10 recorded and 10 synthetic conversations, got\n%s", out)
 	}
 	if !strings.Contains(errs, "recorded sample") || !strings.Contains(errs, okchat.EnvKey) || !strings.Contains(errs, "--chatbot") {
@@ -89,6 +90,62 @@ func TestTheTableFitsTheTerminal(t *testing.T) {
 		}
 		if !full && width < 200 {
 			t.Errorf("no line takes all of %d columns", width)
+		}
+	}
+}
+
+func TestListPicks(t *testing.T) {
+	srv := okchattest.NewServer(t, okchattest.WithKey(secretKey), okchattest.Synthetic(1, 95))
+	live(t, srv.URL)
+	newest, _ := srv.At(0)
+	twelfth, _ := srv.At(12)
+	for _, tt := range []struct {
+		name string
+		args []string
+		rows int
+		has  string
+	}{
+		{"a page", []string{"--page", "3", "--limit", "5"}, 5, "\t"},
+		{"those of a state", []string{"--state", string(okchattest.StateClosed), "--limit", "7"}, 7, "\t" + string(okchattest.StateClosed) + "\t"},
+		{"those of a platform", []string{"--platform", "voice", "--limit", "3"}, 3, "\tvoice\t"},
+		{"those of a platform that is not there", []string{"--platform", "fax"}, 0, ""},
+		{"those since a time", []string{"--since", twelfth.CreatedAt.Format(time.RFC3339Nano)}, 12, "\t"},
+		{"those since a day before all", []string{"--since", newest.CreatedAt.AddDate(0, 0, -400).Format(time.DateOnly)}, 20, "\t"},
+	} {
+		code, out, errs := okchatRun(t, 0, append([]string{"list", "--chatbot", srv.ChatbotID}, tt.args...)...)
+		rows := strings.Split(strings.TrimRight(out, "\n"), "\n")[1:]
+		if code != exitOK || len(rows) != tt.rows {
+			t.Errorf("%s: exit %d, %d rows, expected %d: %s", tt.name, code, len(rows), tt.rows, errs)
+		}
+		for _, row := range rows {
+			if !strings.Contains(row, tt.has) || strings.Count(row, "\t") != 3 {
+				t.Errorf("%s: %q", tt.name, row)
+			}
+		}
+	}
+}
+
+func TestTimesInAList(t *testing.T) {
+	now := time.Date(2025, 3, 7, 12, 0, 0, 0, time.UTC)
+	for since, want := range map[string]time.Time{
+		"": {}, "90m": now.Add(-90 * time.Minute), "7d": now.AddDate(0, 0, -7), "0d": now,
+		"2025-03-01": time.Date(2025, 3, 1, 0, 0, 0, 0, time.UTC), "2025-03-01T10:00:00+09:00": time.Date(2025, 3, 1, 1, 0, 0, 0, time.UTC),
+	} {
+		if got, err := parseSince(since, now); err != nil || !got.Equal(want) {
+			t.Errorf("since %q is %v, %v, expected %v", since, got, err, want)
+		}
+	}
+	for _, since := range []string{"yesterday", "-3h", "-1d", "7", "2025-02-30"} {
+		if _, err := parseSince(since, now); err == nil {
+			t.Errorf("since %q was taken", since)
+		}
+	}
+	for want, back := range map[string]time.Duration{
+		"now": 59 * time.Second, "1 min ago": time.Minute, "59 min ago": time.Hour - 1, "23 h ago": 24*time.Hour - 1,
+		"29 d ago": 29 * 24 * time.Hour, "2025-02-05": 30 * 24 * time.Hour, "2025-03-08": -24 * time.Hour,
+	} {
+		if got := ago(now, now.Add(-back)); got != want {
+			t.Errorf("%v ago is %q, expected %q", back, got, want)
 		}
 	}
 }
@@ -178,6 +235,8 @@ func TestWhatGoesWrongIsSaidOnOneLine(t *testing.T) {
 		{"a member missing", breaking.URL, []string{"list", "--chatbot", breaking.ChatbotID}, exitContract, []string{"/data/0/voice_path"}},
 		{"a base URL in the clear", "http://v2.okchat.ai", []string{"list", "--chatbot", bot}, exitUsage, []string{"https"}},
 		{"a negative limit", fake.URL, []string{"list", "--limit", "-1"}, exitUsage, []string{"--limit"}},
+		{"page 0", fake.URL, []string{"list", "--page", "0"}, exitUsage, []string{"--page"}},
+		{"a time that is none", fake.URL, []string{"list", "--since", "soon"}, exitUsage, []string{"--since", "7d"}},
 		{"an unknown flag", fake.URL, []string{"list", "--chatbt", "x"}, exitUsage, []string{"--chatbt", "--help"}},
 		{"an argument", fake.URL, []string{"list", "all"}, exitUsage, []string{"all"}},
 		{"a typo", fake.URL, []string{"lsit"}, exitUsage, []string{"did you mean list"}},

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/mattn/go-runewidth"
@@ -10,40 +12,23 @@ import (
 	okchat "github.com/okchat/okchat-go"
 )
 
-const (
-	timeFormat = "2006-01-02 15:04"
-	// pipedWidth is for readers without a terminal, and minMessage what the message gets on a narrow one.
-	pipedWidth = 120
-	minMessage = 16
-)
+// minMessage is what the message gets on a narrow terminal.
+const minMessage = 16
 
-// table writes rows of fixed columns as they come; the last message takes what is left of the line.
+// table writes rows as they come: columns fitted to a terminal, or tab-separated text for programs.
 type table struct {
-	out     io.Writer
-	origin  bool
-	message int
+	out    io.Writer
+	width  int // the terminal's, 0 where there is none
+	origin bool
+	now    time.Time
 }
 
-var columnWidths = [...]int{len(timeFormat), len("facebook-messenger"), len("in_progress"), len("synthetic")}
+var columnWidths = [...]int{len("2006-01-02"), len("facebook-messenger"), len("in_progress"), len("synthetic")}
 
 func newTable(out io.Writer, width int, origin bool) *table {
-	if width == 0 {
-		width = pipedWidth
-	}
-	t := &table{out: out, origin: origin}
-	for _, w := range t.widths() {
-		width -= w + len("  ")
-	}
-	t.message = max(width, minMessage)
-	_ = t.write("TIME (UTC)", "PLATFORM", "STATE", "ORIGIN", "LAST MESSAGE")
+	t := &table{out: out, width: width, origin: origin, now: time.Now()}
+	_ = t.write("CREATED", "PLATFORM", "STATE", "ORIGIN", "LAST MESSAGE")
 	return t
-}
-
-func (t *table) widths() []int {
-	if t.origin {
-		return columnWidths[:]
-	}
-	return columnWidths[:len(columnWidths)-1]
 }
 
 func (t *table) row(conv okchat.Conversation, origin string) error {
@@ -51,21 +36,49 @@ func (t *table) row(conv okchat.Conversation, origin string) error {
 	if !ok {
 		message = "-"
 	}
-	return t.write(conv.CreatedAt.UTC().Format(timeFormat), string(conv.Platform), string(conv.State), origin, message)
+	created := conv.CreatedAt.UTC().Format(time.RFC3339)
+	if t.width > 0 {
+		created = ago(t.now, conv.CreatedAt)
+	}
+	return t.write(created, string(conv.Platform), string(conv.State), origin, message)
 }
 
 func (t *table) write(created, platform, state, origin, message string) error {
-	cells := [...]string{created, platform, state, origin}
-	var line strings.Builder
-	for i, width := range t.widths() {
-		cell := runewidth.Truncate(plain(cells[i]), width, "…")
-		line.WriteString(runewidth.FillRight(cell, width))
-		line.WriteString("  ")
+	cells := []string{created, platform, state, origin, message}
+	if !t.origin {
+		cells = append(cells[:3], message)
 	}
-	line.WriteString(runewidth.Truncate(plain(message), t.message, "…"))
-	line.WriteByte('\n')
-	_, err := io.WriteString(t.out, line.String())
+	for i := range cells {
+		cells[i] = plain(cells[i])
+	}
+	if t.width > 0 {
+		rest, last := t.width, len(cells)-1
+		for i, width := range columnWidths[:last] {
+			cells[i] = runewidth.FillRight(runewidth.Truncate(cells[i], width, "…"), width)
+			rest -= width + len("  ")
+		}
+		cells[last] = runewidth.Truncate(cells[last], max(rest, minMessage), "…")
+		_, err := io.WriteString(t.out, strings.Join(cells, "  ")+"\n")
+		return err
+	}
+	_, err := io.WriteString(t.out, strings.Join(cells, "\t")+"\n")
 	return err
+}
+
+// ago is a time as one reads it in a list: how long ago within the last month, the day before that.
+func ago(now, t time.Time) string {
+	switch d := now.Sub(t); {
+	case d < 0 || d >= 30*24*time.Hour:
+		return t.UTC().Format(time.DateOnly)
+	case d < time.Minute:
+		return "now"
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", d/time.Minute)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d h ago", d/time.Hour)
+	default:
+		return fmt.Sprintf("%d d ago", d/(24*time.Hour))
+	}
 }
 
 // plain puts text from outside on one line, and keeps it from steering the terminal.
