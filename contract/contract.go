@@ -11,30 +11,29 @@
 //		}
 //	}
 //
-// Exchanges come from recordings ([ReadHAR]) or from a client at work ([Contract.Watch]).
+// Exchanges come from recordings ([ReadHAR]), from a client at work ([Contract.Watch]) or from a server
+// ([Contract.Handler]). [Contract.NewWalk] checks the pages of a walk against each other as well, and
+// [Contract.CheckFiles] whole folders of recordings, in parallel. Tests use [Contract.Test].
 //
-// A finding is a violation, the contract is broken, or drift: the vendor added a member, a value of an open set
-// (x-extensible-enum) or a status. The contract allows what drifts, so consumers live on, yet it should learn of it.
+// A finding is a violation, the contract is broken; drift, the vendor added a member, a value of an open set
+// (x-extensible-enum) or a status, which the contract allows, so that consumers live on, yet should learn of; or a leak,
+// a recording holds what must not be shared.
 //
-// What is checked: method and path, the key's presence, each parameter, the status, response headers, the media type
-// and the JSON body with its formats (uuid, date-time) to the letter. Which host served the exchange does not matter:
-// a proxy or a fake is held to the same contract.
+// What is checked: method and path, the key's presence, each parameter, the status, response headers, the media type,
+// the body's bytes (one JSON document in UTF-8, no member twice), its schema, formats (uuid, date-time) to the letter, and the
+// rules of meaning that the contract declares in CEL under x-rules. Which host served the exchange does not matter: a
+// proxy or a fake is held to the same contract.
 //
-// The schema work is kin-openapi's. Findings are made from the structure of its errors and never from their messages,
-// which quote the texts and ids of end users.
+// kin-openapi loads the document and validates it with its examples; the schemas are compiled once, to be held against
+// a body without a copy of it. No finding quotes the texts and ids of end users.
+//
+// A check that passes everything is worth nothing, so [Contract.SelfTest] breaks the contract's own examples in each way
+// that the contract forbids and expects to be told each time.
 package contract
 
 import (
-	"bytes"
-	"context"
-	"io"
-	"net/http"
-	"net/url"
-	"strings"
+	"slices"
 
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
 	"github.com/okchat/okchat-go"
 )
 
@@ -44,11 +43,13 @@ const specName = "openapi.yaml"
 // Contract is an OpenAPI document made ready for checks. It never changes and is safe for concurrent use. [New] and
 // [Parse] make one.
 type Contract struct {
-	doc    *openapi3.T
-	router routers.Router
-	// open holds the schemas whose enum was made from x-extensible-enum: an unknown value is drift there.
-	open map[*openapi3.Schema]bool
-	opts openapi3filter.Options
+	doc        *document
+	spec       []byte
+	operations []*operation
+	schemas    []*schema // all that the operations use, in the document's order
+	rules      []*rule
+	off        map[Code]bool // rules that are not held
+	keys       []string      // the headers that carry a key
 }
 
 // New returns okchat-go's own contract, the openapi.yaml that the module embeds. It fails only where that does not
@@ -59,117 +60,35 @@ func New() (*Contract, error) {
 
 // Check holds an exchange against the contract and returns a finding for each fault: those of the request first, then
 // status, headers, media type and body of the response. None means that the contract holds. It never changes the
-// exchange and never panics, whatever the bytes.
+// exchange and never panics, whatever the bytes. What several pages say of each other, [Walk.Check] finds.
 func (c *Contract) Check(ex *Exchange) []Finding {
-	f := &findings{contract: c, source: ex.Source}
-	input, ok := c.route(ex, f)
-	if !ok {
-		return f.list
-	}
-	c.checkRequest(input, f)
-	c.checkResponse(ex, input, f)
-	return f.list
+	return c.check(ex).list
 }
 
-// route finds the operation that the exchange called, and reports where there is none.
-func (c *Contract) route(ex *Exchange, f *findings) (*openapi3filter.RequestValidationInput, bool) {
-	target, err := url.Parse(ex.URL)
-	if err != nil {
-		f.add(Violation, CodeOperation, PartRequest, "", "a URL", "text that is none")
-		return nil, false
-	}
-	// Path and query only: the host is not held against an exchange.
-	req := &http.Request{
-		Method: ex.Method,
-		URL:    &url.URL{Path: target.Path, RawPath: target.RawPath, RawQuery: target.RawQuery},
-		Header: ex.RequestHeader.Clone(),
-		Body:   io.NopCloser(bytes.NewReader(ex.RequestBody)),
-	}
-	if req.Header == nil {
-		req.Header = http.Header{}
-	}
-	route, params, err := c.router.FindRoute(req)
-	if err != nil {
-		f.add(Violation, CodeOperation, PartRequest, "", strings.Join(c.operations(), " or "), c.describeRequest(req))
-		return nil, false
-	}
-	return &openapi3filter.RequestValidationInput{Request: req, Route: route, PathParams: params, Options: &c.opts}, true
+// Rule is one of the contract's rules of meaning.
+type Rule struct {
+	// Code is its name, and the code of its findings.
+	Code Code
+	// Expect says what holds.
+	Expect string
+	// Evidence is "documented", "observed" or "assumed".
+	Evidence string
+	// Line is its expression's in the contract.
+	Line int
 }
 
-// operations lists the contract's operations as "GET /path".
-func (c *Contract) operations() []string {
-	var list []string
-	for _, path := range c.doc.Paths.InMatchingOrder() {
-		for method := range c.doc.Paths.Value(path).Operations() {
-			list = append(list, method+" "+path)
-		}
+// Rules returns the contract's rules of meaning, in the order of their lines.
+func (c *Contract) Rules() []Rule {
+	var list []Rule
+	for _, r := range c.rules {
+		list = append(list, Rule{r.code, r.expect, r.evidence, r.node.Line})
 	}
+	slices.SortFunc(list, func(a, b Rule) int { return a.Line - b.Line })
 	return list
 }
 
-// describeRequest says what of a request that has no operation is known, without its path: that may hold ids.
-func (c *Contract) describeRequest(req *http.Request) string {
-	for _, operation := range c.operations() {
-		method, _, _ := strings.Cut(operation, " ")
-		probe := *req
-		probe.Method = method
-		if _, _, err := c.router.FindRoute(&probe); err == nil {
-			return "another method, " + describeWord(req.Method)
-		}
-	}
-	return "a path that the contract does not know"
-}
-
-func (c *Contract) checkRequest(input *openapi3filter.RequestValidationInput, f *findings) {
-	if err := openapi3filter.ValidateRequest(context.Background(), input); err != nil {
-		f.request(err)
-	}
-}
-
-func (c *Contract) checkResponse(ex *Exchange, input *openapi3filter.RequestValidationInput, f *findings) {
-	responses := input.Route.Operation.Responses
-	// kin-openapi lets some redirects pass without a look at the contract, so the status is looked up here.
-	ref := responses.Status(ex.Status)
-	if ref == nil {
-		ref = responses.Default()
-	}
-	if ref == nil {
-		f.status(responses, ex.Status)
-		return
-	}
-	err := openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: input,
-		Status:                 ex.Status,
-		Header:                 ex.ResponseHeader,
-		Options:                &c.opts,
-	})
-	if err != nil {
-		f.header(ref.Value.Headers, err)
-	}
-	c.checkBody(ex, ref.Value.Content, f)
-}
-
-// checkBody holds the body to the schema of its media type. It does not leave this to openapi3filter, which decodes by
-// registered media types and so refuses any HTML, even where the contract says that a body may be anything.
-func (c *Contract) checkBody(ex *Exchange, content openapi3.Content, f *findings) {
-	if len(content) == 0 {
-		return
-	}
-	contentType := ex.ResponseHeader.Get("Content-Type")
-	media := content.Get(contentType)
-	if media == nil {
-		f.mediaType(content, contentType)
-		return
-	}
-	if media.Schema == nil || acceptsAll(media.Schema.Value) {
-		return
-	}
-	value, err := decodeJSON(ex.ResponseBody)
-	if err != nil {
-		f.notJSON(ex.ResponseBody, err)
-		return
-	}
-	if err := media.Schema.Value.VisitJSON(value, c.opts.SchemaValidationOptions...); err != nil {
-		f.schema(PartResponseBody, "", err)
-	}
+// Without returns the contract without the rules of these codes. It fails where no rule has a code: a rule that was
+// renamed must not be switched off in vain.
+func (c *Contract) Without(codes ...Code) (*Contract, error) {
+	return compile(c.spec, c.doc.name, codes)
 }

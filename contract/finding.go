@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Severity says what a finding means for consumers of the API.
@@ -15,24 +17,43 @@ const (
 	Violation Severity = "violation"
 	// Drift says that the vendor added what the contract allows but does not know. Consumers live on.
 	Drift Severity = "drift"
+	// Leak says that a recording holds what must not be shared: a key, a token, a person's data.
+	Leak Severity = "leak"
 )
 
-// Code names a kind of fault. The values are stable.
+// Code names a kind of fault. The values are stable. Beside these, each rule of meaning has a code of its own, which the
+// contract declares: see [Contract.Rules].
 type Code string
 
 // The codes of violations.
 const (
-	CodeOperation Code = "operation"    // no operation has this method and path
-	CodeKey       Code = "key"          // the request carries no key
-	CodeMissing   Code = "missing"      // a required member or parameter is not there
-	CodeType      Code = "type"         // a value has another type, or is null where it may not be
-	CodeFormat    Code = "format"       // a string is not in its format
-	CodeRange     Code = "range"        // a value, a length or a number of items is out of its bounds
-	CodeEnum      Code = "enum"         // a value is not in a closed set
-	CodeUnion     Code = "union"        // a value has the type of none or of several of a union's branches
-	CodeSchema    Code = "schema"       // any other keyword of the schema
-	CodeMediaType Code = "content-type" // the response's media type is none of the contract's
-	CodeJSON      Code = "json"         // the body is not one JSON document
+	CodeOperation       Code = "operation"              // no operation has this method and path
+	CodeKey             Code = "key"                    // the request carries no key
+	CodeMissing         Code = "missing"                // a required member or parameter is not there
+	CodeType            Code = "type"                   // a value has another type, or is null where it may not be
+	CodeFormat          Code = "format"                 // a string is not in its format
+	CodeRange           Code = "range"                  // a value, a length or a number of items is out of its bounds
+	CodeEnum            Code = "enum"                   // a value is not in a closed set
+	CodeUnion           Code = "union"                  // a value has the type of none or of several of a union's branches
+	CodeSchema          Code = "schema"                 // any other keyword of the schema
+	CodeSpelling        Code = "spelling"               // a required member is there in another spelling
+	CodeRepeated        Code = "repeated"               // a parameter is given more than once
+	CodeParameter       Code = "undocumented-parameter" // the contract does not know this parameter
+	CodeMediaType       Code = "content-type"           // the response's media type is none of the contract's
+	CodeContentEncoding Code = "content-encoding"       // the body is not in the encoding that its header names
+	CodeJSON            Code = "json"                   // the body is not one JSON document
+	CodeEncoding        Code = "not-unicode"            // a string holds bytes that are not UTF-8, or half of a surrogate pair
+	CodeDuplicate       Code = "duplicate-member"       // an object has a member twice
+	CodeRule            Code = "undecided"              // a rule of meaning has no result for a body that keeps its schema
+)
+
+// The codes of leaks.
+const (
+	CodeLeakedKey    Code = "leaked-key"    // an API key
+	CodeLeakedToken  Code = "leaked-token"  // another credential: a token, a cookie, a password in a URL
+	CodeLeakedEmail  Code = "leaked-email"  // an e-mail address
+	CodeLeakedPhone  Code = "leaked-phone"  // a phone number
+	CodeLeakedPerson Code = "leaked-person" // an end user's id or text in a recording that is not marked as published or redacted
 )
 
 // The codes of drift.
@@ -64,7 +85,9 @@ const (
 type Finding struct {
 	// Source is the exchange's.
 	Source string
-	// Severity is Violation or Drift.
+	// Line and Column are where the leaf stands in Source, counted from 1 (columns in bytes), or 0 where that is unknown.
+	Line, Column int
+	// Severity is Violation, Drift or Leak.
 	Severity Severity
 	// Code is the kind of fault.
 	Code Code
@@ -76,6 +99,22 @@ type Finding struct {
 	Pointer string
 	// Expected is what the contract asks for, Got what came: "a date-time", "a string of 12 characters".
 	Expected, Got string
+	// Evidence says of a rule of meaning how it is known: "documented", "observed" or "assumed". "" for all else.
+	Evidence string
+	// SpecLine and SpecColumn are the place in the contract that the finding goes against, 0 where there is none.
+	SpecLine, SpecColumn int
+	// Patch is what a drift suggests: a unified diff that teaches the contract what came, "" where there is none.
+	Patch string
+
+	offset   int // of the leaf in the body, -1 for other parts
+	addition *addition
+}
+
+// spec notes the place in the contract.
+func (f *Finding) spec(n *yaml.Node) {
+	if n != nil {
+		f.SpecLine, f.SpecColumn = n.Line, n.Column
+	}
 }
 
 // maxLine is the most characters that a finding's line has.
@@ -85,14 +124,23 @@ const maxLine = 300
 func (f Finding) String() string {
 	head := fmt.Sprintf("%s %s: %s", f.Severity, f.Code, f.Part)
 	if f.Source != "" {
-		head = shorten(f.Source, 40) + ": " + head
+		source := shorten(f.Source, 40)
+		if f.Line > 0 {
+			source += fmt.Sprintf(":%d:%d", f.Line, f.Column)
+		}
+		head = source + ": " + head
 	}
 	if f.Pointer != "" {
 		head += " " + shorten(f.Pointer, 90)
 	}
-	tail := ", got " + shorten(f.Got, 45)
-	if f.Severity == Drift {
+	tail := ", got " + shorten(f.Got, 60)
+	switch {
+	case f.Severity == Drift:
 		tail += "; add it to the contract if it stays"
+	case f.Severity == Leak:
+		tail += "; take it out before anyone else gets the recording"
+	case f.SpecLine > 0:
+		tail += fmt.Sprintf(" (%s:%d)", specName, f.SpecLine)
 	}
 	head += ": expected "
 	return head + shorten(f.Expected, maxLine-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail

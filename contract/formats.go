@@ -1,77 +1,64 @@
 package contract
 
 import (
-	"errors"
 	"strings"
 	"time"
-
-	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// formats are the string formats that a contract may use, each checked to the letter. They are handed to each
-// validation and never registered with kin-openapi as a whole, where they would change every other user of it.
-var formats = map[string]openapi3.StringFormatValidator{
-	"uuid":      openapi3.NewCallbackValidator(checkUUID),
-	"date-time": openapi3.NewCallbackValidator(checkDateTime),
+// formats are the string formats that a contract may use, each checked to the letter.
+var formats = map[string]func(string) bool{
+	"uuid":      isUUID,
+	"date-time": isDateTime,
 }
 
-// schemaOptions are those of every schema validation.
-var schemaOptions = []openapi3.SchemaValidationOption{
-	openapi3.MultiErrors(),
-	openapi3.WithStringFormatValidators(formats),
-}
-
-// errFormat is all that a format's check says: a finding names the format and never the value.
-var errFormat = errors.New("not in the format")
-
-// checkUUID takes the one textual form of RFC 9562: 32 hexadecimal digits of either case in five groups. Any version is
+// isUUID takes the one textual form of RFC 9562: 32 hexadecimal digits of either case in five groups. Any version is
 // one.
-func checkUUID(s string) error {
+func isUUID(s string) bool {
 	if len(s) != 36 {
-		return errFormat
+		return false
 	}
 	for i := range len(s) {
 		switch c := s[i]; {
 		case i == 8 || i == 13 || i == 18 || i == 23:
 			if c != '-' {
-				return errFormat
+				return false
 			}
 		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
 		default:
-			return errFormat
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 // dateTime is the fixed part of an RFC 3339 date-time: 0 stands for a digit, every other byte for itself.
 const dateTime = "0000-00-00T00:00:00"
 
-// checkDateTime takes RFC 3339: a date that exists, T and Z in either case, any offset, and a leap second where one can
+// isDateTime takes RFC 3339: a date that exists, T and Z in either case, any offset, and a leap second where one can
 // be. The time package is no help: it takes a comma, and offsets of 24 hours.
-func checkDateTime(s string) error {
+func isDateTime(s string) bool {
 	s = strings.ToUpper(s)
 	if len(s) <= len(dateTime) || !shaped(s[:len(dateTime)], dateTime) {
-		return errFormat
+		return false
 	}
-	year, month, day := number(s[0:4]), number(s[5:7]), number(s[8:10])
-	hour, minute, second := number(s[11:13]), number(s[14:16]), number(s[17:19])
+	year, month, day := digits(s[0:4]), digits(s[5:7]), digits(s[8:10])
+	hour, minute, second := digits(s[11:13]), digits(s[14:16]), digits(s[17:19])
 	zone := s[len(dateTime):]
 	if fraction, ok := strings.CutPrefix(zone, "."); ok {
 		zone = strings.TrimLeft(fraction, "0123456789")
 		if len(zone) == len(fraction) {
-			return errFormat
+			return false
 		}
 	}
 	offset := 0 // minutes east of UTC
 	if zone != "Z" {
 		if !shaped(zone, "+00:00") && !shaped(zone, "-00:00") {
-			return errFormat
+			return false
 		}
-		if number(zone[1:3]) > 23 || number(zone[4:6]) > 59 {
-			return errFormat
+		if digits(zone[1:3]) > 23 || digits(zone[4:6]) > 59 {
+			return false
 		}
-		offset = 60*number(zone[1:3]) + number(zone[4:6])
+		offset = 60*digits(zone[1:3]) + digits(zone[4:6])
 		if zone[0] == '-' {
 			offset = -offset
 		}
@@ -79,13 +66,13 @@ func checkDateTime(s string) error {
 	// time.Date moves what overflows on to the next month, so a date that comes back changed does not exist.
 	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 	if month < 1 || month > 12 || date.Day() != day || hour > 23 || minute > 59 || second > 60 {
-		return errFormat
+		return false
 	}
 	const lastMinute = 23*60 + 59
 	if utc := 60*hour + minute - offset; second == 60 && (utc+24*60)%(24*60) != lastMinute {
-		return errFormat // leap seconds come at the end of a day in UTC
+		return false // leap seconds come at the end of a day in UTC
 	}
-	return nil
+	return true
 }
 
 // shaped says whether s has the form: a digit for each 0, and every other byte as it is.
@@ -105,11 +92,11 @@ func shaped(s, form string) bool {
 	return true
 }
 
-// number reads digits that shaped has seen.
-func number(digits string) int {
+// digits reads digits that shaped has seen.
+func digits(s string) int {
 	n := 0
-	for i := range len(digits) {
-		n = 10*n + int(digits[i]-'0')
+	for i := range len(s) {
+		n = 10*n + int(s[i]-'0')
 	}
 	return n
 }

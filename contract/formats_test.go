@@ -1,9 +1,6 @@
 package contract
 
-import (
-	"strings"
-	"testing"
-)
+import "testing"
 
 func TestFormatsAreCheckedToTheLetter(t *testing.T) {
 	t.Parallel()
@@ -35,16 +32,13 @@ func TestFormatsAreCheckedToTheLetter(t *testing.T) {
 		},
 	} {
 		for _, value := range values.good {
-			if formats[format].Validate(value) != nil {
+			if !formats[format](value) {
 				t.Errorf("%s: expected %q to be in the format", format, value)
 			}
 		}
 		for _, value := range values.bad {
-			err := formats[format].Validate(value)
-			if err == nil {
+			if formats[format](value) {
 				t.Errorf("%s: expected %q not to be in the format", format, value)
-			} else if value != "" && strings.Contains(err.Error(), value) {
-				t.Errorf("%s: expected an error without the value, got %v", format, err)
 			}
 		}
 	}

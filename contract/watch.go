@@ -60,12 +60,9 @@ func (w *watcher) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // redact hides the values of the headers that carry a key, as the contract's security schemes name them.
 func (c *Contract) redact(h http.Header) {
-	if c.doc.Components == nil {
-		return
-	}
-	for _, ref := range c.doc.Components.SecuritySchemes {
-		if scheme := ref.Value; scheme.In == "header" && h.Get(scheme.Name) != "" {
-			h.Set(scheme.Name, redacted)
+	for _, name := range c.keys {
+		if h.Get(name) != "" {
+			h.Set(name, redacted)
 		}
 	}
 }

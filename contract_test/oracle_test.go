@@ -65,9 +65,10 @@ func (o *oracle) resolve(node any) map[string]any {
 }
 
 var (
-	annotations = []string{"description", "x-evidence", "examples", "example"}
+	annotations = []string{"description", "x-evidence", "examples", "example", "x-rules", "x-personal"}
 	keywords    = []string{"type", "oneOf", "required", "properties", "additionalProperties", "items", "format", "minimum", "x-extensible-enum"}
 	tokens      = strings.NewReplacer("~", "~0", "/", "~1")
+	spelling    = strings.NewReplacer("_", "", "-", "")
 )
 
 // judge returns what is wrong with a value.
@@ -95,13 +96,23 @@ func (o *oracle) judge(schema map[string]any, value any, pointer string) []verdi
 	case map[string]any:
 		properties, _ := schema["properties"].(map[string]any)
 		required, _ := schema["required"].([]any)
+		spelled := make(map[string]bool)
 		for _, name := range required {
 			if _, ok := value[name.(string)]; !ok {
-				found = append(found, verdict{contract.Violation, contract.CodeMissing, pointer + "/" + name.(string)})
+				code := contract.CodeMissing
+				for key := range value {
+					if properties[key] == nil && spelling.Replace(strings.ToLower(key)) == spelling.Replace(strings.ToLower(name.(string))) {
+						code, spelled[key] = contract.CodeSpelling, true
+					}
+				}
+				found = append(found, verdict{contract.Violation, code, pointer + "/" + name.(string)})
 			}
 		}
 		for key, member := range value {
 			at := pointer + "/" + tokens.Replace(key)
+			if spelled[key] {
+				continue
+			}
 			if properties[key] == nil {
 				found = append(found, verdict{contract.Drift, contract.CodeMember, at})
 				continue

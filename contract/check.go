@@ -1,0 +1,266 @@
+package contract
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// findings are those of one exchange.
+type findings struct {
+	source string
+	list   []Finding
+}
+
+func (f *findings) keep(found Finding) {
+	found.Source = f.source
+	f.list = append(f.list, found)
+}
+
+func (f *findings) add(severity Severity, code Code, part Part, pointer string, spec *yaml.Node, expected, got string) {
+	found := Finding{Severity: severity, Code: code, Part: part, Pointer: pointer, Expected: expected, Got: got, offset: -1}
+	found.spec(spec)
+	f.keep(found)
+}
+
+// checked is what the check of one exchange leaves for the check of its walk.
+type checked struct {
+	findings
+	op    *operation // nil where the contract knows none
+	tree  *tree      // nil where the body is no JSON or of no schema
+	scope scope
+	walk  string // tells the walk from others
+	page  int
+	// elsewhere says that the path is none of the contract: the exchange may be none of its business.
+	elsewhere bool
+}
+
+// check holds one exchange to the contract.
+func (c *Contract) check(ex *Exchange) *checked {
+	done := &checked{findings: findings{source: ex.Source}}
+	target, err := url.Parse(ex.URL)
+	if err != nil {
+		done.add(Violation, CodeOperation, PartRequest, "", nil, "a URL", "text that is none")
+		return done
+	}
+	var path map[string]string
+	var known []string
+	otherMethod := false
+	for _, op := range c.operations {
+		known = append(known, op.method+" "+op.path)
+		if values, ok := op.match(target.EscapedPath()); ok {
+			if op.method == ex.Method {
+				done.op, path = op, values
+				break
+			}
+			otherMethod = true
+		}
+	}
+	if done.op == nil {
+		got := "a path that the contract does not know"
+		if otherMethod {
+			got = "another method, " + describeWord(ex.Method)
+		}
+		done.elsewhere = !otherMethod
+		done.add(Violation, CodeOperation, PartRequest, "", c.operations[0].key, strings.Join(known, " or "), got)
+		return done
+	}
+	done.scope.request, done.page = done.op.request(ex, target, path, &done.findings)
+	done.walk = walkKey(target, done.op.counter)
+	done.scope.today = time.Now()
+	done.scope.now = ex.moment(done.scope.today)
+	done.response(ex)
+	ex.locate(done.list)
+	return done
+}
+
+// walkKey is what the requests of one walk have in common.
+func walkKey(target *url.URL, counter string) string {
+	rest := slices.DeleteFunc(strings.Split(target.RawQuery, "&"), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return name == counter
+	})
+	slices.Sort(rest)
+	return target.Host + target.EscapedPath() + "?" + strings.Join(rest, "&")
+}
+
+// moment is when the server answered: what its Date header says, or the recording, or else now.
+func (ex *Exchange) moment(now time.Time) time.Time {
+	if t, err := http.ParseTime(ex.ResponseHeader.Get("Date")); err == nil {
+		return t
+	}
+	if !ex.Time.IsZero() {
+		return ex.Time
+	}
+	return now
+}
+
+func (d *checked) response(ex *Exchange) {
+	if ex.Status < 100 || ex.Status > 599 {
+		d.add(Violation, CodeStatus, PartStatus, "", d.op.answers, d.op.statuses(), fmt.Sprintf("%d, which is none", ex.Status))
+		return
+	}
+	answer := d.op.answer(ex.Status)
+	if answer == nil {
+		d.add(Drift, CodeStatus, PartStatus, "", d.op.answers, d.op.statuses(), fmt.Sprint(ex.Status))
+		return
+	}
+	for _, header := range answer.headers {
+		values := ex.ResponseHeader.Values(header.name)
+		if len(values) == 0 && header.required {
+			d.add(Violation, CodeMissing, PartResponseHeader, header.name, header.node, "a value", "none")
+		}
+		for _, v := range values {
+			d.parameter(header, v)
+		}
+	}
+	if len(answer.content) > 0 {
+		d.body(ex, answer)
+	}
+}
+
+func (op *operation) statuses() string {
+	var list []string
+	for _, r := range op.responses {
+		list = append(list, r.status)
+	}
+	return strings.Join(list, ", ")
+}
+
+// body holds the body to the schema of its media type.
+func (d *checked) body(ex *Exchange, answer *response) {
+	contentType := ex.ResponseHeader.Get("Content-Type")
+	name, parameters, _ := strings.Cut(strings.ToLower(contentType), ";")
+	media, expected := answer.media(strings.TrimSpace(name))
+	if media == nil {
+		got := "none"
+		if contentType != "" {
+			got = describeMediaType(name)
+		}
+		d.add(Violation, CodeMediaType, PartResponseHeader, "Content-Type", answer.key, expected, got)
+		return
+	}
+	if media.schema == nil || media.schema.anything() {
+		return
+	}
+	if _, charset, ok := strings.Cut(parameters, "charset="); ok && strings.Trim(strings.TrimSpace(charset), `"`) != "utf-8" {
+		d.add(Violation, CodeMediaType, PartResponseHeader, "Content-Type", answer.key, "JSON in UTF-8", "another charset")
+	}
+	body, wrong := ex.decoded()
+	if wrong != "" {
+		d.add(Violation, CodeContentEncoding, PartResponseHeader, "Content-Encoding", answer.key, "the encoding that the body is in", wrong)
+		return
+	}
+	t, err := parse(body)
+	if err != nil {
+		d.add(Violation, CodeJSON, PartResponseBody, "", answer.key, "one JSON document", err.Error())
+		d.list[len(d.list)-1].offset = err.(*syntaxError).offset
+		return
+	}
+	d.tree = t
+	d.document(media.schema)
+}
+
+// media returns what the contract says of a media type, the most precise first, or nil and what it knows.
+func (r *response) media(name string) (*media, string) {
+	kind, _, _ := strings.Cut(name, "/")
+	var known []string
+	for _, pattern := range []string{name, kind + "/*", "*/*"} {
+		for i := range r.content {
+			if r.content[i].pattern == pattern {
+				return &r.content[i], ""
+			}
+		}
+	}
+	for _, m := range r.content {
+		known = append(known, m.pattern)
+	}
+	return nil, strings.Join(known, " or ")
+}
+
+// document holds the body's tree to its schema and to the rules.
+func (d *checked) document(s *schema) {
+	root := &d.tree.nodes[0]
+	d.scope.body = root
+	if d.tree.broken {
+		if n := d.tree.garbled(); n != nil {
+			found := Finding{Severity: Violation, Code: CodeEncoding, Part: PartResponseBody, Pointer: n.pointer(), Expected: "Unicode text in UTF-8", Got: "bytes that are not", offset: int(n.start)}
+			found.spec(s.node)
+			d.keep(found)
+		}
+	}
+	v := &validation{}
+	undecided := (*rule)(nil)
+	hold := func(rules []*rule, n *node) {
+		for _, r := range rules {
+			if !r.walk {
+				d.scope.this = n
+				r.evaluate(&d.scope, func(expected string) { v.broken(r, &d.scope, expected) }, func() { undecided = r })
+			}
+		}
+	}
+	v.evaluate = func(s *schema, n *node) { hold(s.rules, n) }
+	v.check(s, root)
+	hold(d.op.rules, root)
+	for _, found := range v.list {
+		d.keep(found)
+	}
+	if undecided != nil && len(d.list) == 0 {
+		d.add(Violation, CodeRule, PartResponseBody, "", undecided.node, "that the rule "+string(undecided.code)+" can be decided", "an answer where it cannot")
+	}
+}
+
+// broken keeps a finding about a rule.
+func (v *validation) broken(r *rule, s *scope, expected string) {
+	if !r.blamed(s, v.list) {
+		v.add(Violation, r.code, s.self, r.node, expected, describeRuled(s.self)).Evidence = r.evidence
+	}
+}
+
+var gzipMagic = []byte{0x1f, 0x8b}
+
+// maxDecoded bounds what a compressed body may grow to.
+const maxDecoded = 256 << 20
+
+// decoded returns the body with its content encoding undone, or says what is wrong with it.
+func (ex *Exchange) decoded() (body []byte, wrong string) {
+	body = ex.ResponseBody
+	zipped := bytes.HasPrefix(body, gzipMagic)
+	switch encoding := strings.ToLower(strings.TrimSpace(ex.ResponseHeader.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+		if zipped {
+			return nil, "none, and a body in gzip"
+		}
+		return body, ""
+	case "gzip", "x-gzip":
+		if !zipped {
+			if ex.Decoded {
+				return body, ""
+			}
+			return nil, "gzip, and a body that is not"
+		}
+		r, err := gzip.NewReader(bytes.NewReader(body))
+		if err == nil {
+			body, err = io.ReadAll(io.LimitReader(r, maxDecoded+1))
+		}
+		if err != nil || len(body) > maxDecoded {
+			return nil, "gzip that breaks off or grows too large"
+		}
+		return body, ""
+	case "br", "deflate", "zstd", "compress":
+		if ex.Decoded {
+			return body, ""
+		}
+		return nil, encoding + ", which no check undoes: record it decoded"
+	default:
+		return nil, "one that nobody knows"
+	}
+}
