@@ -39,7 +39,7 @@ func (p player) ListConversations(_ context.Context, req okchatapi.ListConversat
 func TestAServerMadeFromTheGeneratedInterfaceKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	var p player
-	for _, name := range []string{"page-1.har", "page-2.har", "empty.har"} {
+	for _, name := range []string{"page-1.har", "page-2.har"} {
 		var page okchatapi.ConversationPage
 		unmarshal(t, recorded(t, name)[0].ResponseBody, &page)
 		p.pages = append(p.pages, page)
@@ -65,7 +65,7 @@ func TestAServerMadeFromTheGeneratedInterfaceKeepsTheContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n, want := range map[int]int{1: 200, 2: 200, 3: 200, 4: 429} {
+	for n, want := range map[int]int{1: 200, 2: 200, 3: 429} {
 		resp, err := client.ListConversationsWithResponse(t.Context(), p.pages[0].Data[0].ChatbotID, &okchatapi.ListConversationsParams{Page: &n})
 		if err != nil {
 			t.Fatal(err)
@@ -79,8 +79,8 @@ func TestAServerMadeFromTheGeneratedInterfaceKeepsTheContract(t *testing.T) {
 			}
 		}
 	}
-	if len(watched) != 4 {
-		t.Errorf("expected 4 exchanges under watch, got %d", len(watched))
+	if len(watched) != 3 {
+		t.Errorf("expected 3 exchanges under watch, got %d", len(watched))
 	}
 	for _, ex := range watched {
 		if got := ex.RequestHeader.Get("x-api-key"); got != "REDACTED" {

@@ -274,7 +274,8 @@ func TestAnInterruptEndsWith130(t *testing.T) {
 	if code != exitInterrupted || lastLine(errs.String()) != "okchat: interrupted" {
 		t.Errorf("exit %d: %s", code, errs.String())
 	}
-	if strings.Count(out.String(), "\n") != 1+10 {
+	// The second page may still have come whole.
+	if rows := strings.Count(out.String(), "\n"); rows != 1+10 && rows != 1+20 {
 		t.Errorf("what had come was not printed whole: %s", out.String())
 	}
 }
