@@ -165,6 +165,9 @@ func (d *checked) body(ex *Exchange, answer *response) {
 		d.list[len(d.list)-1].offset = err.(*syntaxError).offset
 		return
 	}
+	if ex.garbled {
+		d.add(Violation, CodeEncoding, PartResponseBody, "", answer.key, "Unicode text in UTF-8", "bytes that are not")
+	}
 	d.tree = t
 	d.document(media.schema)
 }

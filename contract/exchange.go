@@ -42,7 +42,9 @@ type Exchange struct {
 	ResponseHeader http.Header
 	ResponseBody   []byte
 
-	place place
+	place   place
+	cookies bool // whether the recording lists cookies beside the headers
+	garbled bool // whether the body was no Unicode text where it was recorded as text
 }
 
 // place is where an exchange stands in a recording.

@@ -33,11 +33,11 @@ func TestABrokenRecordingIsRefusedOnOneLine(t *testing.T) {
 		{"a comma too many", `{"log":{"entries":[` + entry + `,{"a":1,}]}}`, at(7), "expected JSON"},
 		{"a file cut off in an entry", `{"log":{"entries":[` + entry + `,{"a":1`, at(6), "cut off"},
 		{"a file cut off between entries", `{"log":{"entries":[` + entry, at(-1), "cut off"},
-		{"an entry without request", `{"log":{"entries":[` + entry + `,{"response":{"status":200}}]}}`, "x.har: entry 1: ", "request"},
-		{"an entry without response", `{"log":{"entries":[{"request":{"method":"GET","url":"/"}}]}}`, "x.har: entry 0: ", "response"},
-		{"a status that is text", strings.Replace(`{"log":{"entries":[`+entry+`]}}`, "200", `"200"`, 1), "x.har: entry 0, ", "status is a JSON string"},
-		{"base64 that is none", `{"log":{"entries":[{"request":{"method":"GET","url":"/"},"response":{"status":200,"content":{"text":"*","encoding":"base64"}}}]}}`, "x.har: entry 0: ", "base64"},
-		{"an encoding that nobody knows", `{"log":{"entries":[{"request":{"method":"GET","url":"/"},"response":{"status":200,"content":{"text":"*","encoding":"rot13"}}}]}}`, "x.har: entry 0: ", "encoding"},
+		{"an entry without request", `{"log":{"entries":[` + entry + `,{"response":{"status":200}}]}}`, "x.har:1: entry 1: ", "request"},
+		{"an entry without response", `{"log":{"entries":[{"request":{"method":"GET","url":"/"}}]}}`, "x.har:1: entry 0: ", "response"},
+		{"a status that is text", strings.Replace(`{"log":{"entries":[`+entry+`]}}`, "200", `"200"`, 1), "x.har:1: entry 0: ", "status is a JSON string"},
+		{"base64 that is none", `{"log":{"entries":[{"request":{"method":"GET","url":"/"},"response":{"status":200,"content":{"text":"*","encoding":"base64"}}}]}}`, "x.har:1: entry 0: ", "base64"},
+		{"an encoding that nobody knows", `{"log":{"entries":[{"request":{"method":"GET","url":"/"},"response":{"status":200,"content":{"text":"*","encoding":"rot13"}}}]}}`, "x.har:1: entry 0: ", "encoding"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -34,6 +34,7 @@ type node struct {
 	at, next int32
 	size     int32 // items or members
 	kind     kinds
+	personal string  // the kind of personal data that the contract says the string is, set likewise
 	format   string  // the format that the contract gives the string, set by the validation
 	value    ref.Val // the value as a rule sees it, made when first asked for
 }
@@ -211,7 +212,7 @@ func (n *node) kids(do func(i int, kid *node) bool) {
 // member returns the last member of that name, which is the one that most readers take, or nil.
 func (n *node) member(name string) *node {
 	var found *node
-	if n.kind != object {
+	if n == nil || n.kind != object {
 		return nil
 	}
 	nodes := n.tree.nodes
@@ -245,30 +246,36 @@ func (n *node) pointer() string {
 	return b.String()
 }
 
-// garbled returns the first member name or string that is not Unicode text, or nil.
+// garbled returns the first value that, or whose name, is not Unicode text, or nil.
 func (t *tree) garbled() *node {
 	for i := range t.nodes {
-		n := &t.nodes[i]
-		literals := []string{n.literal()}
-		if n.kind&(array|object) != 0 {
-			literals = nil
-		}
-		if n.name != "" {
-			literals = append(literals, t.text[n.key:n.start])
-		}
-		for _, literal := range literals {
-			literal = strings.TrimRight(literal, ": \t\r\n")
-			if !utf8.ValidString(literal) {
-				return n
-			}
-			if strings.IndexByte(literal, '\\') >= 0 {
-				if _, err := jsontext.AppendUnquote(nil, literal); err != nil {
-					return n
-				}
-			}
+		if t.nodes[i].garbled() {
+			return &t.nodes[i]
 		}
 	}
 	return nil
+}
+
+// garbled says whether a string, or a member's name, holds bytes that are not UTF-8 or half of a surrogate pair.
+func (n *node) garbled() bool {
+	name := ""
+	if n.key > 0 {
+		name = n.tree.text[n.key:n.start]
+		name = name[:strings.LastIndexByte(name, '"')+1]
+	}
+	content := ""
+	if n.kind == text {
+		content = n.literal()
+	}
+	for _, literal := range []string{name, content} {
+		if literal == "" {
+			continue
+		}
+		if _, err := jsontext.AppendUnquote(nil, literal); err != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // literal is the value as it stands in the document.

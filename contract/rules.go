@@ -94,6 +94,9 @@ func (c *ruleCompiler) compile(list *yaml.Node) ([]*rule, error) {
 		r.walk = aboutWalks.MatchString(r.node.Value)
 		r.uses = map[string][]string{"self": {""}}
 		for _, m := range memberOf.FindAllStringSubmatch(r.node.Value, -1) {
+			if r.walk { // a page contradicts the one before whatever it says of itself
+				break
+			}
 			r.uses[m[1]] = append(r.uses[m[1]], strings.ReplaceAll(m[2], ".", "/"))
 		}
 		if err := c.program(r); err != nil {
@@ -222,7 +225,8 @@ func (r *rule) expected(s *scope) string {
 	return r.expect
 }
 
-// blamed says whether a value that the rule uses, or one that holds it, has a finding already: one fault is told once.
+// blamed says whether a value that the rule uses, or one that holds it, has a finding already: one fault is told once. Only
+// that the value itself is a new one of an open set does not excuse it.
 func (r *rule) blamed(s *scope, list []Finding) bool {
 	for root, pointers := range r.uses {
 		base := ""
@@ -234,7 +238,7 @@ func (r *rule) blamed(s *scope, list []Finding) bool {
 		}
 		for _, pointer := range pointers {
 			if slices.ContainsFunc(list, func(f Finding) bool {
-				return f.Part == PartResponseBody && (base+pointer == f.Pointer || strings.HasPrefix(base+pointer, f.Pointer+"/"))
+				return f.Part == PartResponseBody && (f.Severity == Violation || root != "self") && (base+pointer == f.Pointer || strings.HasPrefix(base+pointer, f.Pointer+"/"))
 			}) {
 				return true
 			}
@@ -248,7 +252,7 @@ func describeRuled(n *node) string {
 	if n.format == "number" || n.format == "date-time" {
 		return shorten(n.text, 40)
 	}
-	if n.kind == text && n.format == "" {
+	if n.format == setFormat {
 		return describeWord(n.text)
 	}
 	return describe(n)

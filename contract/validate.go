@@ -170,8 +170,14 @@ func (v *validation) union(s *schema, n *node) {
 	}
 }
 
+// setFormat marks the strings of sets, which are no one's text.
+const setFormat = "set"
+
 func (v *validation) text(s *schema, n *node) {
-	n.format = s.format
+	n.format, n.personal = s.format, s.personal
+	if s.known != nil {
+		n.format = setFormat
+	}
 	if s.format != "" && !formats[s.format](n.text) {
 		v.add(Violation, CodeFormat, n, value(s.node, "format"), "a "+s.format, describe(n))
 		return
