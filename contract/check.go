@@ -111,6 +111,7 @@ func (d *checked) response(ex *Exchange) {
 	answer := d.op.answer(ex.Status)
 	if answer == nil {
 		d.add(Drift, CodeStatus, PartStatus, "", d.op.answers, d.op.statuses(), fmt.Sprint(ex.Status))
+		d.list[len(d.list)-1].addition = &addition{at: d.op.described, name: fmt.Sprint(ex.Status)}
 		return
 	}
 	for _, header := range answer.headers {

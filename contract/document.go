@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -23,7 +24,7 @@ func newDocument(spec []byte, name string) (*document, error) {
 	if len(root.Content) == 0 {
 		return nil, fmt.Errorf("%s is empty", name)
 	}
-	return &document{name: name, root: root.Content[0], lines: strings.SplitAfter(string(spec), "\n")}, nil
+	return &document{name: name, root: root.Content[0], lines: slices.Collect(strings.Lines(string(spec)))}, nil
 }
 
 // resolve follows aliases and references within the document, which kin-openapi has seen to lead somewhere.

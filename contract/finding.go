@@ -103,8 +103,6 @@ type Finding struct {
 	Evidence string
 	// SpecLine and SpecColumn are the place in the contract that the finding goes against, 0 where there is none.
 	SpecLine, SpecColumn int
-	// Patch is what a drift suggests: a unified diff that teaches the contract what came, "" where there is none.
-	Patch string
 
 	offset   int // of the leaf in the body, -1 for other parts
 	addition *addition

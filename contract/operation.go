@@ -25,6 +25,7 @@ type operation struct {
 	schemes      [][]scheme // one of these lists must be satisfied
 	responses    []*response
 	answers      *yaml.Node // the key above the responses
+	described    *yaml.Node // the responses
 	rules        []*rule
 	// counter is the query parameter that counts the pages of a walk, "" where there is none, and first its first value.
 	counter string
@@ -75,7 +76,7 @@ func (c *compiler) operation(base, path string, key, n *yaml.Node, shared []*yam
 	if err := c.security(op, security); err != nil {
 		return nil, err
 	}
-	op.answers, _ = entry(n, "responses")
+	op.answers, op.described = entry(n, "responses")
 	for k, v := range entries(value(n, "responses")) {
 		r, err := c.response(k, c.doc.resolve(v))
 		if err != nil {

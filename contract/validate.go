@@ -112,7 +112,7 @@ func (v *validation) members(s *schema, n *node) {
 			}
 			f := v.add(Drift, CodeMember, member, key, "no such member", describe(member))
 			f.offset = int(member.key)
-			f.addition = &addition{at: properties, member: member}
+			f.addition = &addition{at: properties, name: member.name, kind: member.kind}
 		}
 	}
 }
@@ -198,7 +198,7 @@ func (v *validation) text(s *schema, n *node) {
 		got += ", which is spelled " + s.known[i]
 	}
 	f := v.add(Drift, CodeValue, n, key, expectedValues(s.known), got)
-	f.addition = &addition{at: values, value: n.text}
+	f.addition = &addition{at: values, name: n.text}
 }
 
 func (v *validation) number(s *schema, n *node) {
