@@ -211,8 +211,10 @@ func (d *checked) document(s *schema) {
 			}
 		}
 	}
-	v.evaluate = func(s *schema, n *node) { hold(s.rules, n) }
 	v.check(s, root)
+	for _, beside := range v.ruled {
+		hold(beside.rules, beside.node)
+	}
 	hold(d.op.rules, root)
 	for _, found := range v.list {
 		d.keep(found)

@@ -33,6 +33,7 @@ package contract
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/okchat/okchat-go"
 )
@@ -87,8 +88,20 @@ func (c *Contract) Rules() []Rule {
 	return list
 }
 
-// Without returns the contract without the rules of these codes. It fails where no rule has a code: a rule that was
-// renamed must not be switched off in vain.
+// SpecLine returns a line of the contract, counted from 1, without its end; "" where there is none. A finding's SpecLine
+// is one.
+func (c *Contract) SpecLine(n int) string {
+	if n < 1 || n > len(c.doc.lines) {
+		return ""
+	}
+	return strings.TrimRight(c.doc.lines[n-1], "\r\n")
+}
+
+// Name returns what messages call the contract's file.
+func (c *Contract) Name() string { return c.doc.name }
+
+// Without returns the contract without the rules of meaning, or the kinds of leaks, of these codes. It fails where none
+// has a code: a rule that was renamed must not be switched off in vain.
 func (c *Contract) Without(codes ...Code) (*Contract, error) {
 	return compile(c.spec, c.doc.name, codes)
 }

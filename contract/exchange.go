@@ -102,6 +102,25 @@ func literalOffset(literal []byte, offset int) int {
 	return at
 }
 
+// NewBody returns the exchange of a response body that was kept without its request: a GET of that URL, with a key,
+// answered with status 200 and JSON. name is what findings call it. Only what the body says is worth a check.
+func (c *Contract) NewBody(name, url string, body []byte) *Exchange {
+	ex := &Exchange{
+		Source:         name,
+		Method:         http.MethodGet,
+		URL:            url,
+		RequestHeader:  make(http.Header),
+		Status:         http.StatusOK,
+		ResponseHeader: http.Header{"Content-Type": {"application/json"}},
+		ResponseBody:   body,
+		place:          place{raw: body, line: 1, column: 1},
+	}
+	for _, key := range c.keys {
+		ex.RequestHeader.Set(key, redacted)
+	}
+	return ex
+}
+
 // String says where the exchange comes from and how it went, without its URL, headers and bodies.
 func (ex *Exchange) String() string {
 	return fmt.Sprintf("%s (%s, status %d)", ex.Source, describeWord(ex.Method), ex.Status)

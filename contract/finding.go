@@ -63,6 +63,16 @@ const (
 	CodeStatus Code = "undocumented-status" // the contract says nothing of this status; a violation where it is no status at all
 )
 
+var leakCodes = []Code{CodeLeakedKey, CodeLeakedToken, CodeLeakedEmail, CodeLeakedPhone, CodeLeakedPerson}
+
+func join(codes []Code) string {
+	var list []string
+	for _, code := range codes {
+		list = append(list, string(code))
+	}
+	return strings.Join(list, ", ")
+}
+
 // Part is the place in an exchange that a finding speaks of.
 type Part string
 
@@ -118,16 +128,34 @@ func (f *Finding) spec(n *yaml.Node) {
 // maxLine is the most characters that a finding's line has.
 const maxLine = 300
 
-// String returns the finding on one line of at most 300 characters. Long parts are cut, what is expected first.
+// String returns the finding on one line of at most 300 characters: its place and its message. Long parts are cut.
 func (f Finding) String() string {
-	head := fmt.Sprintf("%s %s: %s", f.Severity, f.Code, f.Part)
+	place := ""
 	if f.Source != "" {
-		source := shorten(f.Source, 40)
-		if f.Line > 0 {
-			source += fmt.Sprintf(":%d:%d", f.Line, f.Column)
-		}
-		head = source + ": " + head
+		place = shorten(f.Place(), 60) + ": "
 	}
+	return place + f.message(maxLine-utf8.RuneCountInString(place))
+}
+
+// Place is the finding's place in its recording: "page-1.har:52:5712 entry 0".
+func (f Finding) Place() string {
+	if f.Line == 0 {
+		return f.Source
+	}
+	file, entry, ok := strings.Cut(f.Source, " entry ")
+	place := fmt.Sprintf("%s:%d:%d", file, f.Line, f.Column)
+	if ok {
+		place += " entry " + entry
+	}
+	return place
+}
+
+// Message says on one line of at most 300 characters what is wrong, and what it goes against, without the place in the
+// recording.
+func (f Finding) Message() string { return f.message(maxLine) }
+
+func (f Finding) message(most int) string {
+	head := fmt.Sprintf("%s %s: %s", f.Severity, f.Code, f.Part)
 	if f.Pointer != "" {
 		head += " " + shorten(f.Pointer, 90)
 	}
@@ -136,12 +164,12 @@ func (f Finding) String() string {
 	case f.Severity == Drift:
 		tail += "; add it to the contract if it stays"
 	case f.Severity == Leak:
-		tail += "; take it out before anyone else gets the recording"
+		tail += "; take it out before it is shared"
 	case f.SpecLine > 0:
 		tail += fmt.Sprintf(" (%s:%d)", specName, f.SpecLine)
 	}
 	head += ": expected "
-	return head + shorten(f.Expected, maxLine-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail
+	return head + shorten(f.Expected, most-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail
 }
 
 // shorten puts s on one line of printable characters, at most n of them.

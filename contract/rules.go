@@ -50,14 +50,6 @@ type ruleCompiler struct {
 	all []*rule
 }
 
-func (c *ruleCompiler) codes() string {
-	var list []string
-	for _, code := range c.met {
-		list = append(list, string(code))
-	}
-	return strings.Join(list, ", ")
-}
-
 func newRuleCompiler(doc *document, off map[Code]bool) (*ruleCompiler, error) {
 	env, err := cel.NewEnv(
 		cel.Variable("self", cel.DynType), cel.Variable("this", cel.DynType), cel.Variable("body", cel.DynType),

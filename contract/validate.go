@@ -14,8 +14,14 @@ import (
 // validation holds one JSON document to a schema and keeps what it finds.
 type validation struct {
 	list []Finding
-	// evaluate asks for the rules beside the schemas as well.
-	evaluate func(s *schema, n *node)
+	// ruled are the values beside whose schemas rules stand, in the order of the document. A rule may look at all of the body,
+	// so it waits until all of it has been checked.
+	ruled []ruled
+}
+
+type ruled struct {
+	rules []*rule
+	node  *node
 }
 
 // add keeps a finding about a value. spec is the place in the contract that it goes against.
@@ -49,8 +55,8 @@ func (v *validation) check(s *schema, n *node) {
 			v.number(s, n)
 		}
 	}
-	if s.rules != nil && v.evaluate != nil {
-		v.evaluate(s, n)
+	if s.rules != nil {
+		v.ruled = append(v.ruled, ruled{s.rules, n})
 	}
 }
 
@@ -138,13 +144,14 @@ func (v *validation) union(s *schema, n *node) {
 	var fitting int
 	var types kinds
 	var nearest []Finding
+	var within []ruled
 	least := math.MaxInt
 	for _, branch := range s.branches {
 		types |= branch.types
 		if branch.types != 0 && !branch.fits(n) {
 			continue
 		}
-		try := &validation{evaluate: v.evaluate}
+		try := &validation{}
 		try.check(branch, n)
 		violations := 0
 		for _, f := range try.list {
@@ -156,7 +163,7 @@ func (v *validation) union(s *schema, n *node) {
 			fitting++
 		}
 		if violations < least {
-			least, nearest = violations, try.list
+			least, nearest, within = violations, try.list, try.ruled
 		}
 	}
 	key, _ := entry(s.node, "oneOf")
@@ -167,6 +174,7 @@ func (v *validation) union(s *schema, n *node) {
 		v.add(Violation, CodeUnion, n, key, "a value that fits one branch", "one that fits several")
 	default:
 		v.list = append(v.list, nearest...)
+		v.ruled = append(v.ruled, within...)
 	}
 }
 
@@ -174,13 +182,16 @@ func (v *validation) union(s *schema, n *node) {
 const setFormat = "set"
 
 func (v *validation) text(s *schema, n *node) {
-	n.format, n.personal = s.format, s.personal
+	n.personal = s.personal
 	if s.known != nil {
 		n.format = setFormat
 	}
 	if s.format != "" && !formats[s.format](n.text) {
 		v.add(Violation, CodeFormat, n, value(s.node, "format"), "a "+s.format, describe(n))
 		return
+	}
+	if s.format != "" {
+		n.format = s.format
 	}
 	if s.least > 0 || s.most < math.MaxInt {
 		v.size(s, n, utf8.RuneCountInString(n.text), "minLength", "maxLength", "character")

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"errors"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -40,6 +41,9 @@ func (n *node) convert() ref.Val {
 		return types.Int(i)
 	}
 	f, _ := strconv.ParseFloat(n.text, 64)
+	if n.kind&integer != 0 && math.Abs(f) < 1<<53 { // 20.0 and 2e1 are whole, too
+		return types.Int(f)
+	}
 	return types.Double(f)
 }
 

@@ -48,6 +48,9 @@ type streams struct {
 	width int
 }
 
+// colour says whether to write in colour: to a terminal whose owner has not said otherwise (no-color.org).
+func (s streams) colour() bool { return s.width > 0 && os.Getenv("NO_COLOR") == "" }
+
 func main() {
 	// A reader that goes away shows as an error of the write, not as a signal.
 	signal.Ignore(syscall.SIGPIPE)
@@ -68,7 +71,7 @@ func run(ctx context.Context, args []string, std streams) int {
 	root.SetErr(std.err)
 	err := root.ExecuteContext(ctx)
 	code := exitCode(ctx, err)
-	if err != nil && code != exitOK {
+	if err != nil && code != exitOK && !errors.Is(err, errFindings) {
 		fmt.Fprintf(std.err, "okchat: %s\n", errorText(err, code))
 	}
 	return code
@@ -88,7 +91,7 @@ func newRoot(std streams) *cobra.Command {
 		return usageErrorf("%w: see %s --help", err, cmd.CommandPath())
 	})
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodeHelp)
-	root.AddCommand(newList(std), newServe(std), newSpec(std), newVersion(std))
+	root.AddCommand(newList(std), newServe(std), newSpec(std), newVersion(std), newCheck(std))
 	return root
 }
 
@@ -131,6 +134,7 @@ func errorText(err error, code int) string {
 func exitCode(ctx context.Context, err error) int {
 	var (
 		usage    usageError
+		unsure   uncheckedError
 		contract *okchat.ContractError
 	)
 	switch {
@@ -138,7 +142,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitOK
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &usage), errors.Is(err, okchat.ErrArgument):
+	case errors.As(err, &usage), errors.As(err, &unsure), errors.Is(err, okchat.ErrArgument):
 		return exitUsage
 	case errors.Is(err, okchat.ErrUnauthorized):
 		return exitUnauthorized

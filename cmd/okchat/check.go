@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/report"
+)
+
+// The errors of the commands that check: their exit codes are 1 for findings and 2 for what could not be checked.
+var errFindings = errors.New("there are findings")
+
+type uncheckedError struct{ error }
+
+func (e uncheckedError) Unwrap() error { return e.error }
+
+const checkExitHelp = `
+Exit codes: 0 nothing found, 1 something found, 2 something could not be checked.`
+
+// checkFlags are those that all checking commands have.
+type checkFlags struct {
+	format string
+	strict bool
+	off    []string
+}
+
+func (f *checkFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.format, "format", "text", "text, json, junit, sarif or github")
+	cmd.Flags().BoolVar(&f.strict, "strict", false, "fail where the vendor has added something, too")
+	cmd.Flags().StringArrayVar(&f.off, "off", nil, "switch off the rule or the kind of leak of this `code`; may be given again")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.Formats, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func newCheck(std streams) *cobra.Command {
+	var flags checkFlags
+	var request string
+	var live liveFlags
+	cmd := &cobra.Command{
+		Use:   "check [PATH...|-]",
+		Short: "Hold recordings, bodies or a live server against the contract",
+		Long: `Hold recordings against the contract: HAR files, folders of them, or - for one on standard input. With --request a
+path is the bare body of an answer to that URL. With --live a chatbot's pages are asked for and checked as they come.
+
+Findings are violations, the contract is broken; drift, the vendor has added something, with the patch of openapi.yaml
+that it suggests; and leaks, a recording holds what must not be shared. Of an end user's ids and texts that is said
+unless the recording's log or entry is marked with "_published": true, "_redacted": true or "_synthetic": true; private
+recordings are checked with --off leaked-person.
+
+Before a verdict counts, the contract's own example is broken in each way that the contract forbids, and each time the
+check has to notice.
+` + checkExitHelp,
+		Example: `  okchat check recordings/
+  okchat check --format sarif recordings/ > findings.sarif
+  curl -s ... | okchat check --request 'https://v2.okchat.ai/api/external/chatbot/ID/conversations?page=2' -
+  ` + liveExample,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return check(cmd.Context(), std, flags, func(ctx context.Context, c *contract.Contract, take func(*contract.Result, error) bool) error {
+				switch {
+				case live.on && (len(args) > 0 || request != ""):
+					return usageErrorf("--live asks a server, so it takes no PATH and no --request")
+				case live.on:
+					return live.check(ctx, c, take)
+				case len(args) == 0:
+					return usageErrorf("what is to be checked? name recordings, - for standard input, or --live")
+				case request != "":
+					return checkBodies(c, request, args, os.Stdin, take)
+				default:
+					return checkRecordings(ctx, c, args, take)
+				}
+			})
+		},
+	}
+	flags.add(cmd)
+	live.add(cmd)
+	cmd.Flags().StringVar(&request, "request", "", "each PATH is the bare body of an answer to a GET of this `URL`")
+	return cmd
+}
+
+// check tests the contract, reports the results that run makes, and says on the last line of standard error how many there
+// were.
+func check(ctx context.Context, std streams, flags checkFlags, run func(context.Context, *contract.Contract, func(*contract.Result, error) bool) error) error {
+	c, err := flags.contract()
+	if err != nil {
+		return err
+	}
+	w, err := report.New(flags.format, std.out, c, report.Options{Colour: std.colour(), Strict: flags.strict, Version: moduleVersion()})
+	if err != nil {
+		return usageErrorf("--format: %w", err)
+	}
+	mutants, err := c.SelfTest()
+	if err != nil {
+		return uncheckedError{err}
+	}
+	var count report.Count
+	err = run(ctx, c, func(r *contract.Result, err error) bool {
+		if err != nil {
+			count.Errors++
+			w.Error(err)
+			if !errors.Is(err, context.Canceled) {
+				fmt.Fprintf(std.err, "okchat: %s\n", errorText(err, exitFailed))
+			}
+			return ctx.Err() == nil
+		}
+		count.Add(r)
+		w.Result(r)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return uncheckedError{fmt.Errorf("cannot write the report: %w", err)}
+	}
+	fmt.Fprintf(std.err, "%s (self-test: %d mutants of the contract refused)\n", &count, mutants)
+	switch {
+	case count.Errors > 0 || count.Exchanges == 0:
+		return uncheckedError{errFindings}
+	case count.Violations+count.Leaks > 0 || flags.strict && count.Drift > 0:
+		return errFindings
+	}
+	return nil
+}
+
+func (f *checkFlags) contract() (*contract.Contract, error) {
+	c, err := contract.New()
+	if err != nil {
+		return nil, uncheckedError{err}
+	}
+	if len(f.off) == 0 {
+		return c, nil
+	}
+	codes := make([]contract.Code, len(f.off))
+	for i, code := range f.off {
+		codes[i] = contract.Code(code)
+	}
+	if c, err = c.Without(codes...); err != nil {
+		return nil, usageErrorf("--off: %w", err)
+	}
+	return c, nil
+}
+
+func checkRecordings(ctx context.Context, c *contract.Contract, paths []string, take func(*contract.Result, error) bool) error {
+	var list []contract.Recording
+	for _, path := range paths {
+		if path == "-" {
+			list = append(list, contract.Recording{Name: "standard input", Open: func() (io.ReadCloser, error) { return io.NopCloser(os.Stdin), nil }})
+			continue
+		}
+		found, err := contract.FindRecordings(path)
+		if err != nil {
+			return uncheckedError{err}
+		}
+		list = append(list, found...)
+	}
+	for result, err := range c.CheckRecordings(ctx, list) {
+		if !take(result, err) {
+			break
+		}
+	}
+	return nil
+}
+
+// checkBodies checks bodies that were kept without their request. They are one walk only where the URL says so.
+func checkBodies(c *contract.Contract, url string, paths []string, stdin io.Reader, take func(*contract.Result, error) bool) error {
+	for _, path := range paths {
+		var body []byte
+		var err error
+		if path == "-" {
+			path = "standard input"
+			body, err = io.ReadAll(stdin)
+		} else {
+			body, err = os.ReadFile(path)
+		}
+		if err == nil && len(bytes.TrimSpace(body)) == 0 {
+			err = fmt.Errorf("%s: expected a body, got nothing: record the answer again", path)
+		}
+		if err != nil {
+			take(nil, err)
+			continue
+		}
+		ex := c.NewBody(path, url, body)
+		findings := c.Check(ex)
+		if len(findings) > 0 && findings[0].Code == contract.CodeOperation {
+			return usageErrorf("--request: %s", findings[0].Message())
+		}
+		take(&contract.Result{Exchange: ex, Findings: findings}, nil)
+	}
+	return nil
+}
+
+// moduleVersion is this program's, "" where it was not built from a release.
+func moduleVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return ""
+}

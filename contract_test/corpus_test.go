@@ -1,0 +1,541 @@
+package contract_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/okchat/okchat-go/contract"
+)
+
+// exhibit is an exchange, or the pages of a walk, made from the vendor's sample, and what a check has to say of the last of
+// them: want is "severity code pointer", "" for nothing.
+type exhibit struct {
+	class, name string
+	exchanges   []*contract.Exchange
+	want        string
+}
+
+const (
+	bot     = "5afe16ed-5fd2-4552-a993-903bc9c32bb6"
+	path    = "https://v2.okchat.ai/api/external/chatbot/" + bot + "/conversations"
+	another = "00000000-0000-4000-8000-000000000000"
+)
+
+// corpus collects exhibits.
+type corpus struct {
+	t    *testing.T
+	list []exhibit
+	// pages are the recorded page and the synthetic one after it.
+	pages [2]*contract.Exchange
+}
+
+func (c *corpus) copy(page int) *contract.Exchange {
+	ex := *c.pages[page-1]
+	ex.RequestHeader, ex.ResponseHeader = ex.RequestHeader.Clone(), ex.ResponseHeader.Clone()
+	ex.ResponseBody = bytes.Clone(ex.ResponseBody)
+	return &ex
+}
+
+// exchange adds page 1 with a change to the exchange.
+func (c *corpus) exchange(class, name, want string, change func(*contract.Exchange)) {
+	ex := c.copy(1)
+	change(ex)
+	c.list = append(c.list, exhibit{class, name, []*contract.Exchange{ex}, want})
+}
+
+// body adds page 1 with a change to the decoded body.
+func (c *corpus) body(class, name, want string, change func(page map[string]any)) {
+	c.exchange(class, name, want, func(ex *contract.Exchange) { ex.ResponseBody = c.edit(ex.ResponseBody, change) })
+}
+
+func (c *corpus) edit(body []byte, change func(page map[string]any)) []byte {
+	page := decode(c.t, body).(map[string]any)
+	change(page)
+	return encode(c.t, page)
+}
+
+// text adds page 1 with a change to the body's text.
+func (c *corpus) text(class, name, want, old, new string) {
+	c.exchange(class, name, want, func(ex *contract.Exchange) {
+		text := strings.Replace(string(ex.ResponseBody), old, new, 1)
+		if text == string(ex.ResponseBody) && old != new {
+			c.t.Fatalf("%s: the sample no longer holds %q", name, old)
+		}
+		ex.ResponseBody = []byte(text)
+	})
+}
+
+// walk adds both pages with a change to each.
+func (c *corpus) walk(class, name, want string, first, second func(page map[string]any)) {
+	one, two := c.copy(1), c.copy(2)
+	one.ResponseBody, two.ResponseBody = c.edit(one.ResponseBody, first), c.edit(two.ResponseBody, second)
+	c.list = append(c.list, exhibit{class, name, []*contract.Exchange{one, two}, want})
+}
+
+func unchanged(map[string]any) {}
+
+// item returns a conversation of a page.
+func item(page map[string]any, i int) map[string]any { return page["data"].([]any)[i].(map[string]any) }
+
+func metadata(page map[string]any) map[string]any { return page["metadata"].(map[string]any) }
+
+// put sets a member of a conversation.
+func put(i int, name string, value any) func(map[string]any) {
+	return func(page map[string]any) { item(page, i)[name] = value }
+}
+
+func makeCorpus(t *testing.T) *corpus {
+	c := &corpus{t: t}
+	c.pages[0], c.pages[1] = recorded(t, "page-1.har")[0], recorded(t, "page-2.har")[0]
+	for _, add := range []func(){c.schema, c.formats, c.union, c.bytes, c.requests, c.meaning, c.leaks, c.good} {
+		add()
+	}
+	return c
+}
+
+func (c *corpus) schema() {
+	const class = "schema"
+	sample := decode(c.t, c.pages[0].ResponseBody).(map[string]any)
+	members := slices.Sorted(func(yield func(string) bool) {
+		for name := range item(sample, 0) {
+			if !yield(name) {
+				return
+			}
+		}
+	})
+	for _, name := range members {
+		pointer := "/data/3/" + name
+		c.body(class, "dropped "+name, "violation missing "+pointer, func(p map[string]any) { delete(item(p, 3), name) })
+		wrong := "violation type " + pointer
+		if name == "last_message" {
+			wrong = "violation union " + pointer
+		}
+		c.body(class, "a number for "+name, wrong, put(3, name, 7))
+		c.body(class, "upper case "+name, "violation spelling "+pointer, func(p map[string]any) {
+			item(p, 3)[strings.ToUpper(name)] = item(p, 3)[name]
+			delete(item(p, 3), name)
+		})
+		if name != "last_message" && item(sample, 3)[name] != nil && name != "sns_user_id" {
+			c.body(class, "null for "+name, "violation type "+pointer, put(3, name, nil))
+		}
+	}
+	for _, name := range []string{"currentPage", "pageSize", "totalCount", "totalPages"} {
+		c.body(class, "no "+name, "violation missing /metadata/"+name, func(p map[string]any) { delete(metadata(p), name) })
+		c.body(class, "text for "+name, "violation type /metadata/"+name, func(p map[string]any) { metadata(p)[name] = fmt.Sprint(metadata(p)[name]) })
+		c.body(class, "a fraction for "+name, "violation type /metadata/"+name, func(p map[string]any) { metadata(p)[name] = 1.5 })
+		c.body(class, "-1 for "+name, "violation range /metadata/"+name, func(p map[string]any) { metadata(p)[name] = -1 })
+	}
+	c.body(class, "snake case in the page's metadata", "violation spelling /metadata/totalCount", func(p map[string]any) {
+		metadata(p)["total_count"] = metadata(p)["totalCount"]
+		delete(metadata(p), "totalCount")
+	})
+	c.body(class, "no data", "violation missing /data", func(p map[string]any) { delete(p, "data") })
+	c.body(class, "no metadata", "violation missing /metadata", func(p map[string]any) { delete(p, "metadata") })
+	c.body(class, "null for data", "violation type /data", func(p map[string]any) { p["data"] = nil })
+	c.body(class, "an object for data", "violation type /data", func(p map[string]any) { p["data"] = map[string]any{} })
+	c.body(class, "null for an item", "violation type /data/2", func(p map[string]any) { p["data"].([]any)[2] = nil })
+	c.exchange(class, "an array for the page", "violation type ", func(ex *contract.Exchange) { ex.ResponseBody = []byte("[]") })
+	for name, member := range map[string]func(map[string]any) map[string]any{
+		"":                     func(p map[string]any) map[string]any { return p },
+		"/metadata":            metadata,
+		"/data/1":              func(p map[string]any) map[string]any { return item(p, 1) },
+		"/data/1/metadata":     func(p map[string]any) map[string]any { return item(p, 1)["metadata"].(map[string]any) },
+		"/data/0/last_message": func(p map[string]any) map[string]any { return item(p, 0)["last_message"].(map[string]any) },
+	} {
+		c.body(class, "an undocumented member in "+name, "drift undocumented-member "+name+"/archived", func(p map[string]any) { member(p)["archived"] = true })
+	}
+	c.body(class, "an unknown platform", "drift unknown-value /data/3/platform", put(3, "platform", "kakaotalk"))
+	c.body(class, "a platform in another case", "drift unknown-value /data/3/platform", put(3, "platform", "WhatsApp"))
+	c.body(class, "an unknown state", "drift unknown-value /data/3/state", put(3, "state", "resolved"))
+	c.body(class, "an empty state", "drift unknown-value /data/3/state", put(3, "state", ""))
+	c.body(class, "an unknown type", "drift unknown-value /data/5/metadata/type", func(p map[string]any) {
+		item(p, 5)["platform"], item(p, 5)["voice_path"] = "web", nil
+		item(p, 5)["metadata"] = map[string]any{"type": "video_chat"}
+	})
+}
+
+func (c *corpus) formats() {
+	const class = "formats"
+	for i, bad := range []string{
+		"", "{" + bot + "}", bot[:35], strings.ReplaceAll(bot, "-", ""), bot + "0", "urn:uuid:" + bot, strings.Replace(bot, "5", "g", 1),
+		" " + bot, strings.ReplaceAll(bot, "-", "_"), "not-a-uuid",
+	} {
+		c.body(class, fmt.Sprint("uuid ", i), "violation format /data/2/id", put(2, "id", bad))
+	}
+	for i, bad := range []string{
+		"", "2025-02-30T04:56:09+00:00", "2025-03-07T24:00:00+00:00", "2025-03-07T04:56:09+0000", "2025-03-07T04:56:09", "2025-03-07",
+		"2025-03-07 04:56:09+00:00", "2025-3-7T4:56:09Z", "2025-03-07T04:56:09,5Z", "2025-03-07T04:56:09+24:00", "2025-13-01T00:00:00Z",
+		"2025-03-07T04:60:00Z", "1741323369", "2025-03-07T04:56:60Z", "2025-02-29T00:00:00Z", "yesterday", "2025-03-07T04:56:09.Z",
+	} {
+		c.body(class, fmt.Sprint("date-time ", i), "violation format /data/2/created_at", put(2, "created_at", bad))
+	}
+}
+
+func (c *corpus) union() {
+	const class = "union"
+	message := func(change func(m map[string]any)) func(map[string]any) {
+		return func(p map[string]any) { change(item(p, 0)["last_message"].(map[string]any)) }
+	}
+	c.body(class, "a number", "violation union /data/0/last_message", put(0, "last_message", 42))
+	c.body(class, "a boolean", "violation union /data/0/last_message", put(0, "last_message", false))
+	c.body(class, "an array", "violation union /data/0/last_message", put(0, "last_message", []any{"a", "b"}))
+	c.body(class, "an object without content", "violation missing /data/0/last_message/content", message(func(m map[string]any) { delete(m, "content") }))
+	c.body(class, "an object without id", "violation missing /data/0/last_message/id", message(func(m map[string]any) { delete(m, "id") }))
+	c.body(class, "an object without sender_type", "violation missing /data/0/last_message/sender_type", message(func(m map[string]any) { delete(m, "sender_type") }))
+	c.body(class, "null content", "violation type /data/0/last_message/content", message(func(m map[string]any) { m["content"] = nil }))
+	c.body(class, "null id", "violation type /data/0/last_message/id", message(func(m map[string]any) { m["id"] = nil }))
+	c.body(class, "an id that is none", "violation format /data/0/last_message/id", message(func(m map[string]any) { m["id"] = "7" }))
+	c.body(class, "a number for content", "violation type /data/0/last_message/content", message(func(m map[string]any) { m["content"] = 7 }))
+	c.body(class, "camel case", "violation spelling /data/0/last_message/sender_type", message(func(m map[string]any) {
+		m["senderType"] = m["sender_type"]
+		delete(m, "sender_type")
+	}))
+	c.body(class, "an unknown sender", "drift unknown-value /data/0/last_message/sender_type", message(func(m map[string]any) { m["sender_type"] = "agent" }))
+}
+
+func (c *corpus) bytes() {
+	const class = "HTTP and bytes"
+	contentType := func(v string) func(*contract.Exchange) {
+		return func(ex *contract.Exchange) { ex.ResponseHeader.Set("Content-Type", v) }
+	}
+	c.exchange(class, "HTML", "violation content-type Content-Type", contentType("text/html"))
+	c.exchange(class, "text", "violation content-type Content-Type", contentType("text/plain; charset=utf-8"))
+	c.exchange(class, "another JSON", "violation content-type Content-Type", contentType("application/problem+json"))
+	c.exchange(class, "another charset", "violation content-type Content-Type", contentType("application/json; charset=iso-8859-1"))
+	c.exchange(class, "no content type", "violation content-type Content-Type", func(ex *contract.Exchange) { ex.ResponseHeader.Del("Content-Type") })
+	for _, status := range []int{201, 202, 204, 206, 301, 302, 304} {
+		c.exchange(class, fmt.Sprint("status ", status), "drift undocumented-status ", func(ex *contract.Exchange) { ex.Status = status })
+	}
+	c.exchange(class, "status 0", "violation undocumented-status ", func(ex *contract.Exchange) { ex.Status = 0 })
+	c.exchange(class, "status 999", "violation undocumented-status ", func(ex *contract.Exchange) { ex.Status = 999 })
+	raw := func(name string, change func(body []byte) []byte) {
+		c.exchange(class, name, "violation json ", func(ex *contract.Exchange) { ex.ResponseBody = change(ex.ResponseBody) })
+	}
+	raw("empty", func([]byte) []byte { return nil })
+	raw("blank", func([]byte) []byte { return []byte(" \n") })
+	raw("truncated", func(b []byte) []byte { return b[:len(b)/2] })
+	raw("truncated by a byte", func(b []byte) []byte { return bytes.TrimSpace(b)[:len(bytes.TrimSpace(b))-1] })
+	raw("two documents", func(b []byte) []byte { return append(b, b...) })
+	raw("a document and a word", func(b []byte) []byte { return append(b, "null"...) })
+	raw("a byte order mark", func(b []byte) []byte { return append([]byte("\xef\xbb\xbf"), b...) })
+	raw("HTML under JSON", func([]byte) []byte { return []byte("<html>down for maintenance</html>") })
+	raw("a comma too many", func(b []byte) []byte {
+		return bytes.Replace(b, []byte(`"totalPages": 2`), []byte(`"totalPages": 2,`), 1)
+	})
+	raw("a comment", func(b []byte) []byte { return append([]byte("// page 1\n"), b...) })
+	raw("single quotes", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"`), []byte(`'`)) })
+	raw("UTF-16", func(b []byte) []byte { return append([]byte{0xff, 0xfe}, b...) })
+	for _, word := range []string{"NaN", "Infinity", "-Infinity", "undefined", "+2", "02", "0x2", "2."} {
+		raw(word, func(b []byte) []byte {
+			return bytes.Replace(b, []byte(`"totalPages": 2`), []byte(`"totalPages": `+word), 1)
+		})
+	}
+	c.text(class, "an item's member twice", "violation duplicate-member /data/0/active", `"active": true`, `"active": true, "active": true`)
+	c.text(class, "the metadata twice", "violation duplicate-member /metadata", `"metadata": {
+    "currentPage"`, `"metadata": {"currentPage": 1, "pageSize": 10, "totalCount": 20, "totalPages": 2}, "metadata": {
+    "currentPage"`)
+	c.text(class, "an escaped member twice", "violation duplicate-member /data/0/state", `"state": "in_progress"`, `"state": "in_progress", "\u0073tate": "in_progress"`)
+	c.text(class, "a message's member twice", "violation duplicate-member /data/0/last_message/sender_type", `"sender_type": "bot"`, `"sender_type": "user", "sender_type": "bot"`)
+	c.text(class, "Latin-1", "violation not-unicode /data/4/last_message", "Best places to visit in Bangkok", "Caf\xe9")
+	c.text(class, "half a surrogate pair", "violation not-unicode /data/4/last_message", "Best places to visit in Bangkok", `\ud83d`)
+	zip := func(b []byte) []byte {
+		var z bytes.Buffer
+		w := gzip.NewWriter(&z)
+		w.Write(b)
+		w.Close()
+		return z.Bytes()
+	}
+	c.exchange(class, "gzip that is none", "violation content-encoding Content-Encoding", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Content-Encoding", "gzip") })
+	c.exchange(class, "gzip that is not said", "violation content-encoding Content-Encoding", func(ex *contract.Exchange) { ex.ResponseBody = zip(ex.ResponseBody) })
+	c.exchange(class, "gzip cut off", "violation content-encoding Content-Encoding", func(ex *contract.Exchange) {
+		ex.ResponseHeader.Set("Content-Encoding", "gzip")
+		ex.ResponseBody = zip(ex.ResponseBody)[:500]
+	})
+	c.exchange(class, "an encoding that nobody knows", "violation content-encoding Content-Encoding", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Content-Encoding", "rot13") })
+	c.exchange(class, "an empty Retry-After", "violation range Retry-After", func(ex *contract.Exchange) {
+		ex.Status = 429
+		ex.ResponseHeader.Set("Retry-After", "")
+	})
+
+	c.exchange("good", "gzip", "", func(ex *contract.Exchange) {
+		ex.ResponseHeader.Set("Content-Encoding", "gzip")
+		ex.ResponseBody = zip(ex.ResponseBody)
+	})
+	c.exchange("good", "gzip that a browser has undone", "", func(ex *contract.Exchange) {
+		ex.ResponseHeader.Set("Content-Encoding", "gzip")
+		ex.Decoded = true
+	})
+}
+
+func (c *corpus) requests() {
+	const class = "requests"
+	url := func(name, want, url string) {
+		c.exchange(class, name, want, func(ex *contract.Exchange) { ex.URL = url })
+	}
+	c.exchange(class, "no key", "violation key X-Api-Key", func(ex *contract.Exchange) { ex.RequestHeader.Del("X-Api-Key") })
+	c.exchange(class, "an empty key", "violation key X-Api-Key", func(ex *contract.Exchange) { ex.RequestHeader.Set("X-Api-Key", " ") })
+	c.exchange(class, "the key as a bearer", "violation key X-Api-Key", func(ex *contract.Exchange) {
+		ex.RequestHeader.Del("X-Api-Key")
+		ex.RequestHeader.Set("Authorization", "Bearer REDACTED")
+	})
+	for _, name := range []string{"page", "limit"} {
+		url(name+" 0", "violation range "+name, path+"?"+name+"=0")
+		url(name+" -1", "violation range "+name, path+"?"+name+"=-1")
+		url(name+" a word", "violation type "+name, path+"?"+name+"=abc")
+		url(name+" a fraction", "violation type "+name, path+"?"+name+"=1.5")
+		url(name+" with a sign", "violation type "+name, path+"?"+name+"=%2B1")
+		url(name+" empty", "violation type "+name, path+"?"+name+"=")
+		url(name+" without a value", "violation type "+name, path+"?"+name)
+		url(name+" twice", "violation repeated "+name, path+"?"+name+"=1&"+name+"=1")
+		url(name+" too large for any number", "violation type "+name, path+"?"+name+"=99999999999999999999")
+	}
+	url("an unknown parameter", "violation undocumented-parameter sort", path+"?sort=asc")
+	url("a parameter in another case", "violation undocumented-parameter Page", path+"?Page=1")
+	url("a parameter as a list", "violation undocumented-parameter page[]", path+"?page[]=1")
+	url("a broken escape", "violation type ", path+"?state=%zz")
+	url("a chatbot id that is none", "violation format chatbotId", strings.Replace(path, bot, "42", 1))
+	url("no chatbot id", "violation format chatbotId", strings.Replace(path, bot, "", 1))
+	url("a chatbot id in braces", "violation format chatbotId", strings.Replace(path, bot, "%7B"+bot+"%7D", 1))
+	url("a slash too many", "violation operation ", path+"/")
+	url("another version of the path", "violation operation ", strings.Replace(path, "/api/", "/v2/api/", 1))
+	url("another endpoint", "violation operation ", "https://v2.okchat.ai/api/external/chatbot")
+	for _, method := range []string{"POST", "HEAD", "DELETE", "get"} {
+		c.exchange(class, "the method "+method, "violation operation ", func(ex *contract.Exchange) { ex.Method = method })
+	}
+}
+
+func (c *corpus) meaning() {
+	const class = "meaning"
+	query := func(name, want, query string) {
+		c.exchange(class, name, want, func(ex *contract.Exchange) { ex.URL = path + query })
+	}
+	query("another page than asked for", "violation page-echo /metadata/currentPage", "?page=2")
+	c.body(class, "another page where none was asked for", "violation page-echo /metadata/currentPage", func(p map[string]any) { metadata(p)["currentPage"] = 2 })
+	query("another limit than asked for", "violation limit-echo /metadata/pageSize", "?limit=5")
+	c.body(class, "a page too many", "violation total-pages /metadata/totalPages", func(p map[string]any) { metadata(p)["totalPages"] = 3 })
+	c.body(class, "pages rounded down", "violation total-pages /metadata/totalPages", func(p map[string]any) { metadata(p)["totalCount"] = 21 })
+	c.body(class, "an item too few", "violation item-count /data", func(p map[string]any) { p["data"] = p["data"].([]any)[:9] })
+	c.body(class, "no items", "violation item-count /data", func(p map[string]any) { p["data"] = []any{} })
+	c.body(class, "more items than there are", "violation item-count /data", func(p map[string]any) { metadata(p)["totalCount"], metadata(p)["totalPages"] = 9, 1 })
+	c.body(class, "oldest first", "violation newest-first /data/1/created_at", func(p map[string]any) { slices.Reverse(p["data"].([]any)[:2]) })
+	c.body(class, "an id twice", "violation unique-id /data/7/id", func(p map[string]any) { item(p, 7)["id"] = item(p, 2)["id"] })
+	c.body(class, "an id twice in another case", "violation unique-id /data/7/id", func(p map[string]any) {
+		item(p, 7)["id"] = strings.ToUpper(item(p, 2)["id"].(string))
+	})
+	c.body(class, "another chatbot's conversation", "violation other-chatbot /data/7/chatbot_id", put(7, "chatbot_id", another))
+	c.exchange(class, "another state than asked for", "violation state-filter /data/7/state", func(ex *contract.Exchange) {
+		ex.URL = path + "?state=in_progress"
+		ex.ResponseBody = c.edit(ex.ResponseBody, put(7, "state", "resolved"))
+	})
+	c.body(class, "changed before it began", "violation updated-before-created /data/7/updated_at", put(7, "updated_at", "2025-03-01T00:00:00+00:00"))
+	c.body(class, "begun in the future", "violation in-future /data/0/created_at", put(0, "created_at", "2999-01-01T00:00:00Z"))
+	c.body(class, "begun and changed in the future", "violation in-future /data/0/created_at", func(p map[string]any) {
+		item(p, 0)["created_at"], item(p, 0)["updated_at"] = "2999-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+	})
+	c.body(class, "changed in the future", "violation in-future /data/4/updated_at", put(4, "updated_at", "2999-01-01T00:00:00Z"))
+	c.exchange(class, "begun after the answer's date", "violation in-future /data/0/created_at", func(ex *contract.Exchange) {
+		ex.ResponseHeader.Set("Date", "Fri, 07 Mar 2025 05:30:00 GMT")
+		ex.ResponseBody = c.edit(ex.ResponseBody, put(0, "created_at", "2025-03-08T00:00:00Z"))
+	})
+	c.body(class, "a recording on the web", "violation voice-path /data/4/voice_path", put(4, "voice_path", "a.ogg"))
+	c.body(class, "no recording on voice", "violation voice-path /data/5/voice_path", put(5, "voice_path", nil))
+	c.body(class, "voice metadata on the web", "violation voice-type /data/4/metadata", put(4, "metadata", map[string]any{"type": "voice_chat"}))
+	c.body(class, "web metadata on voice", "violation voice-type /data/5/metadata", put(5, "metadata", map[string]any{"anonymous": true}))
+	last := func(p map[string]any) map[string]any { return item(p, 9) }
+	var one map[string]any
+	remember := func(p map[string]any) { one = p }
+	c.walk(class, "a conversation on two pages", "violation unique-in-walk /data/0/id", remember, func(p map[string]any) { p["data"].([]any)[0] = last(one) })
+	c.walk(class, "an id on two pages", "violation unique-in-walk /data/4/id", remember, func(p map[string]any) { item(p, 4)["id"] = item(one, 1)["id"] })
+	c.walk(class, "a newer conversation on the second page", "violation newest-first-in-walk /data/0/created_at", remember, func(p map[string]any) {
+		item(p, 0)["created_at"], item(p, 0)["updated_at"] = item(one, 0)["updated_at"], item(one, 0)["updated_at"]
+	})
+	c.walk(class, "a total that rises while nothing moves", "violation total-in-walk /metadata/totalCount", unchanged, func(p map[string]any) {
+		metadata(p)["totalCount"], metadata(p)["totalPages"] = 21, 3
+	})
+	c.walk(class, "a total that falls while nothing leaves", "violation item-count /data", unchanged, func(p map[string]any) { metadata(p)["totalCount"] = 19 })
+}
+
+func (c *corpus) leaks() {
+	const class = "leaks"
+	const key = "sk-canary-4f9a1c77d2e84b60"
+	header := func(name, want, header, v string) {
+		c.exchange(class, name, want, func(ex *contract.Exchange) { ex.RequestHeader.Set(header, v) })
+	}
+	header("the key", "leak leaked-key X-Api-Key", "X-Api-Key", key)
+	header("a bearer's token", "leak leaked-token Authorization", "Authorization", "Bearer 0f9a1c77d2e84b60")
+	header("a cookie", "leak leaked-token Cookie", "Cookie", "sid=8f2b91c0")
+	c.exchange(class, "a cookie that is set", "leak leaked-token Set-Cookie", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Set-Cookie", "sid=8f2b91c0; Path=/") })
+	c.exchange(class, "a token in a header", "leak leaked-token X-Debug", func(ex *contract.Exchange) {
+		ex.ResponseHeader.Set("X-Debug", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl")
+	})
+	c.exchange(class, "a password in the URL", "leak leaked-token ", func(ex *contract.Exchange) { ex.URL = strings.Replace(path, "https://", "https://me:hunter22@", 1) })
+	for name, text := range map[string]string{
+		"leaked-email": "Write to kim.minsu@shop.co.kr please", "leaked-phone": "Call 010-1234-5678 please",
+		"leaked-token": "Use Bearer 0f9a1c77d2e84b60aa please",
+	} {
+		c.body(class, name+" in a text", "leak "+name+" /data/4/last_message", put(4, "last_message", text))
+		c.body(class, name+" in a message", "leak "+name+" /data/0/last_message/content", func(p map[string]any) {
+			item(p, 0)["last_message"].(map[string]any)["content"] = text
+		})
+	}
+	c.body(class, "an international number", "leak leaked-phone /data/4/last_message", put(4, "last_message", "+82 10 1234 5678"))
+	c.body(class, "a session's token", "leak leaked-token /data/4/session_token", put(4, "session_token", "8f2b91c04f9a1c77"))
+	c.exchange(class, "the key in a failure", "leak leaked-key ", func(ex *contract.Exchange) {
+		ex.RequestHeader.Set("X-Api-Key", "fake-key-for-tests")
+		ex.Status, ex.ResponseBody = 401, []byte("no such key: fake-key-for-tests")
+		ex.ResponseHeader.Set("Content-Type", "text/plain")
+	})
+	c.exchange(class, "texts that are not marked", "leak leaked-person /data/5/voice_path", func(ex *contract.Exchange) { ex.Shareable = false })
+}
+
+func (c *corpus) good() {
+	const class = "good"
+	c.exchange(class, "as recorded", "", func(*contract.Exchange) {})
+	for _, query := range []string{"?", "?page=1", "?limit=10", "?page=1&limit=10", "?state=in_progress", "?limit=10&state=in_progress&page=1", "?page=01", "?page=%31"} {
+		c.exchange(class, "the query "+query, "", func(ex *contract.Exchange) { ex.URL = path + query })
+	}
+	c.exchange(class, "another host", "", func(ex *contract.Exchange) {
+		ex.URL = strings.Replace(path, "https://v2.okchat.ai", "http://127.0.0.1:8080", 1)
+	})
+	c.exchange(class, "a chatbot id in upper case", "", func(ex *contract.Exchange) { ex.URL = strings.Replace(path, bot, strings.ToUpper(bot), 1) })
+	c.exchange(class, "no body in the request", "", func(ex *contract.Exchange) { ex.RequestBody = nil })
+	c.exchange(class, "more headers", "", func(ex *contract.Exchange) {
+		ex.ResponseHeader.Set("X-Request-Id", "r-1")
+		ex.ResponseHeader.Set("Cache-Control", "no-store")
+	})
+	c.exchange(class, "a charset", "", func(ex *contract.Exchange) {
+		ex.ResponseHeader.Set("Content-Type", "Application/JSON; charset=\"UTF-8\"")
+	})
+	c.exchange(class, "a Date header", "", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Date", "Fri, 07 Mar 2025 05:30:00 GMT") })
+	c.exchange(class, "a recorder whose clock is years behind", "", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Date", "Thu, 01 Jan 1970 00:00:00 GMT") })
+	for _, status := range []int{400, 401, 403, 404, 422, 429, 500, 502, 503, 599} {
+		c.exchange(class, "status "+strconv.Itoa(status), "", func(ex *contract.Exchange) {
+			ex.Status, ex.ResponseBody = status, []byte("<html>\xff")
+			ex.ResponseHeader = http.Header{"Content-Type": {"text/html"}, "Retry-After": {"30"}}
+		})
+	}
+	c.exchange(class, "a failure with nothing at all", "", func(ex *contract.Exchange) { ex.Status, ex.ResponseBody, ex.ResponseHeader = 500, nil, nil })
+	for _, name := range []string{"created_at", "updated_at"} {
+		for i, good := range []string{"2016-12-31T23:59:60Z", "2016-12-31T18:59:60-05:00", "2017-01-01t00:00:00z", "2017-01-01T00:00:00.123456789+09:30"} {
+			c.body(class, fmt.Sprint(name, i), "", func(p map[string]any) {
+				item(p, 9)["created_at"] = "2016-12-31T12:00:00Z"
+				item(p, 9)[name] = good
+			})
+		}
+	}
+	c.body(class, "ids in upper case", "", func(p map[string]any) {
+		item(p, 0)["id"] = strings.ToUpper(item(p, 0)["id"].(string))
+		item(p, 0)["chatbot_id"] = strings.ToUpper(bot)
+	})
+	c.body(class, "two that began at once", "", func(p map[string]any) {
+		item(p, 3)["created_at"], item(p, 3)["updated_at"] = item(p, 2)["created_at"], item(p, 2)["updated_at"]
+	})
+	c.body(class, "the other booleans", "", func(p map[string]any) {
+		item(p, 0)["active"], item(p, 0)["is_human_mode"], item(p, 0)["migrated_data"] = false, true, true
+	})
+	c.body(class, "ids where null was seen", "", func(p map[string]any) { item(p, 0)["user_id"], item(p, 0)["session_token"] = "u", "REDACTED" })
+	c.body(class, "null for a union's string", "", put(4, "last_message", nil))
+	c.body(class, "text for a union's object", "", put(0, "last_message", "hello"))
+	c.body(class, "an empty text", "", put(4, "last_message", ""))
+	c.body(class, "empty metadata", "", put(4, "metadata", map[string]any{}))
+	c.body(class, "not anonymous", "", put(4, "metadata", map[string]any{"anonymous": false}))
+	c.body(class, "whole numbers with a fraction", "", func(p map[string]any) { metadata(p)["totalCount"] = json.Number("2.0e1") })
+	c.text(class, "no white space, escapes", "", "Best places to visit in Bangkok", `\u0042est\n\ud83d\ude00 \/ places`)
+	c.exchange(class, "an empty list", "", func(ex *contract.Exchange) {
+		ex.ResponseBody = []byte(`{"data":[],"metadata":{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":0}}`)
+	})
+	c.exchange(class, "a page past the end", "", func(ex *contract.Exchange) {
+		ex.URL = path + "?page=4"
+		ex.ResponseBody = []byte(`{"data":[],"metadata":{"currentPage":4,"pageSize":10,"totalCount":20,"totalPages":2}}`)
+	})
+	var one map[string]any
+	remember := func(p map[string]any) { one = p }
+	c.walk(class, "two pages", "", unchanged, unchanged)
+	c.walk(class, "a conversation came in between", "", remember, func(p map[string]any) {
+		p["data"] = append([]any{item(one, 9)}, p["data"].([]any)[:9]...)
+		metadata(p)["totalCount"], metadata(p)["totalPages"] = 21, 3
+	})
+	c.walk(class, "a conversation left in between", "", unchanged, func(p map[string]any) {
+		p["data"] = p["data"].([]any)[1:]
+		metadata(p)["totalCount"] = 19
+	})
+}
+
+// check returns what is found of an exhibit's last exchange, leaks included.
+func (e exhibit) check(c *contract.Contract) []contract.Finding {
+	walk := c.NewWalk()
+	var findings []contract.Finding
+	for _, ex := range e.exchanges {
+		findings = walk.Check(ex)
+	}
+	return append(findings, c.Leaks(e.exchanges[len(e.exchanges)-1])...)
+}
+
+func verdictOf(f contract.Finding) string {
+	return fmt.Sprintf("%s %s %s", f.Severity, f.Code, f.Pointer)
+}
+
+// TestTheCorpus holds each exhibit to what is expected: one finding for a fault, none for what is good.
+func TestTheCorpus(t *testing.T) {
+	t.Parallel()
+	c := theContract(t)
+	count := make(map[string]int)
+	broken := 0
+	for _, e := range makeCorpus(t).list {
+		count[e.class]++
+		var got []string
+		for _, f := range e.check(c) {
+			if f.Severity == contract.Drift && e.class == "meaning" {
+				continue // the other state is new to the contract as well
+			}
+			got = append(got, verdictOf(f))
+			if line := f.String(); len([]rune(line)) > 300 || strings.ContainsAny(line, "\n") || f.Expected == "" || f.Got == "" {
+				t.Errorf("%s, %s: not a finding of one line: %q", e.class, e.name, line)
+			}
+		}
+		if e.want != "" {
+			broken++
+		}
+		// An undocumented name in the request's parameters can be in any case; http.Header has its own.
+		switch {
+		case e.want == "" && len(got) > 0:
+			t.Errorf("%s, %s: expected nothing, got %q", e.class, e.name, got)
+		case e.want != "" && e.class == "leaks" && !slices.Contains(got, e.want):
+			t.Errorf("%s, %s: expected %q among %q", e.class, e.name, e.want, got)
+		case e.want != "" && e.class != "leaks" && (len(got) != 1 || !strings.EqualFold(got[0], e.want)):
+			t.Errorf("%s, %s: expected %q alone, got %q", e.class, e.name, e.want, got)
+		}
+	}
+	fmt.Printf("corpus: %d broken, %d good; by class %v\n", broken, count["good"], count)
+	if broken < 150 || count["good"] < 40 {
+		t.Errorf("expected at least 150 broken and 40 good exhibits, got %d and %d", broken, count["good"])
+	}
+}
+
+// TestEachRuleCatchesWhatNothingElseDoes takes each rule of meaning out: its cases then pass unseen.
+func TestEachRuleCatchesWhatNothingElseDoes(t *testing.T) {
+	t.Parallel()
+	exhibits := makeCorpus(t).list
+	for _, rule := range theContract(t).Rules() {
+		without, err := theContract(t).Without(rule.Code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unseen := 0
+		for _, e := range exhibits {
+			if strings.Contains(e.want, " "+string(rule.Code)+" ") && !slices.ContainsFunc(e.check(without), func(f contract.Finding) bool { return f.Severity == contract.Violation }) {
+				unseen++
+			}
+		}
+		if unseen == 0 {
+			t.Errorf("expected a case that only %s catches, got none", rule.Code)
+		}
+	}
+}
