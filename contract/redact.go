@@ -1,0 +1,366 @@
+package contract
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Redactor makes exchanges safe to share, by construction: it writes what it knows to be harmless and puts pseudonyms in
+// the place of all else. [Contract.NewRedactor] makes one. It is safe for concurrent use.
+//
+// Kept are what the contract is about: the form of the body, names and values that the contract knows, numbers and times
+// in their places, the status, and a few headers. Keys and cookies are never copied. Every other string gets a pseudonym of
+// the same number of characters, character by character of the same kind, the same one wherever the same string stands; so
+// a check finds in the redacted exchange what it finds in the real one, but for leaks.
+type Redactor struct {
+	contract *Contract
+	salt     []byte
+}
+
+// NewRedactor returns a Redactor whose pseudonyms depend on the salt: with the same one, the same string gets the same
+// pseudonym in every run, so that recordings can be compared; who has it can tell whether a guessed string is behind a
+// pseudonym. It must have at least 16 bytes.
+func (c *Contract) NewRedactor(salt []byte) (*Redactor, error) {
+	if len(salt) < 16 {
+		return nil, errors.New("expected a salt of at least 16 bytes, got fewer: take random ones")
+	}
+	return &Redactor{c, slices.Clone(salt)}, nil
+}
+
+// The headers that a redacted exchange keeps: their values are of the protocol, not of anyone.
+var (
+	keptRequestHeaders  = []string{"Accept", "Accept-Encoding", "Content-Type", "User-Agent"}
+	keptResponseHeaders = []string{"Cache-Control", "Content-Encoding", "Content-Type", "Date", "Retry-After", "Vary"}
+)
+
+// Exchange returns a redacted copy, marked as shareable.
+func (r *Redactor) Exchange(ex *Exchange) *Exchange {
+	out := *ex
+	out.Comment, out.cookies, out.place = "", false, place{}
+	out.Shareable = true
+	out.URL = r.url(ex.URL)
+	out.RequestHeader = r.header(ex.RequestHeader, keptRequestHeaders)
+	for _, key := range r.contract.keys {
+		switch v := ex.RequestHeader.Get(key); {
+		case strings.TrimSpace(v) != "":
+			out.RequestHeader.Set(key, redacted)
+		case v != "":
+			out.RequestHeader.Set(key, v)
+		}
+	}
+	out.ResponseHeader = r.header(ex.ResponseHeader, keptResponseHeaders)
+	if out.RequestBody = nil; string(ex.RequestBody) == `""` { // the one that the vendor documents
+		out.RequestBody = ex.RequestBody
+	}
+	body, wrong := ex.decoded()
+	if wrong == "" {
+		out.Decoded = ex.ResponseHeader.Get("Content-Encoding") != ""
+	} else {
+		body = ex.ResponseBody
+	}
+	out.ResponseBody = r.body(ex, body)
+	return &out
+}
+
+func (r *Redactor) header(h http.Header, kept []string) http.Header {
+	out := make(http.Header)
+	for _, name := range kept {
+		for _, v := range h.Values(name) {
+			if leaksIn(v) {
+				v = mask(v)
+			}
+			out.Add(name, v)
+		}
+	}
+	return out
+}
+
+// url keeps scheme, host and the path's words; the path's parameters get pseudonyms, and so do the query's but for those
+// that count.
+func (r *Redactor) url(text string) string {
+	target, err := url.Parse(text)
+	if err != nil {
+		return mask(text)
+	}
+	target.User, target.Fragment, target.RawFragment = nil, "", ""
+	segments := strings.Split(target.EscapedPath(), "/")
+	for i, s := range segments {
+		if !r.knowsSegment(s) {
+			plain, err := url.PathUnescape(s)
+			if err != nil {
+				plain = mask(s)
+			}
+			segments[i] = url.PathEscape(r.id(plain))
+		}
+	}
+	target.Path, target.RawPath = "", ""
+	pairs := strings.Split(target.RawQuery, "&")
+	for i, pair := range pairs {
+		name, v, ok := strings.Cut(pair, "=")
+		if !safeName.MatchString(strings.TrimSuffix(name, "[]")) {
+			name = mask(name)
+		}
+		if pairs[i] = name; ok {
+			plain, err := url.QueryUnescape(v)
+			switch {
+			case err != nil:
+				v = "%zz" // stays broken
+			case !safeValue.MatchString(plain):
+				v = url.QueryEscape(r.id(plain))
+			}
+			pairs[i] += "=" + v
+		}
+	}
+	target.RawQuery = strings.Join(pairs, "&")
+	target.Opaque = ""
+	host := target.Scheme + "://" + target.Host
+	if target.Host == "" {
+		host = ""
+	}
+	out := host + strings.Join(segments, "/")
+	if target.RawQuery != "" {
+		out += "?" + target.RawQuery
+	}
+	return out
+}
+
+// safeValue is a query's value that names no one: a small number or a word as sets have.
+var safeValue = regexp.MustCompile(`^([+-]?\d{1,6}|[a-z][a-z_-]{0,31})?$`)
+
+func (r *Redactor) knowsSegment(s string) bool {
+	return s == "" || slices.ContainsFunc(r.contract.operations, func(op *operation) bool { return slices.Contains(op.segments, s) })
+}
+
+// body puts pseudonyms into a body. What is no JSON document is masked byte by byte, so that it stays broken as it was.
+func (r *Redactor) body(ex *Exchange, body []byte) []byte {
+	t, err := parse(body)
+	if err != nil {
+		return maskBroken(body, r.contract.names())
+	}
+	known := *ex
+	known.ResponseBody, known.ResponseHeader = body, http.Header{"Content-Type": {"application/json"}}
+	if d := r.contract.check(&known); d.tree != nil {
+		t = d.tree // its nodes know what the contract says of them
+	}
+	var out strings.Builder
+	at := int32(0)
+	put := func(start, end int32, literal string) {
+		out.WriteString(t.text[at:start])
+		out.WriteString(literal)
+		at = end
+	}
+	names := r.contract.names()
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		if n.key > 0 && !names[n.name] && !safeName.MatchString(n.name) {
+			quote := t.text[n.key:n.start]
+			end := n.key + int32(strings.LastIndexByte(quote, '"')) + 1
+			put(n.key, end, quoteJSON(r.id(n.name)))
+		}
+		switch {
+		case n.garbled() && n.kind == text:
+			put(n.start, n.end, garble(n.literal()))
+		case n.kind == text:
+			if s := r.text(n); s != n.text {
+				put(n.start, n.end, quoteJSON(s))
+			}
+		case n.kind&number != 0 && n.format != "number" && len(n.text) > 2:
+			put(n.start, n.end, r.number(n.text))
+		}
+	}
+	out.WriteString(t.text[at:])
+	return []byte(out.String())
+}
+
+// text returns the pseudonym of a string, or the string itself where it is no one's.
+func (r *Redactor) text(n *node) string {
+	switch {
+	case n.format == "date-time" || n.text == "":
+		return n.text
+	case n.personal == "token":
+		return redacted
+	case n.format == setFormat && word.MatchString(n.text):
+		return n.text
+	case n.format == "uuid", n.personal == "id", n.personal == "file":
+		return r.id(n.text)
+	case times.MatchString(n.text):
+		return n.text
+	default:
+		return r.prose(n.text)
+	}
+}
+
+// times is what a time looks like that is not one by the letter: digits and what stands between them.
+var times = regexp.MustCompile(`^\d{4}-\d{1,2}-\d{1,2}([Tt ,][\d:.,+ -]*[Zz]?)?$`)
+
+// id returns an id's pseudonym: digits for digits, hexadecimal letters for such, other letters for such, all else as it
+// is. So what is a UUID stays one, and what is none does.
+func (r *Redactor) id(s string) string {
+	random := r.random(strings.ToLower(s))
+	out := strings.Map(func(c rune) rune {
+		switch {
+		case c >= '0' && c <= '9':
+			return '0' + random.Int32N(10)
+		case c >= 'a' && c <= 'f':
+			return 'a' + random.Int32N(6)
+		case c >= 'A' && c <= 'F':
+			return 'A' + random.Int32N(6)
+		case unicode.IsLetter(c) && unicode.IsUpper(c):
+			return 'G' + random.Int32N(20)
+		case unicode.IsLetter(c):
+			return 'g' + random.Int32N(20)
+		case c < utf8.RuneSelf && c != '+' && c != '@':
+			return c
+		}
+		return '-'
+	}, s)
+	if leaksIn(out) {
+		out = mask(out)
+	}
+	return out
+}
+
+// prose returns a text's pseudonym: letters for letters and digits, of the same width and case, white space as it is, and
+// a full stop for all else.
+func (r *Redactor) prose(s string) string {
+	random := r.random(s)
+	out := strings.Map(func(c rune) rune {
+		switch {
+		case unicode.IsSpace(c):
+			return c
+		case unicode.Is(unicode.Hangul, c):
+			return '가' + random.Int32N(500)
+		case unicode.Is(unicode.Han, c), unicode.In(c, unicode.Hiragana, unicode.Katakana):
+			return '一' + random.Int32N(500)
+		case unicode.IsUpper(c):
+			return 'A' + random.Int32N(26)
+		case unicode.IsLetter(c), unicode.IsDigit(c):
+			return 'a' + random.Int32N(26)
+		case c > 0xffff: // emoji
+			return '😀' + random.Int32N(40)
+		}
+		return '.'
+	}, s)
+	if leaksIn(out) {
+		out = mask(out)
+	}
+	return out
+}
+
+// number returns a number's pseudonym: as long, and whole where it was.
+func (r *Redactor) number(s string) string {
+	random := r.random(s)
+	first := true
+	return strings.Map(func(c rune) rune {
+		if c < '0' || c > '9' {
+			return c
+		}
+		if c == '0' { // leading and trailing zeros have a meaning
+			return c
+		}
+		if first {
+			first = false
+			return '1' + random.Int32N(9)
+		}
+		return '1' + random.Int32N(9)
+	}, s)
+}
+
+// random is the source of a string's pseudonym.
+func (r *Redactor) random(s string) *rand.Rand {
+	mac := hmac.New(sha256.New, r.salt)
+	mac.Write([]byte(s))
+	sum := mac.Sum(nil)
+	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(sum), binary.LittleEndian.Uint64(sum[8:])))
+}
+
+// leaksIn says whether a text looks like something that must not be shared.
+func leaksIn(s string) bool {
+	l := &leaks{contract: &Contract{}}
+	l.text(PartRequest, "", s, -1)
+	return len(l.list) > 0
+}
+
+// mask replaces letters and digits by x, and what could join them to an address or number.
+func mask(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsSpace(c) || strings.ContainsRune("<>/\"'{}[],:", c) {
+			return c
+		}
+		return 'x'
+	}, s)
+}
+
+// garble masks a string literal and keeps that it is no Unicode text.
+func garble(literal string) string {
+	if !utf8.ValidString(literal) {
+		return "\"x\xff\""
+	}
+	return `"x\ud800"`
+}
+
+func quoteJSON(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
+}
+
+// maskBroken masks each string of a text that is no JSON document, byte by byte, but for names that the contract knows;
+// and each run of digits but the first one of it.
+func maskBroken(body []byte, names map[string]bool) []byte {
+	out := slices.Clone(body)
+	if bytes.HasPrefix(body, gzipMagic) {
+		return append(slices.Clone(gzipMagic), "xxxx"...)
+	}
+	if len(body) > 0 && body[0] != '{' && body[0] != '[' && body[0] != 0xef {
+		return []byte(mask(strings.ToValidUTF8(string(body), "x")))
+	}
+	for i := 0; i < len(out); i++ {
+		if out[i] >= '0' && out[i] <= '9' && i > 0 && out[i-1] >= '0' && out[i-1] <= '9' {
+			out[i] = '1'
+		}
+		if out[i] >= utf8.RuneSelf && i > 2 {
+			out[i] = 'x'
+		}
+		if out[i] != '"' {
+			continue
+		}
+		end := i + 1
+		for end < len(out) && out[end] != '"' {
+			if out[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		end = min(end, len(out))
+		if !names[string(out[i+1:end])] {
+			for j := i + 1; j < end; j++ {
+				out[j] = 'x'
+			}
+		}
+		i = end
+	}
+	return out
+}
+
+// names are the members that the contract knows.
+func (c *Contract) names() map[string]bool {
+	names := make(map[string]bool)
+	for _, s := range c.schemas {
+		for _, p := range s.properties {
+			names[p.name] = true
+		}
+	}
+	return names
+}

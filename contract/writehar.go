@@ -1,0 +1,173 @@
+package contract
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// HARWriter writes exchanges as a recording in the HAR 1.2 format, one by one. [NewHARWriter] makes one. It is not safe for
+// concurrent use.
+type HARWriter struct {
+	w   io.Writer
+	n   int
+	err error
+}
+
+// NewHARWriter returns a writer that writes to w. An exchange is written as it is: [Redactor.Exchange] makes it safe to
+// share before.
+func NewHARWriter(w io.Writer) *HARWriter { return &HARWriter{w: w} }
+
+type (
+	harField struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+	}
+	harContent struct {
+		Size     int    `json:"size"`
+		MIMEType string `json:"mimeType"`
+		Text     string `json:"text"`
+		Encoding string `json:"encoding,omitempty"`
+	}
+	harPost struct {
+		MIMEType string     `json:"mimeType"`
+		Params   []harField `json:"params"`
+		Text     string     `json:"text"`
+	}
+	harRequest struct {
+		Method      string     `json:"method"`
+		URL         string     `json:"url"`
+		HTTPVersion string     `json:"httpVersion"`
+		Cookies     []harField `json:"cookies"`
+		Headers     []harField `json:"headers"`
+		Query       []harField `json:"queryString"`
+		Post        *harPost   `json:"postData,omitempty"`
+		HeadersSize int        `json:"headersSize"`
+		BodySize    int        `json:"bodySize"`
+	}
+	harResponse struct {
+		Status      int        `json:"status"`
+		StatusText  string     `json:"statusText"`
+		HTTPVersion string     `json:"httpVersion"`
+		Cookies     []harField `json:"cookies"`
+		Headers     []harField `json:"headers"`
+		Content     harContent `json:"content"`
+		RedirectURL string     `json:"redirectURL"`
+		HeadersSize int        `json:"headersSize"`
+		BodySize    int        `json:"bodySize"`
+		Transferred *int       `json:"_transferSize,omitempty"`
+	}
+	harOut struct {
+		Redacted  bool           `json:"_redacted,omitempty"`
+		Synthetic bool           `json:"_synthetic,omitempty"`
+		Started   string         `json:"startedDateTime"`
+		Time      int            `json:"time"`
+		Request   harRequest     `json:"request"`
+		Response  harResponse    `json:"response"`
+		Cache     map[string]any `json:"cache"`
+		Timings   map[string]int `json:"timings"`
+		Comment   string         `json:"comment,omitempty"`
+	}
+)
+
+// Write writes one exchange. After an error it writes nothing more and returns that error again.
+func (h *HARWriter) Write(ex *Exchange) error {
+	b, err := json.MarshalIndent(entryOf(ex), "      ", "  ")
+	if err != nil && h.err == nil {
+		h.err = err
+	}
+	if h.n++; h.n == 1 {
+		h.print(harHead)
+	} else {
+		h.print(",\n      ")
+	}
+	h.print(string(b))
+	return h.err
+}
+
+const harHead = `{
+  "log": {
+    "version": "1.2",
+    "creator": {
+      "name": "okchat-go",
+      "version": "1"
+    },
+    "entries": [
+      `
+
+// Close ends the recording. It does not close what the recording is written to. A recording without exchanges is an
+// error, as no reader takes one.
+func (h *HARWriter) Close() error {
+	if h.n == 0 && h.err == nil {
+		return fmt.Errorf("expected an exchange to record, got none")
+	}
+	h.print("\n    ]\n  }\n}\n")
+	return h.err
+}
+
+func (h *HARWriter) print(s string) {
+	if h.err == nil {
+		_, h.err = io.WriteString(h.w, s)
+	}
+}
+
+func entryOf(ex *Exchange) *harOut {
+	started := ex.Time
+	if started.IsZero() {
+		started = time.Now()
+	}
+	none := []harField{}
+	out := &harOut{
+		Redacted:  ex.Shareable && !ex.Synthetic,
+		Synthetic: ex.Synthetic,
+		Started:   started.UTC().Format("2006-01-02T15:04:05.000Z07:00"),
+		Comment:   ex.Comment,
+		Cache:     map[string]any{},
+		Timings:   map[string]int{"send": 0, "wait": 0, "receive": 0},
+		Request: harRequest{
+			Method: ex.Method, URL: ex.URL, HTTPVersion: "HTTP/1.1", Cookies: none,
+			Headers: fieldsOf(ex.RequestHeader), Query: []harField{}, HeadersSize: -1, BodySize: len(ex.RequestBody),
+		},
+		Response: harResponse{
+			Status: ex.Status, StatusText: http.StatusText(ex.Status), HTTPVersion: "HTTP/1.1", Cookies: none,
+			Headers: fieldsOf(ex.ResponseHeader), HeadersSize: -1, BodySize: -1,
+			Content: harContent{Size: len(ex.ResponseBody), MIMEType: ex.ResponseHeader.Get("Content-Type"), Text: string(ex.ResponseBody)},
+		},
+	}
+	if target, err := url.Parse(ex.URL); err == nil {
+		query := target.Query()
+		for _, name := range slices.Sorted(maps.Keys(query)) {
+			for _, v := range query[name] {
+				out.Request.Query = append(out.Request.Query, harField{name, v})
+			}
+		}
+	}
+	if ex.RequestBody != nil {
+		out.Request.Post = &harPost{ex.RequestHeader.Get("Content-Type"), none, string(ex.RequestBody)}
+	}
+	if !utf8.Valid(ex.ResponseBody) {
+		out.Response.Content.Text, out.Response.Content.Encoding = base64.StdEncoding.EncodeToString(ex.ResponseBody), "base64"
+	}
+	if ex.Decoded {
+		size := -1
+		out.Response.Transferred = &size // tells readers that the encoding was undone
+	}
+	return out
+}
+
+func fieldsOf(h http.Header) []harField {
+	fields := []harField{}
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, v := range h[name] {
+			fields = append(fields, harField{name, v})
+		}
+	}
+	return fields
+}

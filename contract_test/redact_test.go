@@ -1,0 +1,139 @@
+package contract_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/okchat/okchat-go/contract"
+)
+
+func redactor(t testing.TB, salt string) *contract.Redactor {
+	t.Helper()
+	c, err := newContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.NewRedactor([]byte(salt))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+const salt = "a salt of sixteen bytes or more"
+
+// again writes an exchange as a recording and reads it back.
+func again(t testing.TB, ex *contract.Exchange) *contract.Exchange {
+	t.Helper()
+	var file bytes.Buffer
+	w := contract.NewHARWriter(&file)
+	if err := w.Write(ex); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for back, err := range contract.ReadHAR(&file, "again.har") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return back
+	}
+	t.Fatal("expected an entry")
+	return nil
+}
+
+// TestARedactedExchangeKeepsEveryFindingButLeaks redacts each exhibit of the corpus, writes it, reads it and checks it.
+func TestARedactedExchangeKeepsEveryFindingButLeaks(t *testing.T) {
+	t.Parallel()
+	c, r := theContract(t), redactor(t, salt)
+	for _, e := range makeCorpus(t).list {
+		before := verdictsOf(walked(c, e.exchanges))
+		var safe []*contract.Exchange
+		for _, ex := range e.exchanges {
+			safe = append(safe, again(t, r.Exchange(ex)))
+		}
+		after := walked(c, safe)
+		if got := verdictsOf(after); !slices.Equal(got, before) {
+			t.Errorf("%s, %s: expected the findings %q to stay, got %q", e.class, e.name, before, got)
+		}
+		for _, ex := range safe {
+			for _, f := range c.Leaks(ex) {
+				t.Errorf("%s, %s: %s", e.class, e.name, f)
+			}
+		}
+	}
+}
+
+func walked(c *contract.Contract, list []*contract.Exchange) []contract.Finding {
+	walk := c.NewWalk()
+	var findings []contract.Finding
+	for _, ex := range list {
+		findings = append(findings, walk.Check(ex)...)
+	}
+	return findings
+}
+
+func verdictsOf(list []contract.Finding) []string {
+	var out []string
+	for _, f := range list {
+		// An unknown name that is no plain word gets a pseudonym, too.
+		out = append(out, string(f.Severity)+" "+string(f.Code)+" "+f.Pointer)
+	}
+	return out
+}
+
+// TestNothingOfAPersonIsLeftOver looks for each text and id of the recorded pages in what is written of them.
+func TestNothingOfAPersonIsLeftOver(t *testing.T) {
+	t.Parallel()
+	for _, ex := range all(t) {
+		ex.RequestHeader.Set("X-Api-Key", "sk-canary-4f9a1c77d2e84b60")
+		ex.RequestHeader.Set("Cookie", "sid=canary")
+		ex.ResponseHeader.Set("Set-Cookie", "sid=canary")
+		ex.ResponseHeader.Set("X-User", "canary")
+		ex.Comment = "canary"
+		var file bytes.Buffer
+		w := contract.NewHARWriter(&file)
+		_ = w.Write(redactor(t, salt).Exchange(ex))
+		_ = w.Close()
+		if strings.Contains(file.String(), "canary") {
+			t.Errorf("%s: a secret was written", ex.Source)
+		}
+		if ex.Status != 200 {
+			continue
+		}
+		page := decode(t, ex.ResponseBody).(map[string]any)
+		for i := range page["data"].([]any) {
+			conversation := item(page, i)
+			var private []any
+			for _, name := range []string{"id", "chatbot_id", "sns_user_id", "voice_path", "last_message"} {
+				private = append(private, conversation[name])
+			}
+			if message, ok := conversation["last_message"].(map[string]any); ok {
+				private = append(private, message["id"], message["content"])
+			}
+			for _, v := range private {
+				if s, ok := v.(string); ok && len(s) > 3 && strings.Contains(file.String(), s) {
+					t.Errorf("%s: item %d: what an end user wrote, or who it is, was written", ex.Source, i)
+				}
+			}
+		}
+	}
+}
+
+func TestPseudonymsDependOnTheSaltAlone(t *testing.T) {
+	t.Parallel()
+	ex := recorded(t, "page-1.har")[0]
+	one, two, other := redactor(t, salt).Exchange(ex), redactor(t, salt).Exchange(ex), redactor(t, salt+"!").Exchange(ex)
+	if !bytes.Equal(one.ResponseBody, two.ResponseBody) || one.URL != two.URL {
+		t.Error("expected two runs with one salt to agree")
+	}
+	if bytes.Equal(one.ResponseBody, other.ResponseBody) || one.URL == other.URL {
+		t.Error("expected another salt to make other pseudonyms")
+	}
+	if _, err := theContract(t).NewRedactor([]byte("short")); err == nil {
+		t.Error("expected a short salt to be refused")
+	}
+}
