@@ -1,0 +1,71 @@
+package archive
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	okchat "github.com/okchat/okchat-go"
+)
+
+// Writer takes conversations as they come.
+type Writer interface {
+	// WritePage writes conversations. Where it fails the output is of no use.
+	WritePage([]okchat.Conversation) error
+	// Close writes what is held back. It leaves what is below open.
+	Close() error
+}
+
+// bufferSize is what a writer holds back, in bytes.
+const bufferSize = 64 << 10
+
+// errNoJSON is of a conversation that was made in Go and did not come from a server or an archive.
+var errNoJSON = errors.New("it has no JSON that it came as")
+
+// NewNDJSON makes a writer of one conversation a line, as the server sent it but for white space between the tokens:
+// members that the contract does not know included, numbers and escapes as they were.
+func NewNDJSON(w io.Writer) Writer {
+	return &ndjson{out: bufio.NewWriterSize(w, bufferSize)}
+}
+
+type ndjson struct {
+	out  *bufio.Writer
+	line bytes.Buffer
+}
+
+func (n *ndjson) WritePage(page []okchat.Conversation) error {
+	for i := range page {
+		n.line.Reset()
+		if err := compact(&n.line, &page[i]); err != nil {
+			return err
+		}
+		n.line.WriteByte('\n')
+		if _, err := n.out.Write(n.line.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *ndjson) Close() error { return n.out.Flush() }
+
+// compact appends the JSON of conv on one line.
+func compact(line *bytes.Buffer, conv *okchat.Conversation) error {
+	raw := conv.Raw()
+	if raw == nil {
+		return fmt.Errorf("archive: conversation %s: %w", conv.ID, errNoJSON)
+	}
+	if err := json.Compact(line, raw); err != nil {
+		return fmt.Errorf("archive: conversation %s: %w", conv.ID, err)
+	}
+	return nil
+}
+
+// timeLayout is RFC 3339 with a fraction of fixed width, so that times in UTC sort as text.
+const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
