@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	okchat "github.com/okchat/okchat-go"
 )
@@ -64,8 +63,3 @@ func compact(line *bytes.Buffer, conv *okchat.Conversation) error {
 	}
 	return nil
 }
-
-// timeLayout is RFC 3339 with a fraction of fixed width, so that times in UTC sort as text.
-const timeLayout = "2006-01-02T15:04:05.000000Z"
-
-func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }

@@ -20,7 +20,10 @@ type account struct {
 	sample  *sample // nil with a key
 }
 
-type accountFlags struct{ chatbot, keyFile string }
+type accountFlags struct {
+	chatbot, keyFile string
+	archived         string // the chatbot where --chatbot names none: an archive knows its own
+}
 
 func (f *accountFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.chatbot, "chatbot", "", "`id` of the chatbot, a UUID")
@@ -38,6 +41,9 @@ func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) 
 		return nil, err
 	}
 	a := &account{chatbot: f.chatbot}
+	if a.chatbot == "" && key != "" {
+		a.chatbot = f.archived
+	}
 	switch {
 	case key == "" && f.chatbot != "":
 		return nil, usageErrorf("--chatbot needs a key: set %s or name a file with --key-file, or leave --chatbot out to see the recorded sample", okchat.EnvKey)
@@ -47,7 +53,7 @@ func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) 
 		}
 		a.chatbot, key = a.sample.chatbotID, a.sample.key
 		opts = append(opts, okchat.WithBaseURL(a.sample.url))
-	case f.chatbot == "":
+	case a.chatbot == "":
 		return nil, usageErrorf("which chatbot? name it with --chatbot ID, or unset %s and leave --key-file out to see the recorded sample", okchat.EnvKey)
 	default:
 		if base := os.Getenv(okchat.EnvBaseURL); base != "" {

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"slices"
-	"strings"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,21 +15,11 @@ import (
 	"github.com/okchat/okchat-go/archive"
 )
 
-// formats are the kinds of files, each with the endings that stand for it.
-var formats = []struct {
-	name    string
-	endings []string
-}{
-	{"ndjson", []string{".ndjson", ".jsonl"}},
-	{"csv", []string{".csv"}},
-	{"sqlite", []string{".sqlite", ".sqlite3", ".db"}},
-}
-
 type exportFlags struct {
 	accountFlags
-	output, format, state, since string
-	limit, readAhead             int
-	quiet                        bool
+	output, format, update, state, since string
+	limit, readAhead                     int
+	newOnly, quiet                       bool
 }
 
 func newExport(std streams) *cobra.Command {
@@ -37,24 +27,37 @@ func newExport(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Export all conversations",
-		Long: `Export all conversations of a chatbot to a file. The file is written beside its target and takes its place when it is
-whole: after a failure or an interrupt, what was there before is there still.
+		Long: `Export all conversations of a chatbot to a file: NDJSON carries all that came, CSV and SQLite have columns. The file is
+written beside its target and takes its place when it is whole: after a failure or an interrupt, what was there before is
+there still.
+
+With --update an SQLite archive is brought up to date in place, or begun where there is none. A conversation that left the
+list is marked and kept. An interrupt leaves what has come; the next run brings the rest.
 
 ` + keyHelp,
 		Example: `  okchat export -o conversations.ndjson
   okchat export -o - | jq -r .platform | sort | uniq -c
+  okchat export --update conversations.sqlite
   ` + okchat.EnvKey + `=... okchat export --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 -o conversations.csv --since 30d`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return export(cmd.Context(), std, flags) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if flags.newOnly && !cmd.Flags().Changed("read-ahead") {
+				flags.readAhead = 1 // it ends after a page or two
+			}
+			return export(cmd.Context(), std, flags)
+		},
 	}
 	flags.add(cmd)
 	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "write to `file`, - for standard output")
 	cmd.Flags().StringVar(&flags.format, "format", "", "ndjson, csv or sqlite, whatever the file's name ends in")
+	cmd.Flags().StringVar(&flags.update, "update", "", "bring the SQLite archive `file` up to date, instead of -o")
+	cmd.Flags().BoolVar(&flags.newOnly, "new-only", false, "with --update: end at the first page that holds nothing unknown")
 	cmd.Flags().StringVar(&flags.state, "state", "", "only conversations in this state, such as in_progress")
 	cmd.Flags().StringVar(&flags.since, "since", "", "only conversations started after this `time`: 90m, 24h, 7d, 2025-03-07 or RFC 3339")
 	cmd.Flags().IntVar(&flags.limit, "limit", 100, "ask for pages of `n` conversations, 0 for the server's own size")
 	cmd.Flags().IntVar(&flags.readAhead, "read-ahead", 4, fmt.Sprintf("read `n` pages at once, 1 to %d", okchat.MaxReadAhead))
 	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show no progress")
+	complete(cmd)
 	return cmd
 }
 
@@ -72,33 +75,6 @@ func (f exportFlags) options(now time.Time) (okchat.ListOptions, error) {
 	return okchat.ListOptions{Limit: f.limit, ReadAhead: f.readAhead, State: okchat.ConversationState(f.state), CreatedAfter: since}, nil
 }
 
-// kind is the format that was asked for, or that the file's name ends in.
-func (f exportFlags) kind() (string, error) {
-	if f.output == "" {
-		return "", usageErrorf("where to? name a file with -o FILE, or -o - for standard output")
-	}
-	kind := f.format
-	if kind == "" && f.output == "-" {
-		kind = "ndjson"
-	}
-	var names, endings []string
-	for _, format := range formats {
-		names, endings = append(names, format.name), append(endings, format.endings...)
-		if kind == "" && slices.Contains(format.endings, strings.ToLower(filepath.Ext(f.output))) {
-			kind = format.name
-		}
-	}
-	switch {
-	case kind == "":
-		return "", usageErrorf("-o %s does not tell the format: end the name in %s, or say --format %s", f.output, strings.Join(endings, ", "), strings.Join(names, "|"))
-	case !slices.Contains(names, kind):
-		return "", usageErrorf("--format is %q, expected %s", kind, strings.Join(names, ", "))
-	case kind == "sqlite" && f.output == "-":
-		return "", usageErrorf("an SQLite file cannot go to standard output: name a file with -o FILE")
-	}
-	return kind, nil
-}
-
 func export(ctx context.Context, std streams, flags exportFlags) error {
 	kind, err := flags.kind()
 	if err != nil {
@@ -108,33 +84,52 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 	if err != nil {
 		return err
 	}
+	target := flags.output
+	if flags.update != "" {
+		target = flags.update
+		if flags.archived, err = archivedChatbot(target); err != nil {
+			return targetError(ctx, err, target)
+		}
+	}
 	from, err := flags.open(std, "okchat export -o FILE")
 	if err != nil {
 		return err
 	}
 	defer from.close()
 
-	if flags.output == "-" {
-		return writeAll(ctx, newWriter(kind, std.out), from, opts)
+	watched := newProgress(from.client, std, flags, opts)
+	e := exporter{source: watched, progress: watched, chatbot: from.chatbot, opts: opts, target: target}
+	switch {
+	case flags.update != "":
+		err = e.update(ctx, flags.newOnly)
+	case kind == "sqlite":
+		err = e.sqlite(ctx)
+	case target == "-":
+		err = e.stream(ctx, newWriter(kind, std.out))
+	default:
+		err = e.file(ctx, kind)
 	}
-	file, err := archive.CreateFile(flags.output)
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w: name another file with -o", flags.output, err)
-	}
-	defer file.Abort()
-	if err := writeAll(ctx, newWriter(kind, file), from, opts); err != nil {
-		return err
-	}
-	return file.Commit()
+	return targetError(ctx, err, target)
+}
+
+// exporter is one run of the command.
+type exporter struct {
+	source   archive.Source
+	progress *progress
+	chatbot  string
+	opts     okchat.ListOptions
+	target   string
 }
 
 func newWriter(kind string, out io.Writer) archive.Writer {
+	if kind == "csv" {
+		return archive.NewCSV(out)
+	}
 	return archive.NewNDJSON(out)
 }
 
-// writeAll writes the walk, page by page.
-func writeAll(ctx context.Context, w archive.Writer, from *account, opts okchat.ListOptions) error {
-	for page, err := range from.client.Pages(ctx, from.chatbot, opts) {
+func (e exporter) write(ctx context.Context, w archive.Writer) error {
+	for page, err := range e.source.Pages(ctx, e.chatbot, e.opts) {
 		if err != nil {
 			return err
 		}
@@ -143,4 +138,75 @@ func writeAll(ctx context.Context, w archive.Writer, from *account, opts okchat.
 		}
 	}
 	return w.Close()
+}
+
+func (e exporter) stream(ctx context.Context, w archive.Writer) error {
+	err := e.write(ctx, w)
+	if err != nil && !isClosedPipe(err) {
+		_ = w.Close() // what has come is written whole
+		return err
+	}
+	if err == nil {
+		e.progress.summary("%d conversations", e.progress.count)
+	}
+	return err
+}
+
+func (e exporter) file(ctx context.Context, kind string) error {
+	file, err := archive.CreateFile(e.target)
+	if err != nil {
+		return err
+	}
+	defer file.Abort()
+	if err = e.write(ctx, newWriter(kind, file)); err == nil {
+		err = file.Commit()
+	}
+	return e.replaced(err)
+}
+
+func (e exporter) sqlite(ctx context.Context) error {
+	_, err := archive.ExportSQLite(ctx, e.target, e.chatbot, e.source, e.opts)
+	return e.replaced(err)
+}
+
+// replaced tells what became of the target.
+func (e exporter) replaced(err error) error {
+	switch _, missing := os.Lstat(e.target); {
+	case err == nil:
+		e.progress.summary("%d conversations are in %s", e.progress.count, e.target)
+	case missing == nil:
+		e.progress.say("%s is as it was before", e.target)
+	default:
+		e.progress.say("%s was not written", e.target)
+	}
+	return err
+}
+
+func (e exporter) update(ctx context.Context, newOnly bool) error {
+	s, err := archive.CreateSQLite(e.target, e.chatbot)
+	if err != nil {
+		return err
+	}
+	r, err := s.Update(ctx, e.source, e.opts, newOnly)
+	if closing := s.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		e.progress.say("%s is whole: %d new and %d changed conversations came so far, the next run brings the rest", e.target, r.Added, r.Changed)
+		return err
+	}
+	e.progress.summary("%s is up to date: %d new, %d changed, %d gone", e.target, r.Added, r.Changed, r.Gone)
+	return nil
+}
+
+// archivedChatbot is whose conversations the archive at path holds, empty where there is none yet.
+func archivedChatbot(path string) (string, error) {
+	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return "", nil
+	}
+	s, err := archive.OpenSQLite(path)
+	if err != nil {
+		return "", err
+	}
+	return s.ChatbotID(), s.Close()
 }
