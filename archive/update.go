@@ -226,13 +226,16 @@ func (r *run) closesGap() (bool, error) {
 	case r.opts.CreatedAfter.IsZero():
 		return true, nil
 	}
-	// The walk has to have come down to what was there before the gap. Where nothing was, it begins with this walk.
+	// The walk has to have come down to what was there before the gap. An archive that begins with it reaches back to
+	// where it ended, and that is what its owner asked for.
 	var newest sql.NullString
 	err := r.archive.row("SELECT max(created_at) FROM conversations WHERE first_seen < ?", r.gapSince).Scan(&newest)
-	if !newest.Valid {
-		return r.gapSince == r.started, err
+	if err != nil || newest.Valid {
+		return newest.String > formatTime(r.opts.CreatedAfter), err
 	}
-	return newest.String > formatTime(r.opts.CreatedAfter), err
+	var first string
+	err = r.archive.row("SELECT min(started_at) FROM runs").Scan(&first)
+	return first == r.started, err
 }
 
 // since is null for all.
