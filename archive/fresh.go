@@ -22,7 +22,7 @@ func ExportSQLite(ctx context.Context, path, chatbotID string, from Source, opts
 	if file.direct {
 		return Result{}, errors.New(path + " is no regular file, which SQLite needs")
 	}
-	s, err := open(file.Name())
+	s, err := open(file.Name(), "rw")
 	if err != nil {
 		return Result{}, err
 	}

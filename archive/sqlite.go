@@ -28,26 +28,39 @@ type SQLite struct {
 	db            *sql.DB
 	conn          *sql.Conn
 	fresh         bool // made here, as a whole: nothing is lost if it goes to waste
+	logged        bool // there is a log beside it
 }
 
 // OpenSQLite opens the archive at path for reading and [SQLite.Update].
 func OpenSQLite(path string) (*SQLite, error) {
-	// SQLite would make a file that is not there.
+	s, err := openThere(path, "rw")
+	if err != nil {
+		return nil, err
+	}
+	// Readers go on while a run writes, and a page is in the file when its transaction is over, whatever kills the program.
+	if err := s.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	s.logged = true
+	return s, nil
+}
+
+// ReadSQLite opens the archive at path for reading alone.
+func ReadSQLite(path string) (*SQLite, error) { return openThere(path, "ro") }
+
+// openThere opens an archive that is there.
+func openThere(path, mode string) (*SQLite, error) {
 	if info, err := os.Stat(path); err != nil {
 		return nil, err
 	} else if info.Size() == 0 {
 		return nil, fmt.Errorf("%s is empty, %w", path, ErrNotArchive)
 	}
-	s, err := open(path)
+	s, err := open(path, mode)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.recognize(); err != nil {
-		_ = s.Close()
-		return nil, err
-	}
-	// Readers go on while a run writes, and a page is in the file when its transaction is over, whatever kills the program.
-	if err := s.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"); err != nil {
 		_ = s.Close()
 		return nil, err
 	}
@@ -78,7 +91,7 @@ func CreateSQLite(path, chatbotID string) (*SQLite, error) {
 		}
 		return s, err
 	}
-	s, err := open(path)
+	s, err := open(path, "rw")
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +103,7 @@ func CreateSQLite(path, chatbotID string) (*SQLite, error) {
 	return OpenSQLite(path)
 }
 
-func open(path string) (*SQLite, error) {
+func open(path, mode string) (*SQLite, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -100,7 +113,7 @@ func open(path string) (*SQLite, error) {
 		uri = "/" + uri
 	}
 	s := &SQLite{path: path}
-	if s.db, err = sql.Open("sqlite", "file://"+(&url.URL{Path: uri}).EscapedPath()+"?_pragma=busy_timeout(10000)"); err != nil {
+	if s.db, err = sql.Open("sqlite", "file://"+(&url.URL{Path: uri}).EscapedPath()+"?mode="+mode+"&_pragma=busy_timeout(10000)"); err != nil {
 		return nil, err
 	}
 	s.db.SetMaxOpenConns(1)
@@ -142,8 +155,8 @@ func (s *SQLite) ChatbotID() string { return s.chatbot }
 
 // Close closes the file, and leaves it as one: without a log beside it unless somebody is reading.
 func (s *SQLite) Close() error {
-	if s.conn != nil && !s.fresh {
-		_ = s.exec("PRAGMA journal_mode = DELETE")
+	if s.logged {
+		_ = s.exec("PRAGMA busy_timeout = 100; PRAGMA journal_mode = DELETE")
 	}
 	err := s.conn.Close()
 	if closing := s.db.Close(); err == nil {
@@ -189,6 +202,8 @@ func (s *SQLite) explain(err error) error {
 		return fmt.Errorf("%s: %w", s.path, errDiskFull)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%s is in use: wait until the other program is done with it", s.path)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return fmt.Errorf("%s: %w", s.path, fs.ErrPermission)
 	case sqlite3.SQLITE_CORRUPT:
 		return fmt.Errorf("%s is damaged: export to a new file", s.path)
 	}

@@ -15,6 +15,12 @@ import (
 	"github.com/okchat/okchat-go/archive"
 )
 
+// What a walk over all takes at a time, unless flags say otherwise. The API's largest page is unknown.
+const (
+	defaultPage  = 100
+	defaultAhead = 4
+)
+
 type exportFlags struct {
 	accountFlags
 	output, format, update, state, since string
@@ -54,8 +60,8 @@ list is marked and kept. An interrupt leaves what has come; the next run brings 
 	cmd.Flags().BoolVar(&flags.newOnly, "new-only", false, "with --update: end at the first page that holds nothing unknown")
 	cmd.Flags().StringVar(&flags.state, "state", "", "only conversations in this state, such as in_progress")
 	cmd.Flags().StringVar(&flags.since, "since", "", "only conversations started after this `time`: 90m, 24h, 7d, 2025-03-07 or RFC 3339")
-	cmd.Flags().IntVar(&flags.limit, "limit", 100, "ask for pages of `n` conversations, 0 for the server's own size")
-	cmd.Flags().IntVar(&flags.readAhead, "read-ahead", 4, fmt.Sprintf("read `n` pages at once, 1 to %d", okchat.MaxReadAhead))
+	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
+	cmd.Flags().IntVar(&flags.readAhead, "read-ahead", defaultAhead, fmt.Sprintf("read `n` pages at once, 1 to %d", okchat.MaxReadAhead))
 	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show no progress")
 	complete(cmd)
 	return cmd
@@ -97,7 +103,11 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 	}
 	defer from.close()
 
-	watched := newProgress(from.client, std, flags, opts)
+	watched := newProgress(from.client, std, flags.quiet)
+	watched.bounded = flags.newOnly || !opts.CreatedAfter.IsZero()
+	if target == "-" && std.width > 0 {
+		watched.width = 0 // a bar would run through the data
+	}
 	e := exporter{source: watched, progress: watched, chatbot: from.chatbot, opts: opts, target: target}
 	switch {
 	case flags.update != "":
@@ -204,7 +214,7 @@ func archivedChatbot(path string) (string, error) {
 	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return "", nil
 	}
-	s, err := archive.OpenSQLite(path)
+	s, err := archive.ReadSQLite(path)
 	if err != nil {
 		return "", err
 	}

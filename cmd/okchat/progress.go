@@ -30,14 +30,10 @@ type progress struct {
 	drawn          bool
 }
 
-func newProgress(from archive.Source, std streams, flags exportFlags, opts okchat.ListOptions) *progress {
+func newProgress(from archive.Source, std streams, quiet bool) *progress {
 	p := &progress{from: from, out: std.err, width: std.errWidth, now: time.Now}
-	p.bounded = !opts.CreatedAfter.IsZero() || flags.newOnly
-	if flags.quiet {
+	if quiet {
 		p.out = nil
-	}
-	if flags.output == "-" && std.width > 0 {
-		p.width = 0 // the bar would run through the data
 	}
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,10 +96,8 @@ func targetError(ctx context.Context, err error, target string) error {
 		return err
 	case errors.As(err, &api), errors.As(err, &broken), errors.As(err, &transport):
 		return err
-	case errors.Is(err, archive.ErrOtherChatbot):
-		return usageErrorf("%w: name another file, or its chatbot with --chatbot", err)
-	case errors.Is(err, archive.ErrNotArchive):
-		return usageErrorf("%w: make one with okchat export -o FILE.sqlite", err)
+	case errors.Is(err, archive.ErrOtherChatbot), errors.Is(err, archive.ErrNotArchive):
+		return archiveError(err)
 	}
 	if errors.As(err, &place) {
 		err = place.Err // the path is that of the file under way
@@ -111,4 +110,18 @@ func targetError(ctx context.Context, err error, target string) error {
 		help = "make room, or name a file elsewhere"
 	}
 	return fmt.Errorf("cannot write %s: %w: %s", target, err, help)
+}
+
+// archiveError says of an archive that cannot be read what to do next.
+func archiveError(err error) error {
+	var place *os.PathError
+	switch {
+	case errors.Is(err, archive.ErrOtherChatbot):
+		return usageErrorf("%w: name another file, or its chatbot with --chatbot", err)
+	case errors.Is(err, archive.ErrNotArchive):
+		return usageErrorf("%w: make one with okchat export -o FILE.sqlite", err)
+	case errors.As(err, &place) && errors.Is(err, fs.ErrNotExist):
+		return usageErrorf("there is no file %s: make an archive with okchat export -o FILE.sqlite", place.Path)
+	}
+	return fmt.Errorf("cannot read the archive: %w: make another with okchat export -o FILE.sqlite", err)
 }
