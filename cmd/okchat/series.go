@@ -6,54 +6,57 @@ import (
 	"github.com/okchat/okchat-go/archive"
 )
 
-// units are what days are put together to, the shortest first.
-var units = []struct {
+// unit is what days are put together to.
+type unit struct {
 	name, layout        string
 	years, months, days int
-}{
-	{"day", time.DateOnly, 0, 0, 1},
-	{"month", "2006-01", 0, 1, 0},
-	{"year", "2006", 1, 0, 0},
 }
 
-// series counts per day, month or year, the shortest unit of which at most most fill the time from the first day to the
-// last, those without a conversation included. A longer time is years, without those in which nothing was.
-func series(days []archive.Count, most int) (unit string, counts []archive.Count) {
+// units are from the shortest to the longest.
+var units = []unit{{"day", time.DateOnly, 0, 0, 1}, {"month", "2006-01", 0, 1, 0}, {"year", "2006", 1, 0, 0}}
+
+// series counts per day, month or year: the shortest of which most are enough from the first day to the last, those in
+// which nothing was included. A time too long for that is the years in which something was.
+func series(days []archive.Count, most int) (name string, counts []archive.Count) {
 	for _, u := range units {
-		counts, ok := fill(days, u.layout, u.years, u.months, u.days, most)
-		if ok || u.name == "year" {
+		if counts, ok := u.fill(u.group(days), most); ok {
 			return u.name, counts
 		}
 	}
-	return "", nil
+	years := units[len(units)-1]
+	return years.name, years.group(days)
 }
 
-// fill says whether most was enough to leave no hole.
-func fill(days []archive.Count, layout string, y, m, d, most int) (counts []archive.Count, ok bool) {
-	var next time.Time
-	ok = true
+// group sums up days, which are in order.
+func (u unit) group(days []archive.Count) (counts []archive.Count) {
 	for _, day := range days {
 		t, err := time.Parse(time.DateOnly, day.Name)
 		if err != nil {
 			continue // no archive of this program has it
 		}
-		name := t.Format(layout)
-		if t, err = time.Parse(layout, name); err != nil {
-			continue
+		name := t.Format(u.layout)
+		if last := len(counts) - 1; last < 0 || counts[last].Name != name {
+			counts = append(counts, archive.Count{Name: name})
 		}
-		for ; len(counts) > 0 && next.Before(t); next = next.AddDate(y, m, d) {
-			if len(counts) >= most {
-				ok = false
+		counts[len(counts)-1].Conversations += day.Conversations
+	}
+	return counts
+}
+
+// fill puts in what lies between, and gives up where that makes more than most.
+func (u unit) fill(counts []archive.Count, most int) (filled []archive.Count, ok bool) {
+	for _, c := range counts {
+		for len(filled) > 0 {
+			last, err := time.Parse(u.layout, filled[len(filled)-1].Name)
+			next := last.AddDate(u.years, u.months, u.days).Format(u.layout)
+			if err != nil || next >= c.Name {
 				break
 			}
-			counts = append(counts, archive.Count{Name: next.Format(layout)})
+			if filled = append(filled, archive.Count{Name: next}); len(filled) > most {
+				return nil, false
+			}
 		}
-		if last := len(counts) - 1; last >= 0 && counts[last].Name == name {
-			counts[last].Conversations += day.Conversations
-			continue
-		}
-		counts = append(counts, archive.Count{Name: name, Conversations: day.Conversations})
-		next = t.AddDate(y, m, d)
+		filled = append(filled, c)
 	}
-	return counts, ok && len(counts) <= most
+	return filled, len(filled) <= most
 }
