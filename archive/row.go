@@ -37,52 +37,50 @@ func rowOf(conv *okchat.Conversation) (row, error) {
 		id, sender := m.ID.String(), string(m.SenderType)
 		r.lastMessageID, r.lastMessageSender = &id, &sender
 	}
-	if err := r.objects(conv.Raw()); err != nil {
-		return row{}, fmt.Errorf("archive: conversation %s: %w", r.id, err)
+	if err := r.objects(conv); err != nil {
+		return row{}, err
 	}
 	return r, nil
 }
 
 // objects fills in what stands as JSON, from the JSON that came: Go would round its numbers.
-func (r *row) objects(raw json.RawMessage) error {
-	if raw == nil {
-		return errNoJSON
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
+func (r *row) objects(conv *okchat.Conversation) error {
+	raw, err := rawOf(conv)
+	if err != nil {
 		return err
 	}
-	var err error
-	if metadata, ok := members["metadata"]; ok {
-		if r.metadata, err = jsonText(metadata); err != nil {
-			return err
+	var unknown map[string]json.RawMessage
+	for name, value := range members(raw) {
+		switch {
+		case name == "metadata":
+			text := string(appendCompact(nil, value))
+			r.metadata = &text
+		case !contractMembers()[name]:
+			if unknown == nil {
+				unknown = map[string]json.RawMessage{}
+			}
+			unknown[name] = value
 		}
 	}
-	for _, name := range contractMembers() {
-		delete(members, name)
+	if unknown == nil {
+		return nil
 	}
-	if len(members) > 0 {
-		r.unknown, err = jsonText(members)
-	}
-	return err
-}
-
-// jsonText is v on one line.
-func jsonText(v any) (*string, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return nil, err
+	if err := encoder.Encode(unknown); err != nil {
+		return fmt.Errorf("archive: conversation %s: %w", r.id, err)
 	}
 	text := strings.TrimSuffix(b.String(), "\n")
-	return &text, nil
+	r.unknown = &text
+	return nil
 }
 
-var contractMembers = sync.OnceValue(func() (names []string) {
+var contractMembers = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{}
 	for t, i := reflect.TypeFor[okchatapi.Conversation](), 0; i < t.NumField(); i++ {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		names = append(names, name)
+		names[name] = true
 	}
 	return names
 })

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -69,7 +68,7 @@ type run struct {
 	result   Result
 
 	lookup, touch, put *sql.Stmt
-	raw                bytes.Buffer
+	raw                []byte
 }
 
 // begin notes the run. Its start is later than that of any other, whatever the clock says, as it tells runs apart.
@@ -148,11 +147,12 @@ func (r *run) store(page []okchat.Conversation) (known bool, err error) {
 
 // storeOne returns when the conversation came first, empty if it does now.
 func (r *run) storeOne(conv *okchat.Conversation) (firstSeen string, err error) {
-	r.raw.Reset()
-	if err := compact(&r.raw, conv); err != nil {
+	came, err := rawOf(conv)
+	if err != nil {
 		return "", err
 	}
-	raw, id, same := r.raw.String(), conv.ID.String(), false
+	r.raw = appendCompact(r.raw[:0], came)
+	raw, id, same := string(r.raw), conv.ID.String(), false
 	if !r.archive.fresh {
 		switch err := r.lookup.QueryRow(id, raw).Scan(&firstSeen, &same); {
 		case errors.Is(err, sql.ErrNoRows):

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,17 +32,17 @@ func NewNDJSON(w io.Writer) Writer {
 
 type ndjson struct {
 	out  *bufio.Writer
-	line bytes.Buffer
+	line []byte
 }
 
 func (n *ndjson) WritePage(page []okchat.Conversation) error {
 	for i := range page {
-		n.line.Reset()
-		if err := compact(&n.line, &page[i]); err != nil {
+		raw, err := rawOf(&page[i])
+		if err != nil {
 			return err
 		}
-		n.line.WriteByte('\n')
-		if _, err := n.out.Write(n.line.Bytes()); err != nil {
+		n.line = append(appendCompact(n.line[:0], raw), '\n')
+		if _, err := n.out.Write(n.line); err != nil {
 			return err
 		}
 	}
@@ -52,14 +51,10 @@ func (n *ndjson) WritePage(page []okchat.Conversation) error {
 
 func (n *ndjson) Close() error { return n.out.Flush() }
 
-// compact appends the JSON of conv on one line.
-func compact(line *bytes.Buffer, conv *okchat.Conversation) error {
+func rawOf(conv *okchat.Conversation) (json.RawMessage, error) {
 	raw := conv.Raw()
 	if raw == nil {
-		return fmt.Errorf("archive: conversation %s: %w", conv.ID, errNoJSON)
+		return nil, fmt.Errorf("archive: conversation %s: %w", conv.ID, errNoJSON)
 	}
-	if err := json.Compact(line, raw); err != nil {
-		return fmt.Errorf("archive: conversation %s: %w", conv.ID, err)
-	}
-	return nil
+	return raw, nil
 }
