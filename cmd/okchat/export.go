@@ -103,7 +103,11 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 	}
 	defer from.close()
 
-	watched := newProgress(from.client, std, flags.quiet)
+	source := archive.Source(from.client)
+	if flags.readAhead > 1 {
+		source = archive.Ahead(source, flags.readAhead)
+	}
+	watched := newProgress(source, std, flags.quiet)
 	watched.bounded = flags.newOnly || !opts.CreatedAfter.IsZero()
 	if target == "-" && std.width > 0 {
 		watched.width = 0 // a bar would run through the data
