@@ -100,7 +100,7 @@ func (s *SQLite) counts(query string) ([]Count, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	list := []Count{}
 	for rows.Next() {
 		var c Count

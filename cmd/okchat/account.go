@@ -88,7 +88,7 @@ func (f *accountFlags) key(stdin io.Reader) (string, error) {
 		if err != nil {
 			return "", usageErrorf("cannot read the key: %w: name its file with --key-file", err)
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		in = file
 	}
 	if in == nil {
