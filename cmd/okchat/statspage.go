@@ -45,6 +45,7 @@ const (
 	plotWidth, plotHeight = 960.0, 240.0
 	plotLeft, plotBottom  = 56.0, 24.0
 	plotTop               = 12.0
+	labelWidth            = 72.0 // of a day, about
 )
 
 // plot is columns over time.
@@ -83,7 +84,7 @@ func newPlot(counts []archive.Count) plot {
 		middle := plotLeft + step*(float64(i)+0.5)
 		p.Columns = append(p.Columns, column{middle - thick/2, p.Base - h, thick, h, c})
 		if i%every == every/2 {
-			p.Labels = append(p.Labels, line{middle, c.Name})
+			p.Labels = append(p.Labels, line{min(middle, plotWidth-labelWidth/2), c.Name})
 		}
 	}
 	return p
