@@ -22,7 +22,7 @@ var snippetImports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "log": "log", "os": "os", "slog": "log/slog",
 	"testing": "testing", "time": "time",
 	"okchat": "github.com/okchat/okchat-go", "okchatapi": "github.com/okchat/okchat-go/gen/okchatapi",
-	"okchattest": "github.com/okchat/okchat-go/okchattest", "contract": "github.com/okchat/okchat-go/contract",
+	"archive": "github.com/okchat/okchat-go/archive", "okchattest": "github.com/okchat/okchat-go/okchattest", "contract": "github.com/okchat/okchat-go/contract",
 }
 
 // snippetFile makes a file of a piece of Go: as it stands, or in a function that has what a reader has at that point.
@@ -89,7 +89,7 @@ func TestTheGoInTheDocumentsCompiles(t *testing.T) {
 }
 
 func TestEveryExportedSymbolIsDocumented(t *testing.T) {
-	for _, dir := range []string{".", "okchattest", "contract"} {
+	for _, dir := range []string{".", "archive", "okchattest", "contract"} {
 		names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +21,10 @@ import (
 var errBroken = errors.New("answers broke the contract, see above")
 
 type listFlags struct {
-	chatbot, state, platform, since string
-	limit, page                     int
-	json                            bool
+	accountFlags
+	state, platform, since string
+	limit, page            int
+	json                   bool
 }
 
 func newList(std streams) *cobra.Command {
@@ -36,15 +36,14 @@ func newList(std streams) *cobra.Command {
 
 On a terminal this is a table; piped, it is tab-separated text with times in RFC 3339 and whole messages.
 
-Without a key the conversations are the recorded sample, served from within this program: no network, no account.
-The key comes from ` + okchat.EnvKey + `; ` + okchat.EnvBaseURL + ` names another server than the vendor's.`,
+` + keyHelp,
 		Example: `  okchat list
   okchat list --json
   ` + okchat.EnvKey + `=... okchat list --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 --since 7d --platform web`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return list(cmd.Context(), std, flags) },
 	}
-	cmd.Flags().StringVar(&flags.chatbot, "chatbot", "", "`id` of the chatbot, a UUID")
+	flags.add(cmd)
 	cmd.Flags().IntVar(&flags.limit, "limit", 20, "list at most `n` conversations, 0 for all")
 	cmd.Flags().IntVar(&flags.page, "page", 1, "start at page `n` of the server's")
 	cmd.Flags().StringVar(&flags.state, "state", "", "only conversations in this state, such as in_progress")
@@ -66,38 +65,19 @@ func list(ctx context.Context, std streams, flags listFlags) error {
 	checks := &pageChecks{std: std}
 	watch := okchat.WithTransport(rules.Watch(nil, checks.report))
 
-	var client *okchat.Client
-	var recorded *sample
-	if os.Getenv(okchat.EnvKey) != "" {
-		if flags.chatbot == "" {
-			return usageErrorf("which chatbot? name it with --chatbot ID, or unset %s to see the recorded sample", okchat.EnvKey)
-		}
-		client, err = okchat.NewFromEnv(watch)
-	} else {
-		if flags.chatbot != "" {
-			return usageErrorf("--chatbot needs a key: set %s, or leave --chatbot out to see the recorded sample", okchat.EnvKey)
-		}
-		if recorded, err = startSample(); err != nil {
-			return err
-		}
-		defer recorded.close()
-		flags.chatbot = recorded.chatbotID
-		client, err = okchat.New(recorded.key, okchat.WithBaseURL(recorded.url), watch)
-	}
+	from, err := flags.open(std, "okchat list", watch)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
+	defer from.close()
 
 	out := bufio.NewWriter(std.out)
-	if err := printList(ctx, out, std, client, recorded, flags, opts); err != nil {
+	if err := printList(ctx, out, std, from, flags, opts); err != nil {
 		_ = out.Flush()
 		return err
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("cannot write the list: %w", err)
-	}
-	if recorded != nil {
-		fmt.Fprintf(std.err, "This is the vendor's recorded sample and a synthetic second page. For your own chatbot: %s=... okchat list --chatbot ID\n", okchat.EnvKey)
 	}
 	return checks.summary()
 }
@@ -153,8 +133,8 @@ func (f listFlags) wanted(all iter.Seq2[okchat.Conversation, error]) iter.Seq2[o
 	}
 }
 
-func printList(ctx context.Context, out *bufio.Writer, std streams, client *okchat.Client, recorded *sample, flags listFlags, opts okchat.ListOptions) error {
-	list := flags.wanted(client.Conversations(ctx, flags.chatbot, opts))
+func printList(ctx context.Context, out *bufio.Writer, std streams, from *account, flags listFlags, opts okchat.ListOptions) error {
+	list := flags.wanted(from.client.Conversations(ctx, from.chatbot, opts))
 	if flags.json {
 		// The document is complete or not there at all.
 		all := []json.RawMessage{}
@@ -169,12 +149,12 @@ func printList(ctx context.Context, out *bufio.Writer, std streams, client *okch
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(all)
 	}
-	table := newTable(out, std.width, recorded != nil)
+	table := newTable(out, std.width, from.sample != nil)
 	for conv, err := range list {
 		if err != nil {
 			return err
 		}
-		if err := table.row(conv, recorded.origin(conv)); err != nil {
+		if err := table.row(conv, from.sample.origin(conv)); err != nil {
 			return fmt.Errorf("cannot write the list: %w", err)
 		}
 	}

@@ -264,11 +264,22 @@ func TestWhatGoesWrongIsSaidOnOneLine(t *testing.T) {
 	})
 }
 
+// interrupting is a fault that never answers, so that no answer comes before the interrupt is seen.
+func interrupting(interrupt func()) okchattest.Fault {
+	return func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			interrupt()
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		})
+	}
+}
+
 func TestAnInterruptEndsWith130(t *testing.T) {
 	srv := okchattest.NewServer(t, okchattest.WithKey(secretKey), okchattest.Synthetic(1, 30))
 	live(t, srv.URL)
 	ctx, cancel := context.WithCancel(t.Context())
-	srv.OnPage(2, okchattest.EditBody(func(b []byte) []byte { cancel(); return b }))
+	srv.OnPage(2, interrupting(cancel))
 	var out, errs bytes.Buffer
 	code := run(ctx, []string{"list", "--chatbot", srv.ChatbotID, "--limit", "0"}, streams{out: &out, err: &errs})
 	if code != exitInterrupted || lastLine(errs.String()) != "okchat: interrupted" {

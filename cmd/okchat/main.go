@@ -43,9 +43,12 @@ Exit codes:
 
 // streams are what a command reads and writes, so that tests can stand in for a terminal.
 type streams struct {
+	in       io.Reader
 	out, err io.Writer
 	// width is the terminal's in columns, 0 where out is none.
 	width int
+	// errWidth is the same of err, where progress is shown.
+	errWidth int
 }
 
 // colour says whether to write in colour: to a terminal whose owner has not said otherwise (no-color.org).
@@ -55,9 +58,12 @@ func main() {
 	// A reader that goes away shows as an error of the write, not as a signal.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	std := streams{out: os.Stdout, err: os.Stderr}
+	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		std.width = width
+	}
+	if width, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil {
+		std.errWidth = width
 	}
 	code := run(ctx, os.Args[1:], std)
 	stop()
@@ -91,7 +97,7 @@ func newRoot(std streams) *cobra.Command {
 		return usageErrorf("%w: see %s --help", err, cmd.CommandPath())
 	})
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodeHelp)
-	root.AddCommand(newList(std), newServe(std), newSpec(std), newVersion(std), newCheck(std))
+	root.AddCommand(newList(std), newExport(std), newStats(std), newCheck(std), newServe(std), newSpec(std), newVersion(std))
 	return root
 }
 
@@ -122,7 +128,7 @@ func errorText(err error, code int) string {
 	text := strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "okchat: ")
 	switch code {
 	case exitUnauthorized:
-		text += " (the key comes from " + okchat.EnvKey + ")"
+		text += " (the key comes from " + okchat.EnvKey + " or --key-file)"
 	case exitNotFound:
 		text += " (the id comes from --chatbot)"
 	case exitInterrupted:

@@ -1,0 +1,50 @@
+package archive
+
+import (
+	"context"
+	"iter"
+
+	okchat "github.com/okchat/okchat-go"
+)
+
+// Ahead is a source that goes on reading while its pages are being written, up to n pages ahead of whoever takes them.
+// A walk with okchat.ListOptions.ReadAhead sends requests at once, but waits while a page is taken.
+func Ahead(from Source, n int) Source { return ahead{from, n} }
+
+type ahead struct {
+	from Source
+	n    int
+}
+
+func (a ahead) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page, error] {
+	return func(yield func(*okchat.Page, error) bool) {
+		type answer struct {
+			page *okchat.Page
+			err  error
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		answers, enough := make(chan answer, a.n), make(chan struct{})
+		go func() {
+			defer close(answers)
+			for page, err := range a.from.Pages(ctx, chatbotID, opts) {
+				// The end of ctx does not count here: its error has to arrive, or the walk would seem to have ended.
+				select {
+				case answers <- answer{page, err}:
+				case <-enough:
+					return
+				}
+			}
+		}()
+		defer func() {
+			cancel()
+			close(enough)
+			for range answers { // until nothing of this walk runs any more
+			}
+		}()
+		for a := range answers {
+			if !yield(a.page, a.err) {
+				return
+			}
+		}
+	}
+}

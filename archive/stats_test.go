@@ -1,0 +1,50 @@
+package archive
+
+import (
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/okchattest"
+)
+
+func TestTheServerAndTheArchiveCountTheSame(t *testing.T) {
+	for _, n := range []int{0, 1, 2500} {
+		srv, client := serve(t, okchattest.Synthetic(1, n))
+		path := filepath.Join(t.TempDir(), "a.sqlite")
+		opts := okchat.ListOptions{Limit: 100}
+		update(t, path, srv.ChatbotID, client, opts, false)
+		for range min(n, 40) {
+			c, _ := srv.At(srv.Len() / 2)
+			srv.Remove(c.ID)
+		}
+		update(t, path, srv.ChatbotID, client, opts, false)
+		want, err := NewStats(t.Context(), client, srv.ChatbotID, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := ReadSQLite(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Stats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		want.days, want.platforms, want.states = nil, nil, nil
+		if !reflect.DeepEqual(got, want) || got.Total != srv.Len() {
+			t.Errorf("of %d, the archive counts\n%+v, the server\n%+v", n, got, want)
+		}
+		sum := 0
+		for _, day := range got.PerDay {
+			sum += day.Conversations
+		}
+		if sum != got.Total {
+			t.Errorf("the days sum up to %d, expected %d", sum, got.Total)
+		}
+	}
+}

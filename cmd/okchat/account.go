@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	okchat "github.com/okchat/okchat-go"
+)
+
+// account is where conversations come from: a server that a key opens, or the recorded sample where there is none.
+type account struct {
+	client  *okchat.Client
+	chatbot string
+	sample  *sample // nil with a key
+}
+
+type accountFlags struct {
+	chatbot, keyFile string
+	archived         string // the chatbot where --chatbot names none: an archive knows its own
+}
+
+func (f *accountFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.chatbot, "chatbot", "", "`id` of the chatbot, a UUID")
+	cmd.Flags().StringVar(&f.keyFile, "key-file", "", "read the key from the first line of `file`, - for standard input, instead of "+okchat.EnvKey)
+}
+
+// keyHelp is what the help of each command that needs a key says of it.
+const keyHelp = `Without a key the conversations are the recorded sample, served from within this program: no network, no account.
+The key comes from ` + okchat.EnvKey + ` or --key-file; ` + okchat.EnvBaseURL + ` names another server than the vendor's.`
+
+// open makes the client. command is how the caller is called, for the errors.
+func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) (*account, error) {
+	key, err := f.key(std.in)
+	if err != nil {
+		return nil, err
+	}
+	a := &account{chatbot: f.chatbot}
+	if a.chatbot == "" && key != "" {
+		a.chatbot = f.archived
+	}
+	switch {
+	case key == "" && f.chatbot != "":
+		return nil, usageErrorf("--chatbot needs a key: set %s or name a file with --key-file, or leave --chatbot out to see the recorded sample", okchat.EnvKey)
+	case key == "":
+		if a.sample, err = startSample(); err != nil {
+			return nil, err
+		}
+		a.chatbot, key = a.sample.chatbotID, a.sample.key
+		opts = append(opts, okchat.WithBaseURL(a.sample.url))
+	case a.chatbot == "":
+		return nil, usageErrorf("which chatbot? name it with --chatbot ID, or unset %s and leave --key-file out to see the recorded sample", okchat.EnvKey)
+	default:
+		if base := os.Getenv(okchat.EnvBaseURL); base != "" {
+			opts = append(opts, okchat.WithBaseURL(base))
+		}
+	}
+	if a.client, err = okchat.New(key, opts...); err != nil {
+		a.close()
+		return nil, usageError{err}
+	}
+	if a.sample != nil {
+		fmt.Fprintf(std.err, "This is the vendor's recorded sample and a synthetic second page. For your own chatbot: %s=... %s --chatbot ID\n", okchat.EnvKey, command)
+	}
+	return a, nil
+}
+
+func (a *account) close() {
+	if a.sample != nil {
+		a.sample.close()
+	}
+}
+
+// key is empty where there is none.
+func (f *accountFlags) key(stdin io.Reader) (string, error) {
+	if f.keyFile == "" {
+		return os.Getenv(okchat.EnvKey), nil
+	}
+	from, in := "standard input", stdin
+	if f.keyFile != "-" {
+		from = f.keyFile
+		file, err := os.Open(f.keyFile)
+		if err != nil {
+			return "", usageErrorf("cannot read the key: %w: name its file with --key-file", err)
+		}
+		defer func() { _ = file.Close() }()
+		in = file
+	}
+	if in == nil {
+		in = strings.NewReader("")
+	}
+	line, err := bufio.NewReader(io.LimitReader(in, 64<<10)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", usageErrorf("cannot read the key from %s: %w: name its file with --key-file", from, err)
+	}
+	if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) == "" {
+		return "", usageErrorf("--key-file: the first line of %s is empty, expected the key", from)
+	}
+	return line, nil
+}

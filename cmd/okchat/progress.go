@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"time"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
+)
+
+const (
+	redrawEvery = 100 * time.Millisecond // on a terminal
+	lineEvery   = 10 * time.Second       // elsewhere
+)
+
+// progress is a source that tells how far it has got: a bar on a terminal, a line now and then elsewhere.
+type progress struct {
+	from    archive.Source
+	out     io.Writer // nil for silence
+	width   int       // the terminal's, 0 where there is none
+	bounded bool      // the walk may end before the list does
+	now     func() time.Time
+
+	started, shown time.Time
+	count, pages   int
+	drawn          bool
+}
+
+func newProgress(from archive.Source, std streams, quiet bool) *progress {
+	p := &progress{from: from, out: std.err, width: std.errWidth, now: time.Now}
+	if quiet {
+		p.out = nil
+	}
+	return p
+}
+
+// Pages counts a page when whoever asked for it is done with it.
+func (p *progress) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page, error] {
+	return func(yield func(*okchat.Page, error) bool) {
+		p.started = p.now()
+		p.shown = p.started
+		defer p.clear()
+		for page, err := range p.from.Pages(ctx, chatbotID, opts) {
+			if err != nil {
+				p.clear()
+			}
+			n := 0
+			if err == nil {
+				n = len(page.Conversations)
+			}
+			more := yield(page, err)
+			if err == nil {
+				p.count += n
+				p.pages++
+				p.show(page.Metadata)
+			}
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+func (p *progress) show(m okchat.PageMetadata) {
+	every := lineEvery
+	if p.width > 0 {
+		every = redrawEvery
+	}
+	now := p.now()
+	if p.out == nil || now.Sub(p.shown) < every {
+		return
+	}
+	p.shown = now
+	if p.width > 0 {
+		p.drawn = true
+		fmt.Fprintf(p.out, "\r%s\x1b[K", p.bar(m, now.Sub(p.started)))
+		return
+	}
+	fmt.Fprintln(p.out, p.text(m, now.Sub(p.started)))
+}
+
+// clear takes the bar away before something else is said.
+func (p *progress) clear() {
+	if p.drawn {
+		p.drawn = false
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}
+
+// text is where the walk stands in words.
+func (p *progress) text(m okchat.PageMetadata, took time.Duration) string {
+	if p.bounded {
+		return fmt.Sprintf("%d conversations, page %d, %s", p.count, m.CurrentPage, p.rate(took))
+	}
+	text := fmt.Sprintf("%d of %d conversations, page %d of %d, %s", p.count, m.TotalCount, m.CurrentPage, m.TotalPages, p.rate(took))
+	if left := m.TotalPages - m.CurrentPage; left > 0 && p.pages > 0 {
+		text += ", " + (took / time.Duration(p.pages) * time.Duration(left)).Round(time.Second).String() + " left"
+	}
+	return text
+}
+
+// bar is text behind a bar, as far as the terminal is wide enough for both.
+func (p *progress) bar(m okchat.PageMetadata, took time.Duration) string {
+	text := p.text(m, took)
+	room := min(p.width-1-len(text)-len("[] "), 40)
+	if p.bounded || m.TotalPages == 0 || room < 5 {
+		return text[:min(len(text), max(p.width-1, 0))]
+	}
+	full := min(m.CurrentPage, m.TotalPages) * room / m.TotalPages
+	return "[" + strings.Repeat("#", full) + strings.Repeat("-", room-full) + "] " + text
+}
+
+func (p *progress) rate(took time.Duration) string {
+	return fmt.Sprintf("%.0f/s", float64(p.count)/max(took.Seconds(), 0.001))
+}
+
+// summary is the last line.
+func (p *progress) summary(format string, args ...any) {
+	p.clear()
+	if p.out != nil {
+		took := p.now().Sub(p.started)
+		fmt.Fprintf(p.out, format+" (%v, %s)\n", append(args, took.Round(time.Millisecond), p.rate(took))...)
+	}
+}
+
+// say is for a line that is no progress, but no result either.
+func (p *progress) say(format string, args ...any) {
+	if p.out != nil {
+		p.clear()
+		fmt.Fprintf(p.out, format+"\n", args...)
+	}
+}

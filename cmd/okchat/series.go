@@ -1,0 +1,62 @@
+package main
+
+import (
+	"time"
+
+	"github.com/okchat/okchat-go/archive"
+)
+
+// unit is what days are put together to.
+type unit struct {
+	name, layout        string
+	years, months, days int
+}
+
+// units are from the shortest to the longest.
+var units = []unit{{"day", time.DateOnly, 0, 0, 1}, {"month", "2006-01", 0, 1, 0}, {"year", "2006", 1, 0, 0}}
+
+// series counts per day, month or year: the shortest of which most are enough from the first day to the last, those in
+// which nothing was included. A time too long for that is the years in which something was.
+func series(days []archive.Count, most int) (name string, counts []archive.Count) {
+	for _, u := range units {
+		if counts, ok := u.fill(u.group(days), most); ok {
+			return u.name, counts
+		}
+	}
+	years := units[len(units)-1]
+	return years.name, years.group(days)
+}
+
+// group sums up days, which are in order.
+func (u unit) group(days []archive.Count) (counts []archive.Count) {
+	for _, day := range days {
+		t, err := time.Parse(time.DateOnly, day.Name)
+		if err != nil {
+			continue // no archive of this program has it
+		}
+		name := t.Format(u.layout)
+		if last := len(counts) - 1; last < 0 || counts[last].Name != name {
+			counts = append(counts, archive.Count{Name: name})
+		}
+		counts[len(counts)-1].Conversations += day.Conversations
+	}
+	return counts
+}
+
+// fill puts in what lies between, and gives up where that makes more than most.
+func (u unit) fill(counts []archive.Count, most int) (filled []archive.Count, ok bool) {
+	for _, c := range counts {
+		for len(filled) > 0 {
+			last, err := time.Parse(u.layout, filled[len(filled)-1].Name)
+			next := last.AddDate(u.years, u.months, u.days).Format(u.layout)
+			if err != nil || next >= c.Name {
+				break
+			}
+			if filled = append(filled, archive.Count{Name: next}); len(filled) > most {
+				return nil, false
+			}
+		}
+		filled = append(filled, c)
+	}
+	return filled, len(filled) <= most
+}

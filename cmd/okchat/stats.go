@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+	"github.com/spf13/cobra"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
+)
+
+type statsFlags struct {
+	accountFlags
+	archive, html string
+	json, quiet   bool
+}
+
+func newStats(std streams) *cobra.Command {
+	var flags statsFlags
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "Count conversations per day, platform and state",
+		Long: `Count a chatbot's conversations per day (UTC), platform and state: all that the server lists, or those of an SQLite archive
+that were in the list when it was last brought up to date.
+
+On a terminal this is bars; piped, it is tab-separated text. --html writes one page with plots that loads nothing from
+elsewhere.
+
+` + keyHelp,
+		Example: `  okchat stats
+  okchat stats --json
+  okchat stats --archive conversations.sqlite --html stats.html`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return stats(cmd.Context(), std, flags) },
+	}
+	flags.add(cmd)
+	cmd.Flags().StringVar(&flags.archive, "archive", "", "count those of an SQLite `file` of okchat export instead of the server's")
+	cmd.Flags().BoolVar(&flags.json, "json", false, "print the numbers as JSON")
+	cmd.Flags().StringVar(&flags.html, "html", "", "write a page with plots to `file`")
+	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show no progress")
+	// Both fail only for a flag that is not there.
+	_ = cmd.MarkFlagFilename("archive", formats[2].endings...)
+	_ = cmd.MarkFlagFilename("html", "html")
+	return cmd
+}
+
+func stats(ctx context.Context, std streams, flags statsFlags) error {
+	s, err := flags.count(ctx, std)
+	if err != nil {
+		return err
+	}
+	if flags.html != "" {
+		if err := writePage(flags.html, s); err != nil {
+			return targetError(ctx, err, flags.html)
+		}
+		fmt.Fprintf(std.err, "The page is in %s\n", flags.html)
+	}
+	out := bufio.NewWriter(std.out)
+	switch {
+	case flags.json:
+		encoder := json.NewEncoder(out)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(s)
+	case flags.html != "":
+	case std.width > 0:
+		printBars(out, s, std.width)
+	default:
+		printCounts(out, s)
+	}
+	if flushing := out.Flush(); err == nil {
+		err = flushing
+	}
+	return targetError(ctx, err, "-")
+}
+
+func (f statsFlags) count(ctx context.Context, std streams) (*archive.Stats, error) {
+	if f.archive != "" {
+		if f.chatbot != "" || f.keyFile != "" {
+			return nil, usageErrorf("--archive needs neither --chatbot nor --key-file: leave out one or the other")
+		}
+		s, err := archive.ReadSQLite(f.archive)
+		if err != nil {
+			return nil, archiveError(err)
+		}
+		counted, err := s.Stats()
+		if closing := s.Close(); err == nil {
+			err = closing
+		}
+		if err != nil {
+			return nil, archiveError(err)
+		}
+		return counted, nil
+	}
+	from, err := f.open(std, "okchat stats")
+	if err != nil {
+		return nil, err
+	}
+	defer from.close()
+	watched := newProgress(from.client, std, f.quiet)
+	return archive.NewStats(ctx, watched, from.chatbot, okchat.ListOptions{Limit: defaultPage, ReadAhead: defaultAhead})
+}
+
+// printCounts is for programs: what is counted, its name, how many.
+func printCounts(out io.Writer, s *archive.Stats) {
+	fmt.Fprintln(out, "BY\tNAME\tCONVERSATIONS")
+	for _, part := range []struct {
+		by     string
+		counts []archive.Count
+	}{{"day", s.PerDay}, {"platform", s.PerPlatform}, {"state", s.PerState}} {
+		for _, c := range part.counts {
+			fmt.Fprintf(out, "%s\t%s\t%d\n", part.by, plain(c.Name), c.Conversations)
+		}
+	}
+}
+
+// printBars is for people. The days of more than a month are put together to months, or years.
+func printBars(out io.Writer, s *archive.Stats, width int) {
+	fmt.Fprintf(out, "%d conversations, %d active, %d in human mode\n", s.Total, s.Active, s.HumanMode)
+	unit, series := series(s.PerDay, 31)
+	for _, part := range []struct {
+		title  string
+		counts []archive.Count
+	}{{"Per " + unit + " (UTC)", series}, {"Per platform", s.PerPlatform}, {"Per state", s.PerState}} {
+		if len(part.counts) == 0 {
+			continue
+		}
+		names, digits := 0, len(fmt.Sprint(largest(part.counts)))
+		for i := range part.counts {
+			names = min(max(names, runewidth.StringWidth(plain(part.counts[i].Name))), 24)
+		}
+		fmt.Fprintf(out, "\n%s\n", part.title)
+		for _, c := range part.counts {
+			name := runewidth.FillRight(runewidth.Truncate(plain(c.Name), names, "…"), names)
+			room := max(width-names-digits-len("    "), 4)
+			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s %*d %s", name, digits, c.Conversations, bar(c.Conversations, largest(part.counts), room)), " "))
+		}
+	}
+}
+
+// bar is n of most in eighths of a column; whatever is not nothing shows.
+func bar(n, most, room int) string {
+	if most == 0 || n == 0 {
+		return ""
+	}
+	eighths := max(n*room*8/most, 1)
+	text := strings.Repeat("█", eighths/8)
+	if rest := eighths % 8; rest > 0 {
+		text += string([]rune("▏▎▍▌▋▊▉")[rest-1])
+	}
+	return text
+}
+
+func largest(counts []archive.Count) (most int) {
+	for _, c := range counts {
+		most = max(most, c.Conversations)
+	}
+	return most
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	_ "embed"
+	"html/template"
+	"io"
+
+	"github.com/okchat/okchat-go/archive"
+)
+
+// The page is drawn by hand: three plots of one form each need no chart library, which would bring a script, and the
+// template engine escapes what comes from outside.
+//
+//go:embed stats.html
+var statsPage string
+
+var statsTemplate = template.Must(template.New("stats").Parse(statsPage))
+
+// writePage writes the page; the file that was there stays until it is whole.
+func writePage(path string, s *archive.Stats) error {
+	file, err := archive.CreateFile(path)
+	if err != nil {
+		return err
+	}
+	defer file.Abort()
+	if err := renderPage(file, s); err != nil {
+		return err
+	}
+	return file.Commit()
+}
+
+func renderPage(out io.Writer, s *archive.Stats) error {
+	unit, over := series(s.PerDay, 400)
+	return statsTemplate.Execute(out, map[string]any{
+		"Stats": s, "Unit": unit, "Plot": newPlot(over), "Series": over,
+		"Parts": []map[string]any{
+			{"Title": "Per platform", "Bars": newBars(s.PerPlatform, s.Total)},
+			{"Title": "Per state", "Bars": newBars(s.PerState, s.Total)},
+		},
+	})
+}
+
+// The plot's place on the page, in the units of its viewBox.
+const (
+	plotWidth, plotHeight = 960.0, 240.0
+	plotLeft, plotBottom  = 56.0, 24.0
+	plotTop               = 12.0
+	labelWidth            = 72.0 // of a day, about
+)
+
+// plot is columns over time.
+type plot struct {
+	Width, Height, Left, Base float64
+	Columns                   []column
+	Lines                     []line
+	Labels                    []line
+}
+
+type column struct {
+	X, Y, Width, Height float64
+	archive.Count
+}
+
+// line is a line of the grid, or a label, at a place.
+type line struct {
+	At   float64
+	Text any
+}
+
+func newPlot(counts []archive.Count) plot {
+	p := plot{Width: plotWidth, Height: plotHeight, Left: plotLeft, Base: plotHeight - plotBottom}
+	tick := niceTick(largest(counts))
+	top := (largest(counts) + tick - 1) / tick * tick
+	high := p.Base - plotTop
+	for n := 0; n <= top; n += tick {
+		p.Lines = append(p.Lines, line{p.Base - high*float64(n)/float64(max(top, 1)), n})
+	}
+	step := (plotWidth - plotLeft) / float64(max(len(counts), 1))
+	gap := min(step*0.2, 2)
+	thick := min(step-gap, 48)
+	every := (len(counts) + 7) / 8
+	for i, c := range counts {
+		h := high * float64(c.Conversations) / float64(max(top, 1))
+		middle := plotLeft + step*(float64(i)+0.5)
+		p.Columns = append(p.Columns, column{middle - thick/2, p.Base - h, thick, h, c})
+		if i%every == every/2 {
+			p.Labels = append(p.Labels, line{min(middle, plotWidth-labelWidth/2), c.Name})
+		}
+	}
+	return p
+}
+
+// niceTick is 1, 2 or 5 times a power of ten, so that about four of them make up most.
+func niceTick(most int) int {
+	for power := 1; ; power *= 10 {
+		for _, n := range []int{1, 2, 5} {
+			if n*power*4 >= most {
+				return n * power
+			}
+		}
+	}
+}
+
+// shareBar is one of several, with its share of all and its length beside the longest, in percent.
+type shareBar struct {
+	archive.Count
+	Share, Length float64
+}
+
+func newBars(counts []archive.Count, total int) []shareBar {
+	bars := make([]shareBar, len(counts))
+	for i, c := range counts {
+		bars[i] = shareBar{c, 100 * float64(c.Conversations) / float64(max(total, 1)), 100 * float64(c.Conversations) / float64(max(largest(counts), 1))}
+	}
+	return bars
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
+)
+
+// formats are the kinds of files, each with the endings that stand for it.
+var formats = []struct {
+	name    string
+	endings []string
+}{
+	{"ndjson", []string{"ndjson", "jsonl"}},
+	{"csv", []string{"csv"}},
+	{"sqlite", []string{"sqlite", "sqlite3", "db"}},
+}
+
+func formatNames() (names, endings []string) {
+	for _, format := range formats {
+		names, endings = append(names, format.name), append(endings, format.endings...)
+	}
+	return names, endings
+}
+
+// complete tells the shell what may follow a flag. It fails only for a flag that is not there.
+func complete(cmd *cobra.Command) {
+	names, endings := formatNames()
+	_ = cmd.MarkFlagFilename("output", endings...)
+	_ = cmd.MarkFlagFilename("update", formats[2].endings...)
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// kind is the format that was asked for, or that the file's name ends in.
+func (f exportFlags) kind() (string, error) {
+	switch {
+	case f.output == "" && f.update == "":
+		return "", usageErrorf("where to? name a file with -o FILE, or -o - for standard output")
+	case f.output != "" && f.update != "":
+		return "", usageErrorf("-o writes a new file and --update brings one up to date: leave out one of them")
+	case f.newOnly && f.update == "":
+		return "", usageErrorf("--new-only needs an archive: name it with --update FILE")
+	case f.update != "" && f.state != "":
+		return "", usageErrorf("--state does not go with --update: an archive has all states; pick with SQL, or export with -o")
+	case f.update != "" && f.format != "" && f.format != "sqlite":
+		return "", usageErrorf("--format %s does not go with --update: only SQLite files can be brought up to date", f.format)
+	case f.update == "-":
+		return "", usageErrorf("--update needs a file, got -")
+	case f.update != "":
+		return "sqlite", nil
+	}
+	names, endings := formatNames()
+	kind := f.format
+	if kind == "" && f.output == "-" {
+		kind = "ndjson"
+	}
+	for _, format := range formats {
+		if kind == "" && slices.Contains(format.endings, strings.ToLower(strings.TrimPrefix(filepath.Ext(f.output), "."))) {
+			kind = format.name
+		}
+	}
+	switch {
+	case kind == "":
+		return "", usageErrorf("the name %s does not tell the format: end it in .%s, or say --format %s", f.output, strings.Join(endings, ", ."), strings.Join(names, "|"))
+	case !slices.Contains(names, kind):
+		return "", usageErrorf("--format is %q, expected %s", kind, strings.Join(names, ", "))
+	case kind == "sqlite" && f.output == "-":
+		return "", usageErrorf("an SQLite file cannot go to standard output: name a file with -o FILE")
+	}
+	return kind, nil
+}
+
+func isClosedPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
+
+// targetError tells the failures of the file from those of the calls, which speak for themselves.
+func targetError(ctx context.Context, err error, target string) error {
+	var (
+		api       *okchat.APIError
+		broken    *okchat.ContractError
+		transport *okchat.TransportError
+		place     *os.PathError
+	)
+	switch {
+	case err == nil, isClosedPipe(err), errors.Is(err, okchat.ErrArgument), errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return err
+	case errors.As(err, &api), errors.As(err, &broken), errors.As(err, &transport):
+		return err
+	case errors.Is(err, archive.ErrOtherChatbot), errors.Is(err, archive.ErrNotArchive):
+		return archiveError(err)
+	}
+	if errors.As(err, &place) {
+		err = place.Err // the path is that of the file under way
+	}
+	if target == "-" {
+		target = "to standard output"
+	}
+	help := "name another file"
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		help = "make room, or name a file elsewhere"
+	}
+	return fmt.Errorf("cannot write %s: %w: %s", target, err, help)
+}
+
+// archiveError says of an archive that cannot be read what to do next.
+func archiveError(err error) error {
+	var place *os.PathError
+	switch {
+	case errors.Is(err, archive.ErrOtherChatbot):
+		return usageErrorf("%w: name another file, or its chatbot with --chatbot", err)
+	case errors.Is(err, archive.ErrNotArchive):
+		return usageErrorf("%w: make one with okchat export -o FILE.sqlite", err)
+	case errors.As(err, &place) && errors.Is(err, fs.ErrNotExist):
+		return usageErrorf("there is no file %s: make an archive with okchat export -o FILE.sqlite", place.Path)
+	}
+	return fmt.Errorf("cannot read the archive: %w: make another with okchat export -o FILE.sqlite", err)
+}
