@@ -45,41 +45,45 @@ type checked struct {
 
 // check holds one exchange to the contract.
 func (c *Contract) check(ex *Exchange) *checked {
-	done := &checked{findings: findings{source: ex.Source}}
+	d := &checked{findings: findings{source: ex.Source}}
+	if c.begin(ex, d) {
+		d.scope.today = time.Now()
+		d.scope.now = ex.moment(d.scope.today)
+		d.response(ex)
+	}
+	ex.locate(d.list)
+	return d
+}
+
+// begin finds the operation that was called and holds the request to it. It returns false where there is none.
+func (c *Contract) begin(ex *Exchange, d *checked) bool {
 	target, err := url.Parse(ex.URL)
 	if err != nil {
-		done.add(Violation, CodeOperation, PartRequest, "", nil, "a URL", "text that is none")
-		return done
+		d.add(Violation, CodeOperation, PartRequest, "", nil, "a URL", "text that is none")
+		return false
 	}
-	var path map[string]string
-	var known []string
 	otherMethod := false
 	for _, op := range c.operations {
+		values, ok := op.match(target.EscapedPath())
+		if ok && op.method == ex.Method {
+			d.op = op
+			d.scope.request, d.page = op.request(ex, target, values, &d.findings)
+			d.walk = walkKey(target, op.counter)
+			return true
+		}
+		otherMethod = otherMethod || ok
+	}
+	got := "a path that the contract does not know"
+	if otherMethod {
+		got = "another method, " + describeWord(ex.Method)
+	}
+	d.elsewhere = !otherMethod
+	var known []string
+	for _, op := range c.operations {
 		known = append(known, op.method+" "+op.path)
-		if values, ok := op.match(target.EscapedPath()); ok {
-			if op.method == ex.Method {
-				done.op, path = op, values
-				break
-			}
-			otherMethod = true
-		}
 	}
-	if done.op == nil {
-		got := "a path that the contract does not know"
-		if otherMethod {
-			got = "another method, " + describeWord(ex.Method)
-		}
-		done.elsewhere = !otherMethod
-		done.add(Violation, CodeOperation, PartRequest, "", c.operations[0].key, strings.Join(known, " or "), got)
-		return done
-	}
-	done.scope.request, done.page = done.op.request(ex, target, path, &done.findings)
-	done.walk = walkKey(target, done.op.counter)
-	done.scope.today = time.Now()
-	done.scope.now = ex.moment(done.scope.today)
-	done.response(ex)
-	ex.locate(done.list)
-	return done
+	d.add(Violation, CodeOperation, PartRequest, "", c.operations[0].key, strings.Join(known, " or "), got)
+	return false
 }
 
 // walkKey is what the requests of one walk have in common.

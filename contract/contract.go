@@ -66,6 +66,13 @@ func (c *Contract) Check(ex *Exchange) []Finding {
 	return c.check(ex).list
 }
 
+// CheckRequest is [Contract.Check] for the request alone: the response is not looked at.
+func (c *Contract) CheckRequest(ex *Exchange) []Finding {
+	d := &checked{findings: findings{source: ex.Source}}
+	c.begin(ex, d)
+	return d.list
+}
+
 // Rule is one of the contract's rules of meaning.
 type Rule struct {
 	// Code is its name, and the code of its findings.

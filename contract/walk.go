@@ -37,6 +37,16 @@ func (w *Walk) Check(ex *Exchange) []Finding {
 	return w.add(ex, w.contract.check(ex))
 }
 
+// Result is [Walk.Check] as a [Result], which tells an exchange that is none of the contract's business from one that breaks
+// it.
+func (w *Walk) Result(ex *Exchange) *Result {
+	d := w.contract.check(ex)
+	if d.elsewhere {
+		return &Result{Exchange: ex, Elsewhere: true}
+	}
+	return &Result{Exchange: ex, Findings: w.add(ex, d)}
+}
+
 // add holds a checked exchange to the rules about walks.
 func (w *Walk) add(ex *Exchange, d *checked) []Finding {
 	if d.tree == nil || d.op.counter == "" {

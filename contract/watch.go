@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // redacted stands for the key in an exchange that was watched.
@@ -17,16 +18,22 @@ const redacted = "REDACTED"
 //
 // The transport is safe for concurrent use if next and report are. It keeps no more of a body than the client reads.
 func (c *Contract) Watch(next http.RoundTripper, report func(*Exchange, []Finding)) http.RoundTripper {
+	return c.Capture(next, func(ex *Exchange) { report(ex, c.Check(ex)) })
+}
+
+// Capture is [Contract.Watch] without the check: take gets the exchange alone, to check it another time or against the
+// pages before it.
+func (c *Contract) Capture(next http.RoundTripper, take func(*Exchange)) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	return &watcher{c, next, report}
+	return &watcher{c, next, take}
 }
 
 type watcher struct {
 	contract *Contract
 	next     http.RoundTripper
-	report   func(*Exchange, []Finding)
+	take     func(*Exchange)
 }
 
 func (w *watcher) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -35,6 +42,7 @@ func (w *watcher) RoundTrip(req *http.Request) (*http.Response, error) {
 		Method:        req.Method,
 		URL:           req.URL.String(),
 		RequestHeader: req.Header.Clone(),
+		Time:          time.Now(),
 	}
 	if ex.Method == "" {
 		ex.Method = http.MethodGet
@@ -53,7 +61,7 @@ func (w *watcher) RoundTrip(req *http.Request) (*http.Response, error) {
 	ex.Status, ex.ResponseHeader = resp.StatusCode, resp.Header.Clone()
 	resp.Body = &watchedBody{body: resp.Body, done: func(body []byte) {
 		ex.ResponseBody = body
-		w.report(ex, w.contract.Check(ex))
+		w.take(ex)
 	}}
 	return resp, nil
 }

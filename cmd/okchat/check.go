@@ -42,7 +42,8 @@ func (f *checkFlags) add(cmd *cobra.Command) {
 func newCheck(std streams) *cobra.Command {
 	var flags checkFlags
 	var request string
-	var live liveFlags
+	var live bool
+	var walk walkFlags
 	cmd := &cobra.Command{
 		Use:   "check [PATH...|-]",
 		Short: "Hold recordings, bodies or a live server against the contract",
@@ -60,26 +61,27 @@ check has to notice.
 		Example: `  okchat check recordings/
   okchat check --format sarif recordings/ > findings.sarif
   curl -s ... | okchat check --request 'https://v2.okchat.ai/api/external/chatbot/ID/conversations?page=2' -
-  ` + liveExample,
+  OKCHAT_API_KEY=... okchat check --live --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 --pages 20`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return check(cmd.Context(), std, flags, func(ctx context.Context, c *contract.Contract, take func(*contract.Result, error) bool) error {
 				switch {
-				case live.on && (len(args) > 0 || request != ""):
+				case live && (len(args) > 0 || request != ""):
 					return usageErrorf("--live asks a server, so it takes no PATH and no --request")
-				case live.on:
-					return live.check(ctx, c, take)
+				case live:
+					return checkLive(ctx, std, &walk, c, take)
 				case len(args) == 0:
 					return usageErrorf("what is to be checked? name recordings, - for standard input, or --live")
 				case request != "":
-					return checkBodies(c, request, args, os.Stdin, take)
+					return checkBodies(c, request, args, std.in, take)
 				default:
-					return checkRecordings(ctx, c, args, take)
+					return checkRecordings(ctx, c, args, std.in, take)
 				}
 			})
 		},
 	}
 	flags.add(cmd)
-	live.add(cmd)
+	walk.add(cmd)
+	cmd.Flags().BoolVar(&live, "live", false, "ask a real server, page after page, and check what it answers; takes the flags of a walk")
 	cmd.Flags().StringVar(&request, "request", "", "each PATH is the bare body of an answer to a GET of this `URL`")
 	return cmd
 }
@@ -150,11 +152,11 @@ func (f *checkFlags) contract() (*contract.Contract, error) {
 	return c, nil
 }
 
-func checkRecordings(ctx context.Context, c *contract.Contract, paths []string, take func(*contract.Result, error) bool) error {
+func checkRecordings(ctx context.Context, c *contract.Contract, paths []string, stdin io.Reader, take func(*contract.Result, error) bool) error {
 	var list []contract.Recording
 	for _, path := range paths {
 		if path == "-" {
-			list = append(list, contract.Recording{Name: "standard input", Open: func() (io.ReadCloser, error) { return io.NopCloser(os.Stdin), nil }})
+			list = append(list, contract.Recording{Name: "standard input", Open: func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }})
 			continue
 		}
 		found, err := contract.FindRecordings(path)

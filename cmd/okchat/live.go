@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -11,55 +12,68 @@ import (
 	"github.com/okchat/okchat-go/contract"
 )
 
-const liveExample = okchat.EnvKey + `=... okchat check --live --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 --pages 20`
-
-// liveFlags are those of a walk over a real server.
-type liveFlags struct {
-	on      bool
-	chatbot string
-	pages   int
+// walkFlags are those of a bounded walk over a chatbot's pages.
+type walkFlags struct {
+	accountFlags
+	pages, limit int
+	state        string
 }
 
-func (f *liveFlags) add(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.on, "live", false, "ask a real server, page after page, and check what it answers")
-	cmd.Flags().StringVar(&f.chatbot, "chatbot", "", "`id` of the chatbot to ask for, with --live")
-	cmd.Flags().IntVar(&f.pages, "pages", 10, "ask for at most `n` pages, with --live")
+func (f *walkFlags) add(cmd *cobra.Command) {
+	f.accountFlags.add(cmd)
+	cmd.Flags().IntVar(&f.pages, "pages", 10, "ask for at most `n` pages")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "ask for `n` conversations a page, 0 for the server's own number")
+	cmd.Flags().StringVar(&f.state, "state", "", "only conversations in this state, such as in_progress")
 }
 
-// check walks a chatbot's pages and takes each exchange as a result. It only reads.
-func (f *liveFlags) check(ctx context.Context, c *contract.Contract, take func(*contract.Result, error) bool) error {
-	if f.chatbot == "" {
-		return usageErrorf("which chatbot? name it with --chatbot ID")
-	}
+// walk asks for page after page and hands on each exchange, in order. It only reads. An answer that breaks the contract ends
+// it without an error: whoever takes the exchanges knows better what is wrong.
+func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *contract.Contract, take func(*contract.Exchange)) error {
 	if f.pages < 1 {
 		return usageErrorf("--pages is %d, expected 1 or more", f.pages)
 	}
+	if f.limit < 0 {
+		return usageErrorf("--limit is %d, expected 0 or more", f.limit)
+	}
 	var mu sync.Mutex
-	walk := c.NewWalk()
-	transport := c.Watch(nil, func(ex *contract.Exchange, _ []contract.Finding) {
+	watch := c.Watch(http.DefaultTransport, func(ex *contract.Exchange, _ []contract.Finding) {
 		mu.Lock()
 		defer mu.Unlock()
-		take(&contract.Result{Exchange: ex, Findings: walk.Check(ex)}, nil)
+		take(ex)
 	})
-	client, err := okchat.NewFromEnv(okchat.WithTransport(transport))
+	from, err := f.open(std, command, okchat.WithTransport(watch))
 	if err != nil {
-		return usageError{err}
+		return err
 	}
+	defer from.close()
 	n := 0
-	for _, err := range client.Pages(ctx, f.chatbot, okchat.ListOptions{}) {
+	for _, err := range from.client.Pages(ctx, from.chatbot, okchat.ListOptions{Limit: f.limit, State: okchat.ConversationState(f.state)}) {
 		var broken *okchat.ContractError
-		switch {
-		case errors.Is(err, okchat.ErrArgument):
+		if errors.As(err, &broken) {
+			return nil
+		}
+		if err != nil {
 			return err
-		case errors.As(err, &broken): // the findings say more
-			return nil
-		case err != nil:
-			take(nil, err)
-			return nil
 		}
 		if n++; n == f.pages {
 			break
 		}
+	}
+	return nil
+}
+
+// checkLive takes each exchange of a walk as a result.
+func checkLive(ctx context.Context, std streams, f *walkFlags, c *contract.Contract, take func(*contract.Result, error) bool) error {
+	pages := c.NewWalk()
+	err := f.walk(ctx, std, "okchat check --live", c, func(ex *contract.Exchange) {
+		take(pages.Result(ex), nil)
+	})
+	var usage usageError
+	if errors.As(err, &usage) || errors.Is(err, okchat.ErrArgument) || ctx.Err() != nil {
+		return err
+	}
+	if err != nil {
+		take(nil, err)
 	}
 	return nil
 }
