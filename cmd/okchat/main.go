@@ -97,7 +97,7 @@ func newRoot(std streams) *cobra.Command {
 		return usageErrorf("%w: see %s --help", err, cmd.CommandPath())
 	})
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodeHelp)
-	root.AddCommand(newList(std), newExport(std), newStats(std), newCheck(std), newCoverage(std), newRecord(std), newProxy(std), newServe(std), newSpec(std), newVersion(std))
+	root.AddCommand(newList(std), newExport(std), newStats(std), newCheck(std), newConform(std), newCoverage(std), newRecord(std), newProxy(std), newServe(std), newSpec(std), newVersion(std))
 	return root
 }
 
