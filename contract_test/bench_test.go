@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -137,4 +138,59 @@ func BenchmarkRecordings(b *testing.B) {
 	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "exchanges/s")
 	b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
 	b.ReportMetric(float64(peak)/float64(few), "x-growth")
+}
+
+// BenchmarkGigabyte checks one recording of 1 GiB, which is made as it is read. peak-MiB is the most memory that was in use.
+func BenchmarkGigabyte(b *testing.B) {
+	c, err := newContract()
+	if err != nil {
+		b.Fatal(err)
+	}
+	text, err := recordings.FS().(interface{ ReadFile(string) ([]byte, error) }).ReadFile("page-1.har")
+	if err != nil {
+		b.Fatal(err)
+	}
+	begin, end := bytes.Index(text, []byte("      {\n")), bytes.LastIndex(text, []byte("\n    ]"))
+	entry := slices.Concat(bytes.TrimSpace(text[begin:end]), []byte(",\n"))
+	n := 1<<30/len(entry) + 1
+	recording := contract.Recording{Name: "huge.har", Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(bytes.NewReader(text[:begin]), &repeat{text: entry, left: n}, bytes.NewReader(text[begin:]))), nil
+	}}
+	var peak uint64
+	var m runtime.MemStats
+	for b.Loop() {
+		checked := 0
+		for r, err := range c.CheckRecordings(b.Context(), []contract.Recording{recording}) {
+			if err != nil || len(r.Findings) != 0 {
+				b.Fatal(err, r)
+			}
+			if checked++; checked%1000 == 0 {
+				runtime.ReadMemStats(&m)
+				peak = max(peak, m.HeapInuse+m.StackInuse)
+			}
+		}
+		if checked != n+1 {
+			b.Fatalf("expected %d exchanges, got %d", n+1, checked)
+		}
+	}
+	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "exchanges/s")
+	b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
+}
+
+// repeat is a text many times over.
+type repeat struct {
+	text []byte
+	at   int
+	left int
+}
+
+func (r *repeat) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, r.text[r.at:])
+	if r.at += n; r.at == len(r.text) {
+		r.at, r.left = 0, r.left-1
+	}
+	return n, nil
 }
