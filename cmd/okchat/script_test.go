@@ -244,8 +244,11 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	if exit != nil {
 		code = exit.ExitCode()
 	}
-	stdout, stderr := ts.ReadFile("stdout"), ts.ReadFile("stderr")
-	checkOutput(ts, code, want, stdout, stderr)
+	stderr := ts.ReadFile("stderr")
+	if args[1] == "script" {
+		stderr = ts.ReadFile("stdout") // a terminal shows both
+	}
+	checkOutput(ts, code, want, ts.ReadFile("stdout"), stderr)
 }
 
 // checkOutput holds an end of the program against what all ends have in common.
