@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv(okchat.EnvKey, "")
 			env.Setenv(okchat.EnvBaseURL, "")
 			env.Setenv("SECRET", secretKey)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each run under the race detector waits for a second at its end
 			recordings, err := filepath.Abs("../../contract_test/recordings")
 			env.Setenv("RECORDINGS", recordings)
 			env.Defer(func() {
@@ -70,6 +71,12 @@ func TestScripts(t *testing.T) {
 				}
 			})
 			return err
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "race" {
+				return raceDetector, nil
+			}
+			return false, fmt.Errorf("there is no condition %s", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fake": scriptFake, "fake-change": scriptChange, "fake-requests": scriptRequests, "exits": scriptExits,
@@ -278,7 +285,7 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	p := &running{out: ts.MkAbs(args[0] + ".out"), err: ts.MkAbs(args[0] + ".err"), ended: make(chan struct{})}
 	p.cmd = exec.Command(path, args[2:]...)
 	p.cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{okchat.EnvKey, okchat.EnvBaseURL, "NO_COLOR", "PATH", "HOME", "TMPDIR"} {
+	for _, name := range []string{okchat.EnvKey, okchat.EnvBaseURL, "NO_COLOR", "GORACE", "GOCOVERDIR", "PATH", "HOME", "TMPDIR"} {
 		p.cmd.Env = append(p.cmd.Env, name+"="+ts.Getenv(name))
 	}
 	stdout, err := os.Create(p.out)
