@@ -184,17 +184,3 @@ func TestAContractIsSafeForConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
-
-func BenchmarkCheck(b *testing.B) {
-	c, err := contract.New()
-	if err != nil {
-		b.Fatal(err)
-	}
-	file, _ := recordings.FS().Open("page-1.har")
-	for ex := range contract.ReadHAR(file, "page-1.har") {
-		b.ReportAllocs()
-		for b.Loop() {
-			c.Check(ex)
-		}
-	}
-}

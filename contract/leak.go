@@ -153,9 +153,11 @@ var (
 	email = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}`)
 	phone = regexp.MustCompile(`\+\d{1,3}([ .-]?\(?\d{1,4}\)?){2,5}\d|\b0\d{1,3}[ .-]\d{3,4}[ .-]\d{4}\b|\(\d{3}\) ?\d{3}-\d{4}\b|\b\d{3}-\d{3,4}-\d{4}\b`)
 	// token finds what says of itself that it is a credential.
-	token    = regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b(sk|pk|rk)[-_](live|test|proj)?[-_]?\w{16,}|\bgh[pousr]_\w{20,}|\bxox[baprs]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|(?i)\bbearer [\w.~+/-]{12,}|-----BEGIN [A-Z ]*PRIVATE KEY`)
-	uuids    = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
-	notPhone = regexp.MustCompile(uuids.String() + `|\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d\S*`)
+	token = regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b(sk|pk|rk)[-_](live|test|proj)?[-_]?\w{16,}|\bgh[pousr]_\w{20,}|\bxox[baprs]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|(?i)\bbearer [\w.~+/-]{12,}|-----BEGIN [A-Z ]*PRIVATE KEY`)
+	// tokenSigns are what each match of token holds one of: looking for them takes a tenth of the time.
+	tokenSigns = []string{"eyJ", "k-", "k_", "gh", "xox", "AKIA", "AIza", "earer ", "EARER ", "PRIVATE KEY"}
+	uuids      = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+	notPhone   = regexp.MustCompile(uuids.String() + `|\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d\S*`)
 )
 
 // text looks for secrets and persons in a text that stands at an offset of the body, -1 for other parts.
@@ -186,7 +188,7 @@ func (l *leaks) text(part Part, pointer, s string, offset int) {
 	if digits >= 8 && strings.ContainsAny(s, "+-. (") && phone.MatchString(notPhone.ReplaceAllString(s, "")) {
 		found(CodeLeakedPhone, "no phone number in a recording", "one")
 	}
-	if len(s) >= 16 && strings.ContainsAny(s, "-_.AB ") && token.MatchString(s) {
+	if len(s) >= 16 && slices.ContainsFunc(tokenSigns, func(sign string) bool { return strings.Contains(s, sign) }) && token.MatchString(s) {
 		found(CodeLeakedToken, "no credentials in a recording", "some that look real")
 	}
 }

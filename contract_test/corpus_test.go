@@ -364,21 +364,21 @@ func (c *corpus) meaning() {
 
 func (c *corpus) leaks() {
 	const class = "leaks"
-	const key = "sk-canary-4f9a1c77d2e84b60"
+	key := "made-up-key-" + strings.Repeat("7", 12)
 	header := func(name, want, header, v string) {
 		c.exchange(class, name, want, func(ex *contract.Exchange) { ex.RequestHeader.Set(header, v) })
 	}
 	header("the key", "leak leaked-key X-Api-Key", "X-Api-Key", key)
-	header("a bearer's token", "leak leaked-token Authorization", "Authorization", "Bearer 0f9a1c77d2e84b60")
-	header("a cookie", "leak leaked-token Cookie", "Cookie", "sid=8f2b91c0")
-	c.exchange(class, "a cookie that is set", "leak leaked-token Set-Cookie", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Set-Cookie", "sid=8f2b91c0; Path=/") })
+	header("a bearer's token", "leak leaked-token Authorization", "Authorization", "Bearer made-up-0123456789")
+	header("a cookie", "leak leaked-token Cookie", "Cookie", "sid=made-up-1")
+	c.exchange(class, "a cookie that is set", "leak leaked-token Set-Cookie", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Set-Cookie", "sid=made-up-1; Path=/") })
 	c.exchange(class, "a token in a header", "leak leaked-token X-Debug", func(ex *contract.Exchange) {
-		ex.ResponseHeader.Set("X-Debug", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl")
+		ex.ResponseHeader.Set("X-Debug", "ey"+strings.Repeat("J0", 10)+"."+strings.Repeat("a1", 10)+".b")
 	})
 	c.exchange(class, "a password in the URL", "leak leaked-token ", func(ex *contract.Exchange) { ex.URL = strings.Replace(path, "https://", "https://me:hunter22@", 1) })
 	for name, text := range map[string]string{
 		"leaked-email": "Write to kim.minsu@shop.co.kr please", "leaked-phone": "Call 010-1234-5678 please",
-		"leaked-token": "Use Bearer 0f9a1c77d2e84b60aa please",
+		"leaked-token": "Use Bearer made-up-0123456789 please",
 	} {
 		c.body(class, name+" in a text", "leak "+name+" /data/4/last_message", put(4, "last_message", text))
 		c.body(class, name+" in a message", "leak "+name+" /data/0/last_message/content", func(p map[string]any) {
@@ -386,7 +386,7 @@ func (c *corpus) leaks() {
 		})
 	}
 	c.body(class, "an international number", "leak leaked-phone /data/4/last_message", put(4, "last_message", "+82 10 1234 5678"))
-	c.body(class, "a session's token", "leak leaked-token /data/4/session_token", put(4, "session_token", "8f2b91c04f9a1c77"))
+	c.body(class, "a session's token", "leak leaked-token /data/4/session_token", put(4, "session_token", "made-up-0123456789"))
 	c.exchange(class, "the key in a failure", "leak leaked-key ", func(ex *contract.Exchange) {
 		ex.RequestHeader.Set("X-Api-Key", "fake-key-for-tests")
 		ex.Status, ex.ResponseBody = 401, []byte("no such key: fake-key-for-tests")

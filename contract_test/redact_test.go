@@ -89,7 +89,7 @@ func verdictsOf(list []contract.Finding) []string {
 func TestNothingOfAPersonIsLeftOver(t *testing.T) {
 	t.Parallel()
 	for _, ex := range all(t) {
-		ex.RequestHeader.Set("X-Api-Key", "sk-canary-4f9a1c77d2e84b60")
+		ex.RequestHeader.Set("X-Api-Key", "canary-key-777777777777")
 		ex.RequestHeader.Set("Cookie", "sid=canary")
 		ex.ResponseHeader.Set("Set-Cookie", "sid=canary")
 		ex.ResponseHeader.Set("X-User", "canary")

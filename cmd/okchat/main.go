@@ -96,7 +96,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodeHelp)
-	root.AddCommand(newList(std), newExport(std), newStats(std), newCheck(std), newRecord(std), newProxy(std), newServe(std), newSpec(std), newVersion(std))
+	root.AddCommand(newList(std), newExport(std), newStats(std), newCheck(std), newConform(std), newCoverage(std), newRecord(std), newProxy(std), newServe(std), newSpec(std), newVersion(std))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {

@@ -1,0 +1,137 @@
+package report
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/okchat/okchat-go/contract"
+)
+
+// CoverageFormats are the formats that WriteCoverage knows.
+var CoverageFormats = []string{"text", "json", "html"}
+
+// WriteCoverage writes what recordings showed of the contract: as indented text, as JSON, or as an HTML page that needs
+// nothing beside itself. It fails where there is no such format, or with the first error of writing.
+func WriteCoverage(format string, w io.Writer, v *contract.Coverage) error {
+	switch format {
+	case "text":
+		out := &output{w: w}
+		seen, all := v.Count()
+		for _, e := range v.Elements() {
+			coverageText(out, e, "")
+		}
+		out.printf("\n%d of %d seen, %.1f %%. Never seen:\n", seen, all, percent(seen, all))
+		for _, line := range v.Unseen() {
+			out.printf("  %s\n", line)
+		}
+		return out.err
+	case "json":
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		seen, all := v.Count()
+		return enc.Encode(coverageJSON{seen, all, percent(seen, all), elementsJSON(v.Elements())})
+	case "html":
+		seen, all := v.Count()
+		return page.Execute(w, map[string]any{"Elements": v.Elements(), "Seen": seen, "All": all, "Percent": percent(seen, all)})
+	default:
+		return fmt.Errorf("the format is %q, expected one of %s", format, strings.Join(CoverageFormats, ", "))
+	}
+}
+
+func percent(seen, all int) float64 {
+	if all == 0 {
+		return 0
+	}
+	return 100 * float64(seen) / float64(all)
+}
+
+// state says how much of an element was seen: "proven" all, "claimed" some of it, "never seen" nothing. An element that is
+// only the sum of its parts has none.
+func state(e *contract.Element) string {
+	seen := 0
+	for _, f := range e.Facets {
+		if f.Count > 0 {
+			seen++
+		}
+	}
+	switch {
+	case len(e.Facets) == 0:
+		return ""
+	case seen == len(e.Facets):
+		return "proven"
+	case seen == 0:
+		return "never seen"
+	default:
+		return "claimed"
+	}
+}
+
+var marks = map[string]string{"": " ", "proven": "+", "claimed": "~", "never seen": "-"}
+
+func coverageText(out *output, e *contract.Element, indent string) {
+	var facets []string
+	for _, f := range e.Facets {
+		if f.Count == 0 {
+			facets = append(facets, f.Name+" NEVER")
+		} else {
+			facets = append(facets, fmt.Sprintf("%s %d", f.Name, f.Count))
+		}
+	}
+	line := fmt.Sprintf("%s%s %s", indent, marks[state(e)], e.Name)
+	if e.Kind != "member" {
+		line += " (" + e.Kind + ")"
+	}
+	if facets != nil {
+		line = fmt.Sprintf("%-44s %s", line, strings.Join(facets, ", "))
+	}
+	out.printf("%s\n", strings.TrimRight(line, " "))
+	for _, part := range e.Elements {
+		coverageText(out, part, indent+"  ")
+	}
+}
+
+type coverageJSON struct {
+	Seen     int           `json:"seen"`
+	All      int           `json:"all"`
+	Percent  float64       `json:"percent"`
+	Elements []elementJSON `json:"elements"`
+}
+
+type elementJSON struct {
+	Name     string        `json:"name"`
+	Kind     string        `json:"kind"`
+	Line     int           `json:"line"`
+	State    string        `json:"state,omitempty"`
+	Facets   []facetJSON   `json:"facets,omitempty"`
+	Elements []elementJSON `json:"elements,omitempty"`
+}
+
+type facetJSON struct {
+	Name     string `json:"name"`
+	Count    int    `json:"count"`
+	Evidence string `json:"evidence,omitempty"`
+}
+
+func elementsJSON(list []*contract.Element) []elementJSON {
+	var out []elementJSON
+	for _, e := range list {
+		j := elementJSON{Name: e.Name, Kind: e.Kind, Line: e.Line, State: state(e), Elements: elementsJSON(e.Elements)}
+		for _, f := range e.Facets {
+			j.Facets = append(j.Facets, facetJSON{f.Name, f.Count, f.Evidence})
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+//go:embed coverage.html
+var pageText string
+
+var page = template.Must(template.New("coverage").Funcs(template.FuncMap{"state": state, "class": func(s string) string {
+	return strings.ReplaceAll(s, " ", "-")
+}}).Parse(pageText))
