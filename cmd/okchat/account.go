@@ -62,7 +62,7 @@ func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) 
 	}
 	if a.client, err = okchat.New(key, opts...); err != nil {
 		a.close()
-		return nil, usageError{err}
+		return nil, usageErrorf("%w (the key comes from %s or --key-file, the base URL from %s)", err, okchat.EnvKey, okchat.EnvBaseURL)
 	}
 	if a.sample != nil {
 		fmt.Fprintf(std.err, "This is the vendor's recorded sample and a synthetic second page. For your own chatbot: %s=... %s --chatbot ID\n", okchat.EnvKey, command)

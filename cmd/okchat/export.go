@@ -197,6 +197,7 @@ func (e exporter) replaced(err error) error {
 }
 
 func (e exporter) update(ctx context.Context, newOnly bool) error {
+	_, missing := os.Lstat(e.target)
 	s, err := archive.CreateSQLite(e.target, e.chatbot)
 	if err != nil {
 		return err
@@ -204,6 +205,12 @@ func (e exporter) update(ctx context.Context, newOnly bool) error {
 	r, err := s.Update(ctx, e.source, e.opts, newOnly)
 	if closing := s.Close(); err == nil {
 		err = closing
+	}
+	if err != nil && errors.Is(missing, fs.ErrNotExist) && r.Pages == 0 {
+		// It would belong to a chatbot that may be mistyped.
+		_ = os.Remove(e.target)
+		e.progress.say("%s was not written", e.target)
+		return err
 	}
 	if err != nil {
 		e.progress.say("%s is whole: %d new and %d changed conversations came so far, the next run brings the rest", e.target, r.Added, r.Changed)

@@ -237,7 +237,7 @@ func TestWhatGoesWrongIsSaidOnOneLine(t *testing.T) {
 		{"a negative limit", fake.URL, []string{"list", "--limit", "-1"}, exitUsage, []string{"--limit"}},
 		{"page 0", fake.URL, []string{"list", "--page", "0"}, exitUsage, []string{"--page"}},
 		{"a time that is none", fake.URL, []string{"list", "--since", "soon"}, exitUsage, []string{"--since", "7d"}},
-		{"an unknown flag", fake.URL, []string{"list", "--chatbt", "x"}, exitUsage, []string{"--chatbt", "--help"}},
+		{"an unknown flag", fake.URL, []string{"list", "--chatbt", "x"}, exitUsage, []string{"--chatbt", "did you mean --chatbot?"}},
 		{"an argument", fake.URL, []string{"list", "all"}, exitUsage, []string{"all"}},
 		{"a typo", fake.URL, []string{"lsit"}, exitUsage, []string{"did you mean list"}},
 		{"no such command", fake.URL, []string{"frobnicate"}, exitUsage, []string{"--help"}},

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	okchat "github.com/okchat/okchat-go"
@@ -93,11 +94,22 @@ func newRoot(std streams) *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageErrorf("%w: see %s --help", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodeHelp)
 	root.AddCommand(newList(std), newExport(std), newStats(std), newCheck(std), newConform(std), newCoverage(std), newRecord(std), newProxy(std), newServe(std), newSpec(std), newVersion(std))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = knownTopic
+		case "completion":
+			cmd.Args, cmd.RunE = knownCommand, root.RunE
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArgs
+			}
+		}
+	}
 	return root
 }
 
@@ -110,10 +122,39 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	name := strings.TrimPrefix(cmd.CommandPath()+" "+args[0], "okchat ")
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return usageErrorf("there is no command %q: did you mean %s?", args[0], strings.Join(near, " or "))
+		return usageErrorf("there is no command %q: did you mean %s?", name, strings.Join(near, " or "))
 	}
-	return usageErrorf("there is no command %q: see okchat --help", args[0])
+	return usageErrorf("there is no command %q: see %s --help", name, cmd.CommandPath())
+}
+
+// knownTopic is knownCommand for what the help command is asked for.
+func knownTopic(cmd *cobra.Command, args []string) error {
+	cmd, rest, err := cmd.Root().Find(args)
+	if err != nil {
+		return usageError{err}
+	}
+	return knownCommand(cmd, rest)
+}
+
+// flagError says which flag, or else which command, is near to one that is not there.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		flags := &cobra.Command{SuggestionsMinimumDistance: 2} // finds what is near as for commands
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+		})
+		name := unknown.GetSpecifiedName()
+		if near := flags.SuggestionsFor(name); len(near) > 0 && len(name) > 1 {
+			return usageErrorf("%w: did you mean --%s?", err, strings.Join(near, " or --"))
+		}
+		if near := cmd.SuggestionsFor(name); len(near) > 0 && len(name) > 1 {
+			return usageErrorf("%w: did you mean %s %s?", err, cmd.CommandPath(), near[0])
+		}
+	}
+	return usageErrorf("%w: see %s --help", err, cmd.CommandPath())
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {
@@ -126,12 +167,12 @@ func noArgs(cmd *cobra.Command, args []string) error {
 // errorText is err on one line, with the flag or variable that helps.
 func errorText(err error, code int) string {
 	text := strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "okchat: ")
-	switch code {
-	case exitUnauthorized:
+	switch {
+	case code == exitUnauthorized:
 		text += " (the key comes from " + okchat.EnvKey + " or --key-file)"
-	case exitNotFound:
+	case code == exitNotFound, errors.Is(err, okchat.ErrArgument):
 		text += " (the id comes from --chatbot)"
-	case exitInterrupted:
+	case code == exitInterrupted:
 		text = "interrupted"
 	}
 	return text

@@ -61,14 +61,17 @@ func serve(ctx context.Context, std streams, flags serveFlags) error {
 		return usageErrorf("--latency is %v, expected 0 or more", flags.latency)
 	case flags.faultRate < 0 || flags.faultRate > 1:
 		return usageErrorf("--fault-rate is %v, expected 0 to 1", flags.faultRate)
-	case flags.synthetic > 0:
+	}
+	list, _, err := readSample()
+	if err != nil {
+		return err
+	}
+	// The contract's example names the sample's chatbot, so that the documentation works without a look at the terminal.
+	opts = append(opts, okchattest.WithChatbot(list[0].ChatbotID))
+	if flags.synthetic > 0 {
 		opts = append(opts, okchattest.Synthetic(flags.seed, flags.synthetic))
-	default:
-		list, _, err := readSample()
-		if err != nil {
-			return err
-		}
-		opts = append(opts, okchattest.Conversations(list...), okchattest.WithChatbot(list[0].ChatbotID))
+	} else {
+		opts = append(opts, okchattest.Conversations(list...))
 	}
 	fake := okchattest.New(opts...)
 	if flags.fault != "" {

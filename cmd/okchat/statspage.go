@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
+	"sync"
 
 	"github.com/okchat/okchat-go/archive"
 )
@@ -14,7 +15,8 @@ import (
 //go:embed stats.html
 var statsPage string
 
-var statsTemplate = template.Must(template.New("stats").Parse(statsPage))
+// Parsed when it is needed: no other command should wait for it.
+var statsTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("stats").Parse(statsPage)) })
 
 // writePage writes the page; the file that was there stays until it is whole.
 func writePage(path string, s *archive.Stats) error {
@@ -31,7 +33,7 @@ func writePage(path string, s *archive.Stats) error {
 
 func renderPage(out io.Writer, s *archive.Stats) error {
 	unit, over := series(s.PerDay, 400)
-	return statsTemplate.Execute(out, map[string]any{
+	return statsTemplate().Execute(out, map[string]any{
 		"Stats": s, "Unit": unit, "Plot": newPlot(over), "Series": over,
 		"Parts": []map[string]any{
 			{"Title": "Per platform", "Bars": newBars(s.PerPlatform, s.Total)},
