@@ -42,3 +42,6 @@ require (
 	golang.org/x/vuln v1.7.0 // indirect
 	honnef.co/go/tools v0.7.0 // indirect
 )
+
+// npm packages may hold Go code that is none of ours.
+ignore ./node_modules
