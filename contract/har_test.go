@@ -153,6 +153,7 @@ func FuzzReadHAR(f *testing.F) {
 		f.Add(text)
 	}
 	f.Add([]byte(`{"log":{"entries":[` + entry + `]}}`))
+	f.Add([]byte(`{"log":{"entries":[{"request":{"method":"GET","url":"/"},"response":{"status":200,"content":{"text":"\ud83d\ude00\n"}}}]}}`))
 	c, err := contract.New()
 	if err != nil {
 		f.Fatal(err)
@@ -160,11 +161,14 @@ func FuzzReadHAR(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for ex, err := range contract.ReadHAR(bytes.NewReader(text), "x.har") {
 			if err != nil {
-				wantLine(t, err, "x.har: ", "")
+				wantLine(t, err, "x.har:", "")
 				continue
 			}
 			for _, finding := range c.Check(ex) {
 				wantFinding(t, finding)
+				if finding.Line < 1 || finding.Column < 1 {
+					t.Errorf("expected a place, got %+v", finding)
+				}
 			}
 		}
 	})

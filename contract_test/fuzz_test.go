@@ -1,49 +1,12 @@
 package contract_test
 
 import (
-	"bytes"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
-	"github.com/okchat/okchat-go/contract_test/recordings"
 )
-
-// FuzzReadHAR: whatever a file holds, reading it ends, in exchanges and at most one error of one line.
-func FuzzReadHAR(f *testing.F) {
-	for _, name := range []string{"page-1.har", "html-from-proxy.har"} {
-		b, err := recordings.FS().(interface{ ReadFile(string) ([]byte, error) }).ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Add([]byte(`{"log":{"entries":[{"request":{"method":"GET","url":"/"},"response":{"status":200,"content":{"text":"\ud83d\ude00\n","encoding":""}}}]}}`))
-	c, err := newContract()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, file []byte) {
-		failed := false
-		for ex, err := range contract.ReadHAR(bytes.NewReader(file), "fuzz.har") {
-			if failed {
-				t.Fatal("the sequence goes on after an error")
-			}
-			if failed = err != nil; failed {
-				if strings.ContainsAny(err.Error(), "\n\r") {
-					t.Fatalf("more than one line: %q", err)
-				}
-				continue
-			}
-			for _, finding := range c.Check(ex) {
-				if finding.Line < 1 || finding.Column < 1 {
-					t.Fatalf("no place: %+v", finding)
-				}
-			}
-		}
-	})
-}
 
 // FuzzExchange: a check never panics and a finding is one line without the body's texts. What is redacted, written and
 // read again holds no leak and has the same verdict.
