@@ -61,7 +61,7 @@ func New() (*Contract, error) {
 
 // Check holds an exchange against the contract and returns a finding for each fault: those of the request first, then
 // status, headers, media type and body of the response. None means that the contract holds. It never changes the
-// exchange and never panics, whatever the bytes. What several pages say of each other, [Walk.Check] finds.
+// exchange and never panics, whatever the bytes. It tells at most 100 faults of a body. What several pages say of each other, [Walk.Check] finds.
 func (c *Contract) Check(ex *Exchange) []Finding {
 	return c.check(ex).list
 }

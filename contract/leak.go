@@ -45,7 +45,7 @@ type leaks struct {
 }
 
 func (l *leaks) add(code Code, part Part, pointer, expected, got string) {
-	if !l.contract.off[code] {
+	if !l.contract.off[code] && len(l.list) < maxFindings {
 		l.findings.add(Leak, code, part, pointer, nil, expected, got)
 	}
 }

@@ -24,8 +24,15 @@ type ruled struct {
 	node  *node
 }
 
+// maxFindings is the most that is told of one body: whoever has read a hundred knows enough, and a body that was made to have
+// a million would take minutes.
+const maxFindings = 100
+
 // add keeps a finding about a value. spec is the place in the contract that it goes against.
 func (v *validation) add(severity Severity, code Code, n *node, spec *yaml.Node, expected, got string) *Finding {
+	if len(v.list) >= maxFindings {
+		return &Finding{}
+	}
 	f := Finding{Severity: severity, Code: code, Part: PartResponseBody, Pointer: n.pointer(), Expected: expected, Got: got, offset: int(n.start)}
 	f.spec(spec)
 	v.list = append(v.list, f)
@@ -88,10 +95,14 @@ func (v *validation) members(s *schema, n *node) {
 		seen |= 1 << i
 		v.check(s.properties[i].schema, member)
 	}
-	for i, member := range unknown {
-		if slices.ContainsFunc(unknown[:i], func(n *node) bool { return n.name == member.name }) {
-			v.duplicate(s.node, member)
-			unknown[i] = nil
+	if len(unknown) > 1 {
+		known := make(map[string]bool, len(unknown))
+		for i, member := range unknown {
+			if known[member.name] {
+				v.duplicate(s.node, member)
+				unknown[i] = nil
+			}
+			known[member.name] = true
 		}
 	}
 	for missing := s.required &^ seen; missing != 0; missing &= missing - 1 {

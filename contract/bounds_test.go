@@ -1,0 +1,37 @@
+package contract_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/okchat/okchat-go/contract"
+)
+
+// A body that was made to be slow takes no longer than its size asks for: the work for a finding would otherwise be done a
+// hundred thousand times. The test would not end in its time.
+func TestABodyFullOfFaultsIsToldOfInPart(t *testing.T) {
+	t.Parallel()
+	c, err := contract.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var members, items strings.Builder
+	for i := range 200_000 {
+		fmt.Fprintf(&members, `"m%d@example.com":"m%d@example.com",`, i, i)
+		items.WriteString(`7,`)
+	}
+	for name, body := range map[string]string{
+		"members": `{` + members.String() + `"data":[]}`,
+		"items":   `{"data":[` + items.String() + `7]}`,
+		"depth":   strings.Repeat(`{"data":[`, 100_000),
+		"blanks":  `{"data":[]` + strings.Repeat(" ", 1_000_000) + `}`,
+	} {
+		ex := recorded(t, "page-1.har")
+		ex.ResponseBody = []byte(body)
+		found, leaks := c.Check(ex), c.Leaks(ex)
+		if len(found) == 0 || len(found) > 110 || len(leaks) > 110 {
+			t.Errorf("%s: expected up to a hundred findings, got %d and %d", name, len(found), len(leaks))
+		}
+	}
+}
