@@ -2,9 +2,10 @@
 // request and shows the answer, the page of okchat stats draws, nothing is asked for beyond loopback, and the console
 // has no errors.
 //
-//	browser OKCHAT CHROMIUM [FOLDER]
+//	browser OKCHAT CHROMIUM REFERENCE COVERAGE [FOLDER]
 //
-// The first two are programs; screenshots go to the folder.
+// The first two are programs, the next two the reference page of the contract and that of its coverage; screenshots go to
+// the folder.
 package main
 
 import (
@@ -35,15 +36,15 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	if len(os.Args) < 3 {
-		log.Fatal("usage: browser OKCHAT CHROMIUM [FOLDER]")
+	if len(os.Args) < 5 {
+		log.Fatal("usage: browser OKCHAT CHROMIUM REFERENCE COVERAGE [FOLDER]")
 	}
-	if err := check(os.Args[1], os.Args[2], strings.Join(os.Args[3:], "")); err != nil {
+	if err := check(os.Args[1], os.Args[2], os.Args[3], os.Args[4], strings.Join(os.Args[5:], "")); err != nil {
 		log.Fatalf("%v", err)
 	}
 }
 
-func check(okchat, chromium, folder string) error {
+func check(okchat, chromium, reference, coverage, folder string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	srv, err := startServer(ctx, okchat)
@@ -72,7 +73,47 @@ func check(okchat, chromium, folder string) error {
 	if err := b.stats("file://"+filepath.Join(scratch, "stats.html"), stats); err != nil {
 		return fmt.Errorf("the page of stats: %w", err)
 	}
+	// What a reader has to find on the page, and how much of it there is.
+	for _, page := range []struct {
+		name, path, wait, text string
+		selector               string
+		least                  int
+	}{
+		{"reference", reference, ".opblock-get", "List a chatbot's conversations", ".model-container", 5},
+		{"coverage", coverage, ".facet", "never seen", ".facet", 60},
+	} {
+		if err := b.page(page.name, "file://"+page.path, page.wait, page.text, page.selector, page.least); err != nil {
+			return fmt.Errorf("the page of the %s: %w", page.name, err)
+		}
+	}
 	return b.verdict()
+}
+
+// page looks at a page that stands still.
+func (b *browser) page(name, url, wait, text, selector string, least int) error {
+	var body string
+	var n int
+	err := chromedp.Run(b.ctx,
+		emulation.SetEmulatedMedia().WithFeatures(nil),
+		chromedp.EmulateViewport(1280, 1000),
+		chromedp.Navigate(url),
+		chromedp.WaitVisible(wait, chromedp.ByQuery),
+		chromedp.Text("body", &body, chromedp.ByQuery),
+		chromedp.Evaluate(fmt.Sprintf("document.querySelectorAll(%q).length", selector), &n),
+		b.picture(name),
+	)
+	switch {
+	case err != nil:
+		return err
+	case !strings.Contains(body, text):
+		return fmt.Errorf("it does not say %q", text)
+	case strings.Contains(body, "Could not resolve"):
+		return errors.New("it shows errors in place of schemas")
+	case n < least:
+		return fmt.Errorf("it shows %d of %s, expected at least %d", n, selector, least)
+	}
+	fmt.Printf("%s: %d of %s\n", name, n, selector)
+	return nil
 }
 
 // server is okchat serve.
