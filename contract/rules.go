@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -168,9 +167,6 @@ func (s *scope) ResolveName(name string) (any, bool) {
 
 // Parent says that there is no scope around this one.
 func (s *scope) Parent() interpreter.Activation { return nil }
-
-// errUndecided says that a rule could not be evaluated.
-var errUndecided = errors.New("undecided")
 
 // evaluate holds the values that a rule is about to it. broken gets each that breaks it, undecided is called where the
 // rule has no result: a member that it needs is not there or of another type.

@@ -50,6 +50,9 @@ var (
 	annotation = []string{"title", "description", "default", "example", "examples", "deprecated", "externalDocs", "$comment"}
 )
 
+// personalKinds are what openapi.yaml's head says of x-personal.
+var personalKinds = []string{"id", "text", "file", "token"}
+
 // compiler makes schemas, one for each place in the document however often it is referred to.
 type compiler struct {
 	doc   *document
@@ -164,7 +167,11 @@ func (c *compiler) values(s *schema) error {
 			return c.doc.errorAt(n, "no check reads the format %s", s.format)
 		}
 	}
-	s.personal = scalar(value(s.node, personalExtension))
+	if n := value(s.node, personalExtension); n != nil {
+		if s.personal = scalar(n); !slices.Contains(personalKinds, s.personal) {
+			return c.doc.errorAt(n, "%s is %q, expected one of %s", personalExtension, s.personal, strings.Join(personalKinds, ", "))
+		}
+	}
 	closed, open := value(s.node, "enum"), value(s.node, openExtension)
 	if closed != nil && open != nil {
 		return c.doc.errorAt(open, "a set is either closed (enum) or open (%s)", openExtension)

@@ -78,7 +78,7 @@ func (f *conformFlags) run(ctx context.Context, std streams, c *contract.Contrac
 	}
 	for e, result := range conform.Run(ctx, c, conform.Target{URL: f.url, ChatbotID: f.chatbot, Key: key, Pages: f.pages, Skip: skip}) {
 		verdict := "ok  "
-		if len(result.Findings) > 0 {
+		if slices.ContainsFunc(result.Findings, func(found contract.Finding) bool { return f.strict || found.Severity == contract.Violation }) {
 			verdict = "FAIL"
 		}
 		fmt.Fprintf(std.err, "%s  %-10s  %s: %s\n", verdict, e.Evidence, e.Code, e.Expect)

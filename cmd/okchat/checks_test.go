@@ -1,0 +1,347 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/okchattest"
+)
+
+const recorded = "../../contract_test/recordings"
+
+// file writes a file into a folder of its own.
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// page1 is the recorded page with some of its text replaced.
+func page1(t *testing.T, oldnew ...string) string {
+	t.Helper()
+	b, err := os.ReadFile(recorded + "/page-1.har")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer(oldnew...).Replace(string(b))
+}
+
+func TestCheckingEndsWith0Or1Or2(t *testing.T) {
+	noKey(t)
+	const url = "https://v2.okchat.ai/api/external/chatbot/5afe16ed-5fd2-4552-a993-903bc9c32bb6/conversations"
+	const empty = `{"data":[],"metadata":{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":0}}`
+	drifting := file(t, "drift.har", page1(t, `\"sender_type\": \"bot\"`, `\"sender_type\": \"agent\"`))
+	for _, tt := range []struct {
+		name string
+		args []string
+		code int
+		says string
+	}{
+		{"the recordings", []string{"check", recorded}, 0, "5 exchanges held against the contract: 0 violations"},
+		{"a violation", []string{"check", file(t, "a.har", page1(t, `\"totalPages\": 2`, `\"totalPages\": 3`))}, 1, "1 violation"},
+		{"drift", []string{"check", drifting}, 0, "5 drift"},
+		{"drift, strictly", []string{"check", "--strict", drifting}, 1, "5 drift"},
+		{"a leak", []string{"check", file(t, "a.har", page1(t, `"_published": true`, `"_published": false`))}, 1, "3 leaks"},
+		{"a leak that is switched off", []string{"check", "--off", "leaked-person", file(t, "a.har", page1(t, `"_published": true`, `"_published": false`))}, 0, "0 leaks"},
+		{"a rule that is switched off", []string{"check", "--off", "total-pages", file(t, "a.har", page1(t, `\"totalPages\": 2`, `\"totalPages\": 3`))}, 0, "0 violations"},
+		{"a code that nobody knows", []string{"check", "--off", "nonsense", recorded}, 2, "total-pages"},
+		{"a format that nobody knows", []string{"check", "--format", "yaml", recorded}, 2, "junit"},
+		{"nothing to check", []string{"check"}, 2, "--live"},
+		{"a file that is not there", []string{"check", "no-such.har"}, 2, "no-such.har"},
+		{"a folder without recordings", []string{"check", t.TempDir()}, 2, "*.har"},
+		{"a file that is no HAR", []string{"check", file(t, "a.har", "{}")}, 2, "HAR"},
+		{"a file that is cut off", []string{"check", file(t, "a.har", page1(t)[:5000])}, 2, "byte 5000"},
+		{"another endpoint", []string{"check", file(t, "a.har", page1(t, "/conversations", "/messages"))}, 2, "expected an exchange with GET"},
+		{"one broken file among good ones", []string{"check", recorded, file(t, "a.har", "{}")}, 2, "5 exchanges"},
+		{"a body", []string{"check", "--request", url, file(t, "b.json", empty)}, 0, "1 exchange "},
+		{"a body of another page", []string{"check", "--request", url + "?page=2", file(t, "b.json", empty)}, 1, "1 violation"},
+		{"an empty body", []string{"check", "--request", url, file(t, "b.json", "")}, 2, "nothing"},
+		{"a body of another endpoint", []string{"check", "--request", "https://v2.okchat.ai/", file(t, "b.json", empty)}, 2, "--request"},
+		{"live, on the sample", []string{"check", "--live"}, 0, "2 exchanges"},
+		{"live with a path", []string{"check", "--live", recorded}, 2, "--live"},
+		{"coverage", []string{"coverage", recorded}, 0, ""},
+		{"coverage, enough", []string{"coverage", "--min", "80", recorded}, 0, ""},
+		{"coverage, too little", []string{"coverage", "--min", "99", recorded}, 1, "expected at least 99 %"},
+		{"coverage of nothing", []string{"coverage"}, 2, "name recordings"},
+		{"coverage in no format", []string{"coverage", "--format", "xml", recorded}, 2, "html"},
+		{"coverage of a broken file", []string{"coverage", file(t, "a.har", "{}")}, 2, "HAR"},
+		{"conform without a URL", []string{"conform"}, 2, "--url"},
+		{"conform without a key", []string{"conform", "--url", "http://127.0.0.1:1", "--chatbot", "x"}, 2, "--key-file"},
+		{"a proxy to nowhere", []string{"proxy", "--to", "nowhere"}, 2, "--to"},
+		{"a recording to nowhere", []string{"record"}, 2, "-o"},
+		{"a salt that is too short", []string{"record", "-o", filepath.Join(t.TempDir(), "r.har"), "--salt-file", file(t, "salt", "short")}, 2, "16 bytes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code, _, errs := okchatRun(t, 0, tt.args...)
+			if code != tt.code || !strings.Contains(errs, tt.says) {
+				t.Errorf("expected exit %d and %q, got %d: %s", tt.code, tt.says, code, errs)
+			}
+		})
+	}
+}
+
+func TestStandardInputIsChecked(t *testing.T) {
+	noKey(t)
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"check", "-"}, streams{in: strings.NewReader(page1(t)), out: &out, err: &errs}); code != 0 {
+		t.Errorf("exit %d: %s", code, errs.String())
+	}
+	if code := run(t.Context(), []string{"check", "-"}, streams{in: strings.NewReader(""), out: &out, err: &errs}); code != 2 || !strings.Contains(errs.String(), "standard input: byte 0") {
+		t.Errorf("exit %d: %s", code, errs.String())
+	}
+}
+
+func TestAServerThatConforms(t *testing.T) {
+	fake := okchattest.New(okchattest.Synthetic(1, 30), okchattest.WithKey(secretKey))
+	server := httptest.NewServer(fake)
+	t.Cleanup(server.Close)
+	live(t, "")
+	code, _, errs := okchatRun(t, 0, "conform", "--url", server.URL, "--chatbot", fake.ChatbotID, "--skip", "head")
+	if code != 0 || strings.Contains(errs, "FAIL") || strings.Contains(errs, " head:") || !strings.Contains(errs, "ok    documented  limit") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "down", http.StatusServiceUnavailable) })
+	code, out, errs := okchatRun(t, 0, "conform", "--url", server.URL, "--chatbot", fake.ChatbotID)
+	if code != 1 || !strings.Contains(errs, "FAIL  documented  limit") || !strings.Contains(out, "got status 503") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+// planted puts secrets in each place of an answer.
+func planted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		next.ServeHTTP(rec, r)
+		for k, v := range rec.Header() {
+			w.Header()[k] = v
+		}
+		w.Header().Del("Content-Length")
+		w.Header().Set("Set-Cookie", "sid=PLANTED-cookie")
+		w.Header().Set("X-Echo", r.Header.Get("x-api-key"))
+		w.WriteHeader(rec.Code)
+		body := strings.Replace(rec.Body.String(), `"content":"`, `"content":"PLANTED-text me@planted.example +82 10 1234 5678 `+secretKey+` `, 1)
+		body = strings.Replace(body, `"active":`, `"PLANTED_member":"PLANTED-value","active":`, 1)
+		_, _ = io.WriteString(w, body)
+	})
+}
+
+// spotless fails if a secret is in one of the texts, by name.
+func spotless(t *testing.T, texts map[string]string) {
+	t.Helper()
+	for name, text := range texts {
+		for _, secret := range []string{"PLANTED-", "planted.example", "1234 5678", secretKey} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s: a secret is there: %s", name, secret)
+			}
+		}
+	}
+}
+
+func TestARecordingHoldsNoSecret(t *testing.T) {
+	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.WithKey(secretKey))
+	server := httptest.NewServer(planted(fake))
+	t.Cleanup(server.Close)
+	live(t, server.URL)
+	dir := t.TempDir()
+	salt, texts := filepath.Join(dir, "salt"), make(map[string]string)
+	for _, name := range []string{"one.har", "two.har"} {
+		code, out, errs := okchatRun(t, 0, "record", "--chatbot", fake.ChatbotID, "--salt-file", salt, "-o", filepath.Join(dir, name))
+		if code != 0 {
+			t.Fatalf("exit %d: %s", code, errs)
+		}
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[name], texts[name+" out"], texts[name+" err"] = string(b), out, errs
+	}
+	spotless(t, texts)
+	when := regexp.MustCompile(`"startedDateTime": "[^"]*"|"Date",\s*"value": "[^"]*"`)
+	if when.ReplaceAllString(texts["one.har"], "") != when.ReplaceAllString(texts["two.har"], "") {
+		t.Error("expected two runs with one salt to agree in all but the time")
+	}
+	// What was there to be found still is, and nothing else.
+	code, out, errs := okchatRun(t, 0, "check", filepath.Join(dir, "one.har"))
+	if code != 0 || !strings.Contains(out, "/data/0/PLANTED_member") || !strings.Contains(errs, "3 exchanges held against the contract: 0 violations, ") || !strings.Contains(errs, " 0 leaks") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+}
+
+// proxied runs a proxy before a handler until the calls are made, and returns what it printed.
+func proxied(t *testing.T, handler http.Handler, calls func(url string), args ...string) (code int, out, errs string) {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var stdout bytes.Buffer
+	stderr := &lineBuffer{line: make(chan string, 100)}
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		code = run(ctx, append([]string{"proxy", "--to", server.URL, "--addr", "127.0.0.1:0"}, args...), streams{out: &stdout, err: stderr})
+	})
+	for line := range stderr.line {
+		if _, rest, ok := strings.Cut(line, "Forwarding "); ok {
+			url, _, _ := strings.Cut(rest, " ")
+			calls(url)
+			break
+		}
+	}
+	cancel()
+	wait.Wait()
+	return code, stdout.String(), stderr.String()
+}
+
+// lineBuffer hands on each line as it is written.
+type lineBuffer struct {
+	mu   sync.Mutex
+	all  bytes.Buffer
+	line chan string
+}
+
+func (l *lineBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.line <- string(p)
+	return l.all.Write(p)
+}
+
+func (l *lineBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
+}
+
+func fetch(t *testing.T, url string, header ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	transport := &http.Transport{DisableCompression: true}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+func TestAProxyForwardsWhatItChecksUnchanged(t *testing.T) {
+	noKey(t)
+	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.WithKey(secretKey))
+	path := "/api/external/chatbot/" + fake.ChatbotID + "/conversations"
+	direct := httptest.NewServer(planted(fake))
+	defer direct.Close()
+	har := filepath.Join(t.TempDir(), "traffic.har")
+	code, out, errs := proxied(t, planted(fake), func(url string) {
+		for _, page := range []string{"?page=1", "?page=2", "?page=abc"} {
+			want, wantBody := fetch(t, direct.URL+path+page, "x-api-key", secretKey)
+			got, gotBody := fetch(t, url+path+page, "x-api-key", secretKey)
+			if gotBody != wantBody || got.StatusCode != want.StatusCode || got.Header.Get("X-Echo") != secretKey || got.Header.Get("Set-Cookie") == "" {
+				t.Errorf("%s: expected the answer unchanged, got %d and %d bytes", page, got.StatusCode, len(gotBody))
+			}
+		}
+		fetch(t, url+"/elsewhere")
+	}, "--record", har)
+	if code != 1 || !strings.Contains(errs, " 0 leaks; 1 of other endpoints left out") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	b, err := os.ReadFile(har)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spotless(t, map[string]string{"recording": string(b), "out": out, "err": errs})
+	if code, _, errs := okchatRun(t, 0, "check", har); code != 1 || !strings.Contains(errs, "3 exchanges held against the contract: 1 violation,") || !strings.Contains(errs, " 0 leaks") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+func TestAProxyRefusesWhatBreaksTheContract(t *testing.T) {
+	noKey(t)
+	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.WithKey(secretKey))
+	path := "/api/external/chatbot/" + fake.ChatbotID + "/conversations"
+	fake.OnPage(2, okchattest.EditBody(func(b []byte) []byte { return bytes.Replace(b, []byte(`"totalPages":3`), []byte(`"totalPages":4`), 1) }))
+	code, _, errs := proxied(t, fake, func(url string) {
+		for query, want := range map[string]struct {
+			status int
+			says   string
+		}{
+			"?page=1": {200, `"totalPages":3`}, "?page=2": {502, `"code":"total-pages"`}, "?page=0": {400, `"code":"range"`},
+		} {
+			resp, body := fetch(t, url+path+query, "x-api-key", secretKey)
+			if resp.StatusCode != want.status || !strings.Contains(body, want.says) || strings.Contains(body, secretKey) {
+				t.Errorf("%s: expected %d and %s, got %d: %s", query, want.status, want.says, resp.StatusCode, body)
+			}
+		}
+	}, "--refuse")
+	if code != 1 || !strings.Contains(errs, "2 violations") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+func TestAProxyBeforeADeadServerSaysSo(t *testing.T) {
+	noKey(t)
+	gone := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	code, _, errs := proxied(t, gone, func(url string) {
+		if resp, _ := fetch(t, url+"/api/external/chatbot/x/conversations"); resp.StatusCode != http.StatusBadGateway {
+			t.Errorf("expected 502, got %d", resp.StatusCode)
+		}
+	})
+	if code != 2 || !strings.Contains(errs, "no answer from") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+// TestAHandlerUnderWatchAnswersAsBefore is here as the fake server stands for whoever implements the API.
+func TestAHandlerUnderWatchAnswersAsBefore(t *testing.T) {
+	rules, err := contract.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.WithKey(secretKey))
+	found := make(chan []contract.Finding, 4)
+	server := httptest.NewServer(rules.Handler(fake, func(ex *contract.Exchange, findings []contract.Finding) {
+		if ex.RequestHeader.Get("x-api-key") == secretKey {
+			t.Error("the key is in the exchange")
+		}
+		// The fake has states of its own.
+		found <- slices.DeleteFunc(findings, func(f contract.Finding) bool { return f.Severity == contract.Drift })
+	}))
+	defer server.Close()
+	path := "/api/external/chatbot/" + fake.ChatbotID + "/conversations"
+	for query, want := range map[string]int{"": 0, "?page=0": 1} {
+		fetch(t, server.URL+path+query, "x-api-key", secretKey)
+		select {
+		case findings := <-found:
+			if len(findings) != want {
+				t.Errorf("%q: expected %d findings, got %v", query, want, findings)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("no report")
+		}
+	}
+}
