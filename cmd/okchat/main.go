@@ -59,6 +59,7 @@ func main() {
 	// A reader that goes away shows as an error of the write, not as a signal.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second one ends the program wherever it is
 	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		std.width = width

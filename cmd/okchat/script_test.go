@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 //	exits CODE PROGRAM ...  run it; whatever fails says why on its last line
 //	start NAME PROGRAM ...  run it in the background; NAME.out and NAME.err are what it prints
 //	says NAME REGEXP [VAR]  wait until its standard error matches; the first group goes into VAR
-//	ends NAME CODE [kill]   interrupt it, and wait for its end
+//	ends NAME CODE [HOW]    interrupt it, and wait for its end; HOW is kill, or again to interrupt it until it ends
 //	port VAR                an address on loopback that is in use; with -free one where nobody listens
 //	fetch CODE URL [VALUE]  GET with VALUE as the key; its body is in the file fetched
 //
@@ -323,16 +323,22 @@ func scriptEnds(ts *testscript.TestScript, neg bool, args []string) {
 	p := scriptOf(ts).running[args[0]]
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	signal := os.Interrupt
-	if len(args) > 2 {
+	signal, how := os.Interrupt, strings.Join(args[2:], "")
+	if how == "kill" {
 		signal = os.Kill
 	}
 	ts.Check(p.cmd.Process.Signal(signal))
-	select {
-	case <-p.ended:
-	case <-time.After(20 * time.Second):
-		ts.Fatalf("%s goes on", args[0])
-	}
+	poll(ts, func() bool {
+		select {
+		case <-p.ended:
+			return true
+		default:
+			if how == "again" {
+				_ = p.cmd.Process.Signal(signal)
+			}
+			return false
+		}
+	})
 	ts.Logf("[%s.err]\n%s", args[0], ts.ReadFile(p.err))
 	checkOutput(ts, p.cmd.ProcessState.ExitCode(), want, ts.ReadFile(p.out), ts.ReadFile(p.err))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,12 +14,18 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/swaggest/swgui/v5emb"
+	swagger "github.com/swaggest/swgui/v5/static"
+	"github.com/vearutop/statigz"
 	"go.yaml.in/yaml/v3"
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/okchattest"
 )
+
+// The page takes Swagger UI's files and not swgui's handler, which prepares them at the start of each command.
+//
+//go:embed docs.html
+var docsPage []byte
 
 type serveFlags struct {
 	addr      string
@@ -118,7 +125,8 @@ func serveMux(fake http.Handler, url string) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /openapi.yaml", static("application/yaml", asYAML))
 	mux.HandleFunc("GET /openapi.json", static("application/json", asJSON))
-	mux.Handle("/docs/", v5emb.New("OKChat conversations", "/openapi.json", "/docs/"))
+	mux.HandleFunc("GET /docs/{$}", static("text/html; charset=utf-8", docsPage))
+	mux.Handle("GET /docs/", http.StripPrefix("/docs", statigz.FileServer(swagger.FS)))
 	mux.Handle("/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 	mux.Handle("/api/", fake)
 	return mux, nil

@@ -181,7 +181,7 @@ type browser struct {
 
 // ownTalk is what Chromium itself asks its maker, whatever flags say; it gets no answer here. Hosts that pages load from
 // are none of it, and what a page asks for is told by the page's events, too.
-var ownTalk = regexp.MustCompile(`^(accounts|clients\d|update|optimizationguide-pa|content-autofill|safebrowsing|redirector)\.(google|googleapis|gvt1)\.com(:443)?$`)
+var ownTalk = regexp.MustCompile(`^([\w.-]+\.(google|gvt1)|(update|content-autofill|safebrowsing|[\w-]+-pa)\.googleapis)\.com(:443)?$`)
 
 func start(ctx context.Context, chromium, profile, folder string) (*browser, error) {
 	b := &browser{folder: folder}
