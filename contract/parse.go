@@ -77,7 +77,7 @@ func compile(spec []byte, name string, off []Code) (*Contract, error) {
 	}
 	for _, code := range off {
 		if !slices.Contains(rules.met, code) && !slices.Contains(leakCodes, code) {
-			return nil, fmt.Errorf("%s: no rule has the code %q, expected one of %s", name, code, join(slices.Concat(rules.met, leakCodes)))
+			return nil, fmt.Errorf("%s: no rule has the code %q, expected one of %s", name, code, join(slices.Concat(slices.Compact(rules.met), leakCodes)))
 		}
 	}
 	for _, s := range compiler.done {

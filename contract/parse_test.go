@@ -56,3 +56,11 @@ func wantLine(t *testing.T, err error, place, says string) {
 		t.Errorf("expected one line that begins with %q and says %q, got %q", place, says, line)
 	}
 }
+
+// New does not validate the document that the module embeds, as this does.
+func TestTheEmbeddedContractIsValid(t *testing.T) {
+	t.Parallel()
+	if _, err := contract.Parse([]byte(okchat.OpenAPI()), "openapi.yaml"); err != nil {
+		t.Error(err)
+	}
+}

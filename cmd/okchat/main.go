@@ -96,8 +96,13 @@ func newRoot(std streams) *cobra.Command {
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(flagError)
-	root.SetHelpTemplate(root.HelpTemplate() + exitCodeHelp)
-	root.AddCommand(newList(std), newExport(std), newStats(std), newCheck(std), newConform(std), newCoverage(std), newRecord(std), newProxy(std), newServe(std), newSpec(std), newVersion(std))
+	plainHelp := root.HelpTemplate()
+	root.SetHelpTemplate(plainHelp + exitCodeHelp)
+	root.AddCommand(newList(std), newExport(std), newStats(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
+	for _, cmd := range []*cobra.Command{newCheck(std), newConform(std), newCoverage(std), newProxy(std)} {
+		cmd.SetHelpTemplate(plainHelp) // the commands that check have codes of their own
+		root.AddCommand(cmd)
+	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {

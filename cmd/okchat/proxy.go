@@ -73,7 +73,9 @@ func (f *proxyFlags) serve(ctx context.Context, std streams, c *contract.Contrac
 	}
 	p := &proxy{contract: c, walk: c.NewWalk(), refuse: f.refuse, take: take, recorder: rec}
 	server := &http.Server{Handler: p.handler(target), ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	ended := make(chan struct{})
 	context.AfterFunc(ctx, func() {
+		defer close(ended)
 		// What is under way may end.
 		end, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -84,6 +86,7 @@ func (f *proxyFlags) serve(ctx context.Context, std streams, c *contract.Contrac
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("cannot go on serving: %w", err)
 	}
+	<-ended // Serve returns when the end begins
 	p.wait.Wait()
 	if rec != nil && rec.count.Exchanges > 0 {
 		return rec.finish(std)
