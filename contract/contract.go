@@ -49,8 +49,9 @@ type Contract struct {
 	operations []*operation
 	schemas    []*schema // all that the operations use, in the document's order
 	rules      []*rule
-	off        map[Code]bool // rules that are not held
-	keys       []string      // the headers that carry a key
+	off        map[Code]bool   // rules that are not held
+	keys       []string        // the headers that carry a key
+	names      map[string]bool // the members that the schemas describe
 }
 
 // New returns okchat-go's own contract, the openapi.yaml that the module embeds. It is [Parse] without the validation of the

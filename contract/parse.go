@@ -80,8 +80,12 @@ func compile(spec []byte, name string, off []Code) (*Contract, error) {
 			return nil, fmt.Errorf("%s: no rule has the code %q, expected one of %s", name, code, join(slices.Concat(slices.Compact(rules.met), leakCodes)))
 		}
 	}
+	c.names = make(map[string]bool)
 	for _, s := range compiler.done {
 		c.schemas = append(c.schemas, s)
+		for _, p := range s.properties {
+			c.names[p.name] = true
+		}
 	}
 	slices.SortFunc(c.schemas, func(a, b *schema) int { return a.node.Line - b.node.Line })
 	c.rules = rules.all

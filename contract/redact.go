@@ -147,7 +147,7 @@ func (r *Redactor) knowsSegment(s string) bool {
 func (r *Redactor) body(ex *Exchange, body []byte) []byte {
 	t, err := parse(body)
 	if err != nil {
-		return maskBroken(body, r.contract.names())
+		return maskBroken(body, r.contract.names)
 	}
 	known := *ex
 	known.ResponseBody, known.ResponseHeader = body, http.Header{"Content-Type": {"application/json"}}
@@ -161,10 +161,9 @@ func (r *Redactor) body(ex *Exchange, body []byte) []byte {
 		out.WriteString(literal)
 		at = end
 	}
-	names := r.contract.names()
 	for i := range t.nodes {
 		n := &t.nodes[i]
-		if n.key > 0 && !names[n.name] && !safeName.MatchString(n.name) {
+		if n.key > 0 && !r.contract.names[n.name] && !safeName.MatchString(n.name) {
 			quote := t.text[n.key:n.start]
 			end := n.key + int32(strings.LastIndexByte(quote, '"')) + 1
 			put(n.key, end, quoteJSON(r.id(n.name)))
@@ -352,15 +351,4 @@ func maskBroken(body []byte, names map[string]bool) []byte {
 		i = end
 	}
 	return out
-}
-
-// names are the members that the contract knows.
-func (c *Contract) names() map[string]bool {
-	names := make(map[string]bool)
-	for _, s := range c.schemas {
-		for _, p := range s.properties {
-			names[p.name] = true
-		}
-	}
-	return names
 }
