@@ -63,7 +63,7 @@ func (l *leaks) headers(part Part, h http.Header) {
 				}
 				fallthrough
 			case isKey:
-				if !isPlaceholder(v) {
+				if len(v) >= shortestKey && !isPlaceholder(v) {
 					l.add(CodeLeakedKey, part, name, "no key in a recording", "one that looks real")
 				}
 			case slices.Contains(tokenHeaders, name):
@@ -194,9 +194,12 @@ func (l *leaks) text(part Part, pointer, s string, offset int) {
 }
 
 var (
-	standsFor = regexp.MustCompile(`(?i)redact|remove|hidden|mask|fake|dummy|example|placeholder|sample|invalid|wrong|your|x{4}|\*{3}|^[<{\[$%].*[>}\]%]?$`)
+	standsFor = regexp.MustCompile(`(?i)redact|remove|hidden|mask|fake|dummy|example|placeholder|sample|invalid|wrong|your|x{4}|\*{3}|^[<{\[$%].*[>}\]%]?$|^(.{0,12}[-_])?test([-_].{0,12})?$`)
 	plainWord = regexp.MustCompile(`^[A-Za-z_-]*$`)
 )
+
+// shortestKey is how long a key is at least that anyone would issue.
+const shortestKey = 12
 
 // isPlaceholder says whether a value stands for a secret and is none: it says so, or it is words without a digit that no
 // one would use as a key.

@@ -1,0 +1,17 @@
+package contract
+
+import "testing"
+
+func TestWhatStandsForASecretIsNone(t *testing.T) {
+	t.Parallel()
+	for v, want := range map[string]bool{
+		"REDACTED": true, "fake-key-for-tests": true, "<your key>": true, "${OKCHAT_API_KEY}": true, "***": true, "xxxxxxxx": true,
+		"test-key-123": true, "my_test_1": true, "": true, "secret": true, "my-api-key": true,
+		"made-up-0123456789": false, "0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f": false, "contest-0123456789012": false,
+		"LongWordsWithoutADigitAreRareButReal": false,
+	} {
+		if got := isPlaceholder(v); got != want {
+			t.Errorf("%q: expected %v, got %v", v, want, got)
+		}
+	}
+}
