@@ -40,7 +40,7 @@ var oddValues = []string{
 	`"2025-03-07T04:00:59Z"`, `"2025-03-07T04:00:59.123456789+09:00"`, `"2025-03-07t04:00:59z"`, `"2025-02-30T04:00:59Z"`, `"2025-03-07T04:00:59\u005a"`, `"2025-03-07T4:00:59Z"`, `"2025-03-07T04:00:59,5Z"`,
 	`{"id":"00000000-0000-4000-8000-000000000001","content":"x","sender_type":"bot"}`, `{"ID":"00000000-0000-4000-8000-000000000001"}`,
 	`{"content":"a","content":null}`, `{"content":1}`, `{"content":"a","more":{"b":[1,{"c":"\u00e9"}]}}`,
-	`{"anonymous":true}`, `{"anonymous":null,"type":null}`, `{"type":"voice_chat","Type":"x"}`, `{"anonymous":1}`, `{"":1,"a\u0062":1.5,"b":[1e5]}`, `{"a":1e999}`, `{"type":"a","type":"b"}`, `{"-":1}`,
+	`{"anonymous":true}`, `{"anonymous":null,"type":null}`, `{"type":"voice_chat","Type":"x"}`, `{"anonymous":1}`, `{"":1,"a\u0062":1.5,"b":[1e5]}`, `{"a":1e999}`, `{"type":"a","type":"b"}`, `{"type":"a","type":null}`, `99999999999999999999`, `{"-":1}`,
 	strings.Repeat("[", 40) + strings.Repeat("]", 40), strings.Repeat("[", 70) + strings.Repeat("]", 70),
 }
 
