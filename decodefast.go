@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,200 +11,181 @@ import (
 	"github.com/okchat/okchat-go/gen/okchatapi"
 )
 
-// scanPage decodes a page some ten times as fast as encoding/json, and to the same values. Where it returns false it is
-// in doubt, and encoding/json has to say what the body is or what is wrong with it.
+// scanPage decodes a page several times as fast as encoding/json, and to the same values. Where it returns false it is in
+// doubt, and encoding/json has to say what the body is or what is wrong with it: see docs/decisions/7-decoding.md.
 //
-// What an object's members are follows from the generated types, so this changes with the contract by itself. A type that
-// [scanner.value] does not know is left to encoding/json, value by value: add it there.
+// The tables below name what is decoded this way. A member of the contract that they lack is a doubt, so the worst that
+// forgetting one does is that pages are decoded as slowly as before; a test fails then.
 func scanPage(body []byte, guess int, metadata *PageMetadata) (conversations []Conversation, ok bool) {
 	s := &scanner{text: body}
-	members := membersOf[okchatapi.ConversationPage]()
-	var seen [2]bool
-	for more := s.begin('{', '}'); more; more = s.more('}') {
-		switch name := s.name(); string(name) {
-		case "data":
-			if seen[0] {
-				s.fail()
-			}
-			seen[0] = true
-			conversations = s.conversations(guess)
-		case "metadata":
-			if seen[1] {
-				s.fail()
-			}
-			seen[1] = true
-			s.value(metadata)
-		default:
-			s.unknown(name, members)
-		}
-	}
-	if s.next() != 0 || s.at < len(body) {
-		s.fail()
-	}
-	return conversations, !s.bad
-}
-
-func (s *scanner) conversations(guess int) []Conversation {
-	const smallest = 300 // bytes of a conversation with all its members
-	conversations := make([]Conversation, 0, min(guess, 1+len(s.text)/smallest))
-	for more := s.begin('[', ']'); more; more = s.more(']') {
-		s.next()
-		start := s.at
-		conversations = append(conversations, Conversation{})
-		conv := &conversations[len(conversations)-1]
-		s.value(&conv.Conversation)
-		conv.raw = s.text[start:s.at:s.at]
-	}
-	return conversations
+	p := scannedPage{guess: guess, metadata: metadata}
+	pageMembers.read(s, &p)
+	return p.conversations, s.end()
 }
 
 // scanConversation decodes one conversation, as far as it is without doubt.
 func scanConversation(b []byte, conv *okchatapi.Conversation) bool {
 	s := &scanner{text: b}
-	s.value(conv)
-	return s.next() == 0 && s.at == len(b) && !s.bad
+	conversationMembers.read(s, conv)
+	return s.end()
 }
 
-// value reads a value into what p points to, which holds its zero value: one line for each Go type that the generator
-// makes of the contract's.
-func (s *scanner) value(p any) {
-	switch p := p.(type) {
-	case *bool:
-		*p = s.boolean()
-	case *int:
-		*p = s.integer()
-	case *string:
-		*p = s.string()
-	case *okchatapi.Platform:
-		*p = okchatapi.Platform(s.word())
-	case *okchatapi.ConversationState:
-		*p = okchatapi.ConversationState(s.word())
-	case *okchatapi.SenderType:
-		*p = okchatapi.SenderType(s.word())
-	case **bool:
-		if !s.null() {
-			b := s.boolean()
-			*p = &b
-		}
-	case **string:
-		if !s.null() {
-			text := s.string()
-			*p = &text
-		}
-	case *uuid.UUID:
-		inner, plain := s.quoted()
-		var err error
-		if *p, err = uuid.ParseBytes(inner); err != nil || !plain {
+type scannedPage struct {
+	guess         int // how many conversations there may be
+	conversations []Conversation
+	metadata      *PageMetadata
+}
+
+var pageMembers = members[okchatapi.ConversationPage, scannedPage]{
+	{"data", func(s *scanner, p *scannedPage) { p.conversations = s.conversations(p.guess) }},
+	{"metadata", func(s *scanner, p *scannedPage) { metadataMembers.read(s, p.metadata) }},
+}
+
+var metadataMembers = members[PageMetadata, PageMetadata]{
+	{"currentPage", func(s *scanner, m *PageMetadata) { m.CurrentPage = s.integer() }},
+	{"pageSize", func(s *scanner, m *PageMetadata) { m.PageSize = s.integer() }},
+	{"totalCount", func(s *scanner, m *PageMetadata) { m.TotalCount = s.integer() }},
+	{"totalPages", func(s *scanner, m *PageMetadata) { m.TotalPages = s.integer() }},
+}
+
+type conversation = okchatapi.Conversation
+
+var conversationMembers = members[conversation, conversation]{
+	{"id", func(s *scanner, c *conversation) { c.ID = s.uuid() }},
+	{"chatbot_id", func(s *scanner, c *conversation) { c.ChatbotID = s.uuid() }},
+	{"active", func(s *scanner, c *conversation) { c.Active = s.boolean() }},
+	{"is_human_mode", func(s *scanner, c *conversation) { c.IsHumanMode = s.boolean() }},
+	{"migrated_data", func(s *scanner, c *conversation) { c.MigratedData = s.boolean() }},
+	{"platform", func(s *scanner, c *conversation) { c.Platform = okchatapi.Platform(s.word()) }},
+	{"state", func(s *scanner, c *conversation) { c.State = okchatapi.ConversationState(s.word()) }},
+	{"created_at", func(s *scanner, c *conversation) { s.time(&c.CreatedAt) }},
+	{"updated_at", func(s *scanner, c *conversation) { s.time(&c.UpdatedAt) }},
+	{"last_message", func(s *scanner, c *conversation) { s.lastMessage(&c.LastMessage) }},
+	{"metadata", func(s *scanner, c *conversation) { s.notes(&c.Metadata) }},
+	{"sns_user_id", func(s *scanner, c *conversation) { c.SNSUserID = s.stringOrNull() }},
+	{"session_token", func(s *scanner, c *conversation) { c.SessionToken = s.stringOrNull() }},
+	{"user_id", func(s *scanner, c *conversation) { c.UserID = s.stringOrNull() }},
+	{"voice_path", func(s *scanner, c *conversation) { c.VoicePath = s.stringOrNull() }},
+}
+
+var messageMembers = members[okchatapi.Message, okchatapi.Message]{
+	{"id", func(s *scanner, m *okchatapi.Message) { m.ID = s.uuid() }},
+	{"content", func(s *scanner, m *okchatapi.Message) { m.Content = s.string() }},
+	{"sender_type", func(s *scanner, m *okchatapi.Message) { m.SenderType = okchatapi.SenderType(s.word()) }},
+}
+
+var notesMembers = members[okchatapi.ConversationMetadata, okchatapi.ConversationMetadata]{
+	{"anonymous", func(s *scanner, m *okchatapi.ConversationMetadata) { m.Anonymous = s.booleanOrNull() }},
+	{"type", func(s *scanner, m *okchatapi.ConversationMetadata) { m.Type = s.stringOrNull() }},
+}
+
+func (s *scanner) conversations(guess int) []Conversation {
+	const smallest = 300 // bytes of a conversation with all its members
+	list := make([]Conversation, 0, min(guess, 1+len(s.text)/smallest))
+	for more := s.begin('[', ']'); more; more = s.more(']') {
+		s.next()
+		start := s.at
+		list = append(list, Conversation{})
+		conv := &list[len(list)-1]
+		conversationMembers.read(s, &conv.Conversation)
+		conv.raw = s.text[start:s.at:s.at]
+	}
+	return list
+}
+
+func (s *scanner) lastMessage(m *okchatapi.LastMessage) {
+	if s.next() == '{' {
+		m.Message = new(okchatapi.Message)
+		messageMembers.read(s, m.Message)
+		return
+	}
+	m.Text = s.stringOrNull()
+}
+
+// notes reads an open object. One that has other members than the contract knows is left to the type's own method.
+func (s *scanner) notes(m *okchatapi.ConversationMetadata) {
+	s.next()
+	start, depth := s.at, s.depth
+	if notesMembers.readClosed(s, m); s.bad {
+		s.at, s.depth, s.bad = start, depth, false
+		*m = okchatapi.ConversationMetadata{}
+		if raw := s.skip(); s.bad || json.Unmarshal(raw, m) != nil {
 			s.fail()
 		}
-	case *time.Time:
-		inner, plain := s.quoted()
-		if p.UnmarshalText(inner) != nil || !plain {
-			s.fail()
-		}
-	case *okchatapi.LastMessage:
-		switch s.next() {
-		case '{':
-			p.Message = new(okchatapi.Message)
-			s.value(p.Message)
-		case 'n':
-			s.null()
-		default:
-			s.value(&p.Text)
-		}
-	case *okchatapi.ConversationMetadata:
-		s.open(p)
-	case *okchatapi.Conversation:
-		s.object(reflect.ValueOf(p).Elem(), membersOf[okchatapi.Conversation]())
-	case *okchatapi.Message:
-		s.object(reflect.ValueOf(p).Elem(), membersOf[okchatapi.Message]())
-	case *okchatapi.PageMetadata:
-		s.object(reflect.ValueOf(p).Elem(), membersOf[okchatapi.PageMetadata]())
-	default:
-		s.stock(p)
 	}
 }
 
-// stock leaves a value to encoding/json.
-func (s *scanner) stock(p any) {
-	if raw := s.skip(); s.bad || s.noStock || json.Unmarshal(raw, p) != nil {
+func (s *scanner) uuid() uuid.UUID {
+	inner, plain := s.quoted()
+	id, err := uuid.ParseBytes(inner)
+	if err != nil || !plain {
+		s.fail()
+	}
+	return id
+}
+
+func (s *scanner) time(t *time.Time) {
+	if inner, plain := s.quoted(); !plain || t.UnmarshalText(inner) != nil {
 		s.fail()
 	}
 }
 
-// object reads a struct. A member that comes twice is a doubt.
-func (s *scanner) object(v reflect.Value, members []string) {
+func (s *scanner) stringOrNull() *string {
+	if s.null() {
+		return nil
+	}
+	text := s.string()
+	return &text
+}
+
+func (s *scanner) booleanOrNull() *bool {
+	if s.null() {
+		return nil
+	}
+	b := s.boolean()
+	return &b
+}
+
+// members says how those of the contract's type C are read into a T: at most 64.
+type members[C, T any] []struct {
+	name string
+	read func(*scanner, *T)
+}
+
+// read reads an object. A member that comes twice is a doubt.
+func (m members[C, T]) read(s *scanner, into *T) { m.object(s, into, true) }
+
+// readClosed is read where a member that is not in the table is a doubt.
+func (m members[C, T]) readClosed(s *scanner, into *T) { m.object(s, into, false) }
+
+func (m members[C, T]) object(s *scanner, into *T, open bool) {
 	var seen uint64
+next:
 	for more := s.begin('{', '}'); more; more = s.more('}') {
 		name := s.name()
-		i := find(members, name)
-		switch {
-		case i < 0:
-			s.unknown(name, members)
-		case seen>>i&1 != 0:
-			s.fail()
-		default:
-			seen |= 1 << i
-			s.value(v.Field(i).Addr().Interface())
+		for i := range m {
+			if m[i].name == string(name) {
+				if seen>>i&1 != 0 {
+					s.fail()
+				}
+				seen |= 1 << i
+				m[i].read(s, into)
+				continue next
+			}
 		}
-	}
-}
-
-// open reads an object that any member may come in. One that has others than those the contract knows is left to the
-// generated type's own method.
-func (s *scanner) open(p *okchatapi.ConversationMetadata) {
-	s.next()
-	at, depth, members, seen := s.at, s.depth, membersOf[okchatapi.ConversationMetadata](), uint64(0)
-	v := reflect.ValueOf(p).Elem()
-	for more := s.begin('{', '}'); more; more = s.more('}') {
-		i := find(members, s.name())
-		if i < 0 || seen>>i&1 != 0 {
-			s.at, s.depth, s.bad = at, depth, false
-			*p = okchatapi.ConversationMetadata{}
-			s.stock(p)
-			return
-		}
-		seen |= 1 << i
-		s.value(v.Field(i).Addr().Interface())
-	}
-}
-
-// unknown skips a member that has no field. encoding/json is lenient with the case of names; that is a doubt.
-func (s *scanner) unknown(name []byte, members []string) {
-	for _, member := range members {
-		if strings.EqualFold(member, string(name)) {
+		if !open || mayBeMember(reflect.TypeFor[C](), string(name)) {
 			s.fail()
 		}
+		s.skip()
 	}
-	s.skip()
 }
 
-func find(members []string, name []byte) int {
-	for i, member := range members {
-		if member == string(name) {
-			return i
+// mayBeMember says whether encoding/json, which is lenient with the case of names, may find a field for name in t.
+func mayBeMember(t reflect.Type, name string) bool {
+	for i := range t.NumField() {
+		if strings.EqualFold(memberName(t.Field(i)), name) {
+			return true
 		}
 	}
-	return -1
-}
-
-// noMember stands for a field that is no member: no name of a member has a control character.
-const noMember = "\x00"
-
-var memberTables sync.Map // reflect.Type to []string
-
-// membersOf returns the name of the member that each field of a generated struct holds.
-func membersOf[T any]() []string {
-	t := reflect.TypeFor[T]()
-	if known, ok := memberTables.Load(t); ok {
-		return known.([]string)
-	}
-	members := make([]string, t.NumField())
-	for i := range members {
-		if members[i] = memberName(t.Field(i)); members[i] == "-" {
-			members[i] = noMember
-		}
-	}
-	known, _ := memberTables.LoadOrStore(t, members)
-	return known.([]string)
+	return false
 }

@@ -24,6 +24,9 @@ func (s *scanner) fail() bool {
 	return false
 }
 
+// end says whether all went well, and nothing follows.
+func (s *scanner) end() bool { return s.next() == 0 && s.at == len(s.text) && !s.bad }
+
 // next skips white space and returns the byte behind it, 0 at the end.
 func (s *scanner) next() byte {
 	for s.at < len(s.text) {

@@ -198,7 +198,9 @@ func (r *runs) claimTo(m metric, ours, peer string, bar float64, absolute bool) 
 	return out
 }
 
-func (r row) ratioText() string { return fmt.Sprintf("%s (%s to %s)", factor(r.ratio), factor(r.low), factor(r.high)) }
+func (r row) ratioText() string {
+	return fmt.Sprintf("%s (%s to %s)", factor(r.ratio), factor(r.low), factor(r.high))
+}
 
 func factor(f float64) string {
 	if f < 10 {
