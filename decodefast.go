@@ -3,6 +3,7 @@ package okchat
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,7 +86,7 @@ func (s *scanner) conversations(guess int) []Conversation {
 	for more := s.begin('[', ']'); more; more = s.more(']') {
 		s.next()
 		start := s.at
-		list = append(list, Conversation{})
+		list = slices.Grow(list, 1)[:len(list)+1]
 		conv := &list[len(list)-1]
 		conversationMembers.read(s, &conv.Conversation)
 		conv.raw = s.text[start:s.at:s.at]
