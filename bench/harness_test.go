@@ -164,6 +164,8 @@ func (r row) verdict() string {
 	}
 }
 
+const children = syscall.RUSAGE_CHILDREN
+
 var table struct {
 	rows    []row
 	skipped []string
