@@ -62,8 +62,8 @@ func page(query string) string {
 func play(role string) {
 	var handler http.Handler
 	switch role {
-	case "page": // always the same page of ten, from memory
-		text := []byte(page("page=1"))
+	case "page": // always the vendor's sample, from memory
+		text := sample().ResponseBody
 		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Content-Length", strconv.Itoa(len(text)))
@@ -208,6 +208,12 @@ func npm(b *testing.B, what, program string) string {
 		}
 	}
 	return file
+}
+
+func freePort() string {
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	defer listener.Close()
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
 func must2[A, B any](a A, b B, err error) (A, B) {
