@@ -32,14 +32,15 @@ const (
 	envTarget = "OKCHAT_BENCH_TARGET"
 )
 
-var fake = sync.OnceValue(func() *okchattest.Fake { return okchattest.New(okchattest.Synthetic(1, 1_000_000)) })
+// fake is the fake server, without a server.
+func fake(n int) *okchattest.Fake { return okchattest.New(okchattest.Synthetic(1, n)) }
 
-// answer is what the fake server answers to a query.
-func answer(query string) *http.Response {
+// answerOf is what the fake server answers to a query.
+func answerOf(f *okchattest.Fake, query string) *http.Response {
 	rec := &recorder{header: http.Header{}}
 	req := must(http.NewRequest(http.MethodGet, path+"?"+query, nil))
 	req.Header.Set("x-api-key", key)
-	fake().ServeHTTP(rec, req)
+	f.ServeHTTP(rec, req)
 	return &http.Response{StatusCode: http.StatusOK, Header: rec.header, Body: io.NopCloser(strings.NewReader(rec.body.String()))}
 }
 
@@ -55,7 +56,7 @@ func (r *recorder) WriteHeader(int)             {}
 func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
 
 func page(query string) string {
-	return string(must(io.ReadAll(answer(query).Body)))
+	return string(must(io.ReadAll(answerOf(fake(1_000_000), query).Body)))
 }
 
 // play is what a process in a role does until its standard input ends.
