@@ -147,14 +147,17 @@ func (p *process) stop() {
 	}
 }
 
-// resident is how much memory the process holds.
-func (p *process) resident() float64 {
+// resident is how much memory the process holds, and most how much it ever did.
+func (p *process) resident() float64 { return p.status("VmRSS:") }
+func (p *process) most() float64     { return p.status("VmHWM:") }
+
+func (p *process) status(name string) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if value, ok := strings.CutPrefix(line, name); ok {
 			kb, _ := strconv.ParseFloat(strings.Fields(value)[0], 64)
 			return kb * 1024
 		}
