@@ -95,6 +95,9 @@ func stopAll() {
 		_ = p.cmd.Process.Kill()
 		_ = p.cmd.Wait()
 	}
+	if built != "" {
+		_ = os.RemoveAll(built)
+	}
 }
 
 // start starts a server and waits for a line that says where it listens.
@@ -173,10 +176,12 @@ func role(b *testing.B, name, target string) *process {
 	return start(b, listens, []string{envRole + "=" + name, envTarget + "=" + target}, os.Args[0])
 }
 
+var built string // where okchat is
+
 // okchat is the command line, built from this tree.
 var okchat = sync.OnceValue(func() string {
-	dir := must(os.MkdirTemp("", "okchat-bench"))
-	out := filepath.Join(dir, "okchat")
+	built = must(os.MkdirTemp("", "okchat-bench"))
+	out := filepath.Join(built, "okchat")
 	cmd := exec.Command("go", "build", "-o", out, "./cmd/okchat")
 	cmd.Dir = ".."
 	if text, err := cmd.CombinedOutput(); err != nil {
