@@ -17,37 +17,12 @@ import (
 type Conversation struct {
 	okchatapi.Conversation
 
-	source *source
-	index  int
-}
-
-// source is the body that a page's conversations came in. It is taken apart when somebody asks.
-type source struct {
-	body  []byte
-	once  sync.Once
-	items []json.RawMessage
+	raw json.RawMessage
 }
 
 // Raw returns the JSON that the conversation was decoded from, byte for byte, or nil where it was made in Go. Do not
 // change it. It shares memory with the page it came on.
-func (c *Conversation) Raw() json.RawMessage {
-	if c.source == nil {
-		return nil
-	}
-	c.source.once.Do(func() {
-		if c.source.items != nil {
-			return
-		}
-		var page struct{ Data []json.RawMessage }
-		// The body was decoded before, so this cannot fail.
-		_ = json.Unmarshal(c.source.body, &page)
-		c.source.items = page.Data
-	})
-	if c.index >= len(c.source.items) {
-		return nil
-	}
-	return c.source.items[c.index]
-}
+func (c *Conversation) Raw() json.RawMessage { return c.raw }
 
 // Unknown returns the members that the contract does not know, by name; nil where there are none. The map is the
 // caller's. Unknown members further down are in Raw.
@@ -58,12 +33,20 @@ func (c *Conversation) Unknown() map[string]json.RawMessage {
 
 // UnmarshalJSON reads one conversation, for instance from an archive. It keeps a copy of b.
 func (c *Conversation) UnmarshalJSON(b []byte) error {
-	var known okchatapi.Conversation
-	if err := json.Unmarshal(b, &known); err != nil {
+	known, err := decodeConversation(b)
+	if err != nil {
 		return err
 	}
-	*c = Conversation{Conversation: known, source: &source{items: []json.RawMessage{bytes.Clone(b)}}}
+	*c = Conversation{Conversation: known, raw: bytes.Clone(b)}
 	return nil
+}
+
+func decodeConversation(b []byte) (conv okchatapi.Conversation, err error) {
+	if !scanConversation(b, &conv) {
+		conv = okchatapi.Conversation{}
+		err = json.Unmarshal(b, &conv)
+	}
+	return conv, err
 }
 
 // MarshalJSON writes the conversation with all it came with: a member that was not changed in Go stands as it came, down
@@ -73,8 +56,8 @@ func (c Conversation) MarshalJSON() ([]byte, error) {
 	if raw == nil {
 		return json.Marshal(c.Conversation)
 	}
-	var original okchatapi.Conversation
-	if err := json.Unmarshal(raw, &original); err != nil {
+	original, err := decodeConversation(raw)
+	if err != nil {
 		return nil, err
 	}
 	if reflect.DeepEqual(original, c.Conversation) {

@@ -44,40 +44,56 @@ func decodePage(q query, resp *http.Response, body []byte) (*Page, *ContractErro
 	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !resp.Uncompressed {
 		return nil, &ContractError{Where: "Content-Encoding header", Expected: "none or gzip", Got: "another"}
 	}
-	if !checkDepth(body) {
-		return nil, &ContractError{Where: "body", Expected: fmt.Sprintf("at most %d levels of JSON", maxDepth), Got: "more"}
+	conversations, metadata, broken := decodeBody(body, or(q.limit, 10))
+	if broken != nil {
+		return nil, broken
 	}
-	const missing = -1
-	decoded := okchatapi.ConversationPage{Metadata: PageMetadata{
-		CurrentPage: missing, PageSize: missing, TotalCount: missing, TotalPages: missing,
-	}}
-	if err := json.Unmarshal(body, &decoded); err != nil {
-		return nil, explainDecode(body, err)
-	}
-	if decoded.Data == nil {
-		return nil, &ContractError{Where: "/data", Expected: "an array", Got: "none"}
-	}
-	if err := checkMetadata(q, decoded.Metadata, len(decoded.Data)); err != nil {
+	if err := checkMetadata(q, metadata, len(conversations)); err != nil {
 		return nil, err
 	}
-	page := &Page{
-		Conversations: make([]Conversation, len(decoded.Data)),
-		Metadata:      decoded.Metadata,
+	for i := range conversations {
+		if conversations[i].ID == uuid.Nil {
+			return nil, &ContractError{Where: fmt.Sprintf("/data/%d/id", i), Expected: "a UUID", Got: "none"}
+		}
+		if conversations[i].CreatedAt.IsZero() {
+			return nil, &ContractError{Where: fmt.Sprintf("/data/%d/created_at", i), Expected: "a date-time", Got: "none"}
+		}
+	}
+	return &Page{
+		Conversations: conversations,
+		Metadata:      metadata,
 		StatusCode:    resp.StatusCode,
 		Header:        resp.Header,
 		Body:          body,
+	}, nil
+}
+
+// decodeBody reads a page of about limit conversations: the fast way, or where that is in doubt with encoding/json, which
+// has the last word on what is an error.
+func decodeBody(body []byte, limit int) ([]Conversation, PageMetadata, *ContractError) {
+	const missing = -1
+	none := PageMetadata{CurrentPage: missing, PageSize: missing, TotalCount: missing, TotalPages: missing}
+	metadata := none
+	if conversations, ok := scanPage(body, limit, &metadata); ok && conversations != nil {
+		return conversations, metadata, nil
 	}
-	source := &source{body: body}
+	if !checkDepth(body) {
+		return nil, none, &ContractError{Where: "body", Expected: fmt.Sprintf("at most %d levels of JSON", maxDepth), Got: "more"}
+	}
+	decoded := okchatapi.ConversationPage{Metadata: none}
+	var raw struct{ Data []json.RawMessage }
+	if err := json.Unmarshal(body, &decoded); err != nil {
+		return nil, none, explainDecode(body, err)
+	}
+	if decoded.Data == nil {
+		return nil, none, &ContractError{Where: "/data", Expected: "an array", Got: "none"}
+	}
+	_ = json.Unmarshal(body, &raw) // it went well before
+	conversations := make([]Conversation, len(decoded.Data))
 	for i, conv := range decoded.Data {
-		if conv.ID == uuid.Nil {
-			return nil, &ContractError{Where: fmt.Sprintf("/data/%d/id", i), Expected: "a UUID", Got: "none"}
-		}
-		if conv.CreatedAt.IsZero() {
-			return nil, &ContractError{Where: fmt.Sprintf("/data/%d/created_at", i), Expected: "a date-time", Got: "none"}
-		}
-		page.Conversations[i] = Conversation{Conversation: conv, source: source, index: i}
+		conversations[i] = Conversation{Conversation: conv, raw: raw.Data[i]}
 	}
-	return page, nil
+	return conversations, decoded.Metadata, nil
 }
 
 // checkMetadata holds the page's numbers against the request and against each other. A server may cap the limit, so a

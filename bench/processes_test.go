@@ -1,0 +1,233 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/okchat/okchat-go/okchattest"
+)
+
+const (
+	key = "fake-key-for-tests"
+	bot = "face0000-0000-4000-8000-000000000000" // the fake server's
+
+	// Servers run in processes of their own, so that what a client costs is counted alone. envRole makes this test's
+	// binary one.
+	envRole   = "OKCHAT_BENCH_ROLE"
+	envTarget = "OKCHAT_BENCH_TARGET"
+)
+
+// fake is the fake server, without a server.
+func fake(n int) *okchattest.Fake { return okchattest.New(okchattest.Synthetic(1, n)) }
+
+// answerOf is what the fake server answers to a query.
+func answerOf(f *okchattest.Fake, query string) *http.Response {
+	rec := &recorder{header: http.Header{}}
+	req := must(http.NewRequest(http.MethodGet, path+"?"+query, nil))
+	req.Header.Set("x-api-key", key)
+	f.ServeHTTP(rec, req)
+	return &http.Response{StatusCode: http.StatusOK, Header: rec.header, Body: io.NopCloser(strings.NewReader(rec.body.String()))}
+}
+
+const path = "/api/external/chatbot/" + bot + "/conversations"
+
+type recorder struct {
+	header http.Header
+	body   strings.Builder
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(int)             {}
+func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
+
+func page(query string) string {
+	return string(must(io.ReadAll(answerOf(fake(1_000_000), query).Body)))
+}
+
+// play is what a process in a role does until its standard input ends.
+func play(role string) {
+	var handler http.Handler
+	switch role {
+	case "page": // always the vendor's sample, from memory
+		text := sample().ResponseBody
+		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+			_, _ = w.Write(text)
+		})
+	case "reverse": // what a reverse proxy costs that checks nothing
+		target := must(url.Parse(os.Getenv(envTarget)))
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.MaxIdleConnsPerHost = 64
+		handler = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, Transport: transport}
+	}
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	fmt.Printf("at http://%s\n", listener.Addr())
+	go func() { _ = http.Serve(listener, handler) }()
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// A process is a server.
+type process struct {
+	url string
+	cmd *exec.Cmd
+}
+
+var started []*process
+
+func stopAll() {
+	for _, p := range started {
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+	}
+	if built != "" {
+		_ = os.RemoveAll(built)
+	}
+}
+
+// start starts a server and waits for a line that says where it listens.
+func start(b *testing.B, where *regexp.Regexp, env []string, name string, args ...string) *process {
+	b.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	talk, out := must2(os.Pipe())
+	cmd.Stdout, cmd.Stderr = out, out
+	if _, err := cmd.StdinPipe(); err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	out.Close()
+	p := &process{cmd: cmd}
+	started = append(started, p)
+	found := make(chan string, 1)
+	go func() {
+		lines := bufio.NewScanner(talk)
+		for lines.Scan() {
+			if match := where.FindStringSubmatch(lines.Text()); match != nil {
+				select {
+				case found <- match[1]:
+				default:
+				}
+			}
+		}
+		close(found)
+	}()
+	select {
+	case p.url = <-found:
+	case <-time.After(30 * time.Second):
+	}
+	if p.url == "" {
+		b.Fatalf("%s did not start", name)
+	}
+	return p
+}
+
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(os.Interrupt)
+	done := make(chan struct{})
+	go func() { _ = p.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(3 * time.Second):
+		_ = p.cmd.Process.Kill()
+	}
+}
+
+// resident is how much memory the process holds, and most how much it ever did.
+func (p *process) resident() float64 { return p.status("VmRSS:") }
+func (p *process) most() float64     { return p.status("VmHWM:") }
+
+func (p *process) status(name string) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name); ok {
+			kb, _ := strconv.ParseFloat(strings.Fields(value)[0], 64)
+			return kb * 1024
+		}
+	}
+	return 0
+}
+
+var listens = regexp.MustCompile(`at (http://[0-9.:]+)`)
+
+// role starts this binary in a role.
+func role(b *testing.B, name, target string) *process {
+	b.Helper()
+	return start(b, listens, []string{envRole + "=" + name, envTarget + "=" + target}, os.Args[0])
+}
+
+var built string // where okchat is
+
+// okchat is the command line, built from this tree.
+var okchat = sync.OnceValue(func() string {
+	built = must(os.MkdirTemp("", "okchat-bench"))
+	out := filepath.Join(built, "okchat")
+	cmd := exec.Command("go", "build", "-o", out, "./cmd/okchat")
+	cmd.Dir = ".."
+	if text, err := cmd.CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("%v\n%s", err, text))
+	}
+	return out
+})
+
+// serve starts the fake server.
+func serve(b *testing.B, n int, args ...string) *process {
+	b.Helper()
+	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--synthetic", strconv.Itoa(n)}, args...)
+	return start(b, listens, nil, okchat(), args...)
+}
+
+// npm says where a program of package.json is, after it has installed them; "" where there are none to be had.
+func npm(b *testing.B, what, program string) string {
+	b.Helper()
+	if testing.Short() {
+		return ""
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		skip(b, what, "node is not installed")
+		return ""
+	}
+	file := must(filepath.Abs(filepath.Join("node_modules", program)))
+	if _, err := os.Stat(file); err != nil {
+		ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+		defer cancel()
+		if out, err := exec.CommandContext(ctx, "npm", "ci", "--loglevel=error").CombinedOutput(); err != nil {
+			skip(b, what, fmt.Sprintf("npm ci failed: %v %.200s", err, out))
+			return ""
+		}
+	}
+	return file
+}
+
+func freePort() string {
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	defer listener.Close()
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+}
+
+func must2[A, B any](a A, b B, err error) (A, B) {
+	if err != nil {
+		panic(err)
+	}
+	return a, b
+}
