@@ -19,12 +19,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/okchat/okchat-go/okchattest"
 )
 
 const (
 	key = "fake-key-for-tests"
-	bot = "face0000-0000-4000-8000-000000000000" // the fake server's
+	bot = "5afe16ed-5fd2-4552-a993-903bc9c32bb6" // the one that okchat serve has
 
 	// Servers run in processes of their own, so that what a client costs is counted alone. envRole makes this test's
 	// binary one.
@@ -33,7 +35,9 @@ const (
 )
 
 // fake is the fake server, without a server.
-func fake(n int) *okchattest.Fake { return okchattest.New(okchattest.Synthetic(1, n)) }
+func fake(n int) *okchattest.Fake {
+	return okchattest.New(okchattest.Synthetic(1, n), okchattest.WithChatbot(uuid.MustParse(bot)))
+}
 
 // answerOf is what the fake server answers to a query.
 func answerOf(f *okchattest.Fake, query string) *http.Response {
