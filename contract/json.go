@@ -34,8 +34,7 @@ type node struct {
 	at, next int32
 	size     int32 // items or members
 	kind     kinds
-	personal string  // the kind of personal data that the contract says the string is, set likewise
-	format   string  // the format that the contract gives the string, set by the validation
+	schema   *schema // the one that a string or number keeps, set by the validation
 	value    ref.Val // the value as a rule sees it, made when first asked for
 }
 
@@ -276,6 +275,33 @@ func (n *node) garbled() bool {
 		}
 	}
 	return false
+}
+
+// form is the format of a string as its schema has it, setForm of a value of a set, or numberForm; "" where no schema
+// says anything.
+func (n *node) form() string {
+	switch {
+	case n.schema == nil:
+		return ""
+	case n.kind != text:
+		return numberForm
+	case n.schema.known != nil:
+		return setForm
+	}
+	return n.schema.format
+}
+
+const (
+	setForm    = "set"
+	numberForm = "number"
+)
+
+// personal is the kind of personal data that the contract says a string is.
+func (n *node) personal() string {
+	if n.schema == nil {
+		return ""
+	}
+	return n.schema.personal
 }
 
 // literal is the value as it stands in the document.

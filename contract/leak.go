@@ -116,24 +116,24 @@ func (l *leaks) body(t *tree, shareable bool) {
 			}
 			continue
 		}
-		if n.format != "uuid" && n.format != "date-time" && n.format != setFormat {
+		if n.form() != "uuid" && n.form() != "date-time" && n.form() != setForm {
 			before := len(l.list)
 			l.text(PartResponseBody, "", n.text, int(n.start))
 			for j := before; j < len(l.list); j++ {
 				l.list[j].Pointer = n.pointer()
 			}
 		}
-		if n.personal == "" || n.text == "" {
+		if n.personal() == "" || n.text == "" {
 			continue
 		}
-		if n.personal == "token" && !isPlaceholder(n.text) {
+		if n.personal() == "token" && !isPlaceholder(n.text) {
 			l.add(CodeLeakedToken, PartResponseBody, n.pointer(), "no credentials in a recording", describe(n))
 			continue
 		}
-		if personal[n.personal] == nil {
-			personal[n.personal] = &kind{first: n}
+		if personal[n.personal()] == nil {
+			personal[n.personal()] = &kind{first: n}
 		}
-		personal[n.personal].n++
+		personal[n.personal()].n++
 	}
 	if shareable {
 		return

@@ -175,7 +175,7 @@ func (r *Redactor) body(ex *Exchange, body []byte) []byte {
 			if s := r.text(n); s != n.text {
 				put(n.start, n.end, quoteJSON(s))
 			}
-		case n.kind&number != 0 && n.format != "number" && len(n.text) > 2:
+		case n.kind&number != 0 && n.form() != numberForm && len(n.text) > 2:
 			put(n.start, n.end, r.number(n.text))
 		}
 	}
@@ -186,13 +186,13 @@ func (r *Redactor) body(ex *Exchange, body []byte) []byte {
 // text returns the pseudonym of a string, or the string itself where it is no one's.
 func (r *Redactor) text(n *node) string {
 	switch {
-	case n.format == "date-time" || n.text == "":
+	case n.form() == "date-time" || n.text == "":
 		return n.text
-	case n.personal == "token":
+	case n.personal() == "token":
 		return redacted
-	case n.format == setFormat && word.MatchString(n.text):
+	case n.form() == setForm && word.MatchString(n.text):
 		return n.text
-	case n.format == "uuid", n.personal == "id", n.personal == "file":
+	case n.form() == "uuid", n.personal() == "id", n.personal() == "file":
 		return r.id(n.text)
 	case times.MatchString(n.text):
 		return n.text

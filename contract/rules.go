@@ -30,15 +30,18 @@ type rule struct {
 	program  cel.Program
 	// right is what comes after "self ==" in a rule of that form: the value that was expected.
 	right cel.Program
-	// walk says that the rule is about several pages.
-	walk bool
+	// walk says that the rule is about several pages, looksBack that it asks for what came before on its own.
+	walk, looksBack bool
 	// uses are the members that the expression names, as JSON pointers from self, this and body.
 	uses map[string][]string
 }
 
 var memberOf = regexp.MustCompile(`\b(self|this|body)((?:\.\w+)+)`)
 
-var aboutWalks = regexp.MustCompile(`\b(earlier|previous)\b`)
+var (
+	aboutWalks = regexp.MustCompile(`\b(earlier|previous)\b`)
+	looksBack  = regexp.MustCompile(`\bbefore\b`)
+)
 
 // ruleCompiler turns expressions into programs.
 type ruleCompiler struct {
@@ -82,7 +85,7 @@ func (c *ruleCompiler) compile(list *yaml.Node) ([]*rule, error) {
 		}
 		r.node = value(n, "rule")
 		r.path = strings.Split(strings.TrimPrefix(scalar(value(n, "for")), "/"), "/")
-		r.walk = aboutWalks.MatchString(r.node.Value)
+		r.walk, r.looksBack = aboutWalks.MatchString(r.node.Value), looksBack.MatchString(r.node.Value)
 		r.uses = map[string][]string{"self": {""}}
 		for _, m := range memberOf.FindAllStringSubmatch(r.node.Value, -1) {
 			if r.walk { // a page contradicts the one before whatever it says of itself
@@ -171,7 +174,9 @@ func (s *scope) Parent() interpreter.Activation { return nil }
 // evaluate holds the values that a rule is about to it. broken gets each that breaks it, undecided is called where the
 // rule has no result: a member that it needs is not there or of another type.
 func (r *rule) evaluate(s *scope, broken func(expected string), undecided func()) {
-	s.before = &values{}
+	if r.looksBack {
+		s.before = &values{}
+	}
 	r.match(s.this, r.path, 0, func(n *node, index int) {
 		s.self, s.index = n, index
 		result, _, err := r.program.Eval(s)
@@ -180,7 +185,9 @@ func (r *rule) evaluate(s *scope, broken func(expected string), undecided func()
 		} else if result != types.True {
 			broken(r.expected(s))
 		}
-		s.before.add(n.celValue())
+		if r.looksBack {
+			s.before.add(n.celValue())
+		}
 	})
 }
 
@@ -237,10 +244,10 @@ func (r *rule) blamed(s *scope, list []Finding) bool {
 
 // describeRuled says what came where a rule is broken: numbers count something and times are no one's, so both are told.
 func describeRuled(n *node) string {
-	if n.format == "number" || n.format == "date-time" {
+	if n.form() == numberForm || n.form() == "date-time" {
 		return shorten(n.text, 40)
 	}
-	if n.format == setFormat {
+	if n.form() == setForm {
 		return describeWord(n.text)
 	}
 	return describe(n)

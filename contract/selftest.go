@@ -296,7 +296,7 @@ func (t *selfTest) rule(r *rule, this *node) {
 func (t *selfTest) candidates(n *node) []string {
 	list := []string{"null", n.literal()}
 	switch {
-	case n.kind == text && n.format == "date-time":
+	case n.kind == text && n.form() == "date-time":
 		list = append(list, `"1000-01-01T00:00:00Z"`, `"9000-01-01T00:00:00Z"`)
 		if at, ok := n.celValue().(types.Timestamp); ok {
 			list = append(list, at.Time.Add(time.Hour).Format(`"`+time.RFC3339+`"`))

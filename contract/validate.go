@@ -189,21 +189,12 @@ func (v *validation) union(s *schema, n *node) {
 	}
 }
 
-// setFormat marks the strings of sets, which are no one's text.
-const setFormat = "set"
-
 func (v *validation) text(s *schema, n *node) {
-	n.personal = s.personal
-	if s.known != nil {
-		n.format = setFormat
-	}
 	if s.format != "" && !formats[s.format](n.text) {
 		v.add(Violation, CodeFormat, n, value(s.node, "format"), "a "+s.format, describe(n))
 		return
 	}
-	if s.format != "" {
-		n.format = s.format
-	}
+	n.schema = s
 	if s.least > 0 || s.most < math.MaxInt {
 		v.size(s, n, utf8.RuneCountInString(n.text), "minLength", "maxLength", "character")
 	}
@@ -224,7 +215,7 @@ func (v *validation) text(s *schema, n *node) {
 }
 
 func (v *validation) number(s *schema, n *node) {
-	n.format = "number"
+	n.schema = s
 	f, _ := strconv.ParseFloat(n.text, 64)
 	if f < s.minimum {
 		v.add(Violation, CodeRange, n, value(s.node, "minimum"), "at least "+strconv.FormatFloat(s.minimum, 'g', -1, 64), shorten(n.text, 24))

@@ -48,7 +48,7 @@ func (n *node) convert() ref.Val {
 }
 
 func (n *node) convertText() ref.Val {
-	switch n.format {
+	switch n.form() {
 	case "uuid":
 		return types.String(strings.ToLower(n.text))
 	case "date-time":
