@@ -14,9 +14,7 @@ type scanner struct {
 	at    int
 	depth int
 	bad   bool
-
-	noStock bool       // for tests: nothing is left to encoding/json
-	words   [32]string // those of open sets: a page repeats them
+	words [32]string // those of open sets: a page repeats them
 }
 
 func (s *scanner) fail() bool {

@@ -136,8 +136,8 @@ func BenchmarkCheck(b *testing.B) {
 	}
 	r := pair(b, fmt.Sprintf("check a page of 10, %.1f KB", float64(len(ex.ResponseBody))/1000), rounds(15, 9), sides...)
 	r.claim(wall, ours, parsing, 0)
-	r.claimTo(wall, ours, limits, 1, true)
-	r.claimTo(wall, ours, goal, 0, true)
+	r.show(wall, ours, limits, 1)
+	r.show(wall, ours, goal, 0)
 	r.claim(allocs, ours, limits, 1)
 	r.claim(wall, ours, kin30, 1)
 	r.claim(wall, ours, kin31, 0)
