@@ -25,8 +25,8 @@ type walk struct {
 }
 
 const (
-	maxWalks   = 16     // that are remembered
-	maxEarlier = 10_000 // values that are remembered of a walk
+	maxWalks   = 16    // that are remembered
+	maxEarlier = 1_000 // values that are remembered of a walk
 )
 
 // NewWalk returns a Walk that has seen nothing yet.
