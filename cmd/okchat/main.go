@@ -1,4 +1,4 @@
-// Command okchat lists a chatbot's conversations from the command line.
+// Command okchat lists, exports, counts and checks a chatbot's conversations from the command line.
 package main
 
 import (
@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, std streams) int {
 func newRoot(std streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "okchat",
-		Short:         "List the conversations of an OKChat chatbot",
+		Short:         "List, export, count and check the conversations of an OKChat chatbot",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          knownCommand,
