@@ -47,7 +47,6 @@ type Contract struct {
 	doc        *document
 	spec       []byte
 	operations []*operation
-	schemas    []*schema // all that the operations use, in the document's order
 	rules      []*rule
 	off        map[Code]bool   // rules that are not held
 	keys       []string        // the headers that carry a key

@@ -82,12 +82,10 @@ func compile(spec []byte, name string, off []Code) (*Contract, error) {
 	}
 	c.names = make(map[string]bool)
 	for _, s := range compiler.done {
-		c.schemas = append(c.schemas, s)
 		for _, p := range s.properties {
 			c.names[p.name] = true
 		}
 	}
-	slices.SortFunc(c.schemas, func(a, b *schema) int { return a.node.Line - b.node.Line })
 	c.rules = rules.all
 	for _, s := range entries(value(value(doc.root, "components"), "securitySchemes")) {
 		if scalar(value(s, "in")) == "header" {

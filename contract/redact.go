@@ -258,20 +258,12 @@ func (r *Redactor) prose(s string) string {
 	return out
 }
 
-// number returns a number's pseudonym: as long, and whole where it was.
+// number returns a number's pseudonym: as long, and whole where it was. Zeros stay, as those at its ends have a meaning.
 func (r *Redactor) number(s string) string {
 	random := r.random(s)
-	first := true
 	return strings.Map(func(c rune) rune {
-		if c < '0' || c > '9' {
+		if c < '1' || c > '9' {
 			return c
-		}
-		if c == '0' { // leading and trailing zeros have a meaning
-			return c
-		}
-		if first {
-			first = false
-			return '1' + random.Int32N(9)
 		}
 		return '1' + random.Int32N(9)
 	}, s)

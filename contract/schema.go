@@ -29,7 +29,6 @@ type schema struct {
 	minimum, maximum float64
 	least, most      int // of a string's characters, an array's items
 	rules            []*rule
-	// deep says that a rule stands beside this schema or one below it.
 	personal string // what kind of personal data a string is, see leak.go
 }
 
