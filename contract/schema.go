@@ -29,7 +29,7 @@ type schema struct {
 	minimum, maximum float64
 	least, most      int // of a string's characters, an array's items
 	rules            []*rule
-	personal string // what kind of personal data a string is, see leak.go
+	personal         string // what kind of personal data a string is, see leak.go
 }
 
 type property struct {
