@@ -77,7 +77,7 @@ func (f *proxyFlags) serve(ctx context.Context, std streams, c *contract.Contrac
 	if os.Getenv("GOGC") == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
-	p := &proxy{contract: c, walk: c.NewWalk(), refuse: f.refuse, take: take, recorder: rec}
+	p := &proxy{contract: c, walk: c.NewWalk(), refuse: f.refuse, take: take, recorder: rec, pending: make(chan struct{}, maxPending)}
 	server := &http.Server{Handler: p.handler(target), ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	ended := make(chan struct{})
 	context.AfterFunc(ctx, func() {
@@ -100,11 +100,15 @@ func (f *proxyFlags) serve(ctx context.Context, std streams, c *contract.Contrac
 	return nil
 }
 
+// maxPending bounds the answers that are kept for their check, so that a slow disk under --record does not fill the memory.
+const maxPending = 64
+
 // proxy checks what passes.
 type proxy struct {
 	contract *contract.Contract
 	refuse   bool
 	recorder *recorder
+	pending  chan struct{} // a place for each answer that may wait for its check
 
 	mu   sync.Mutex
 	walk *contract.Walk
@@ -117,7 +121,11 @@ func (p *proxy) handler(target *url.URL) http.Handler {
 	transport.DisableCompression = true // bodies pass as they are
 	transport.MaxIdleConnsPerHost = 64
 	watched := http.RoundTripper(p.contract.Capture(transport, func(ex *contract.Exchange) {
-		p.wait.Go(func() { p.report(ex) })
+		p.pending <- struct{}{} // the end of the answer waits where the checks fall behind
+		p.wait.Go(func() {
+			defer func() { <-p.pending }()
+			p.report(ex)
+		})
 	}))
 	reverse := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
