@@ -3,6 +3,7 @@ package okchat
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 	"sync"
@@ -76,9 +77,7 @@ func (c Conversation) MarshalJSON() ([]byte, error) {
 			changed[name] = old
 		}
 	}
-	for name, value := range unknown {
-		changed[name] = value
-	}
+	maps.Copy(changed, unknown)
 	return json.Marshal(changed)
 }
 

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -116,7 +117,7 @@ func TestEveryExportedSymbolIsDocumented(t *testing.T) {
 			}
 		}
 		undocumented("the package", pkg.Doc)
-		funcs, values := pkg.Funcs, append(pkg.Consts, pkg.Vars...)
+		funcs, values := pkg.Funcs, slices.Concat(pkg.Consts, pkg.Vars)
 		for _, typ := range pkg.Types {
 			undocumented(typ.Name, typ.Doc)
 			funcs = append(append(funcs, typ.Funcs...), typ.Methods...)

@@ -45,7 +45,8 @@ func readBody(r io.Reader, size, limit int64) ([]byte, error) {
 				}
 				grown := make([]byte, len(buf), min(4*int64(cap(buf)), max(limit, int64(len(buf))+1)))
 				copy(grown, buf)
-				buf = append(grown, extra[0])
+				grown = append(grown, extra[0])
+				buf = grown
 			}
 			continue
 		}
@@ -61,7 +62,7 @@ func readBody(r io.Reader, size, limit int64) ([]byte, error) {
 }
 
 func eofIsNil(err error) error {
-	if err == io.EOF {
+	if err == io.EOF { //nolint:errorlint // a wrapped one is a connection that broke
 		return nil
 	}
 	return err

@@ -212,7 +212,7 @@ func kindsOf(err error) (kinds []string) {
 }
 
 func triesOf(err error) int {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // the outermost is meant
 	case *APIError:
 		return e.Tries
 	case *ContractError:

@@ -3,6 +3,7 @@ package okchat
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -98,9 +99,7 @@ func (t *keyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	// A RoundTripper must not change the request it was given.
 	out := *req
 	out.Header = make(http.Header, len(req.Header)+1)
-	for name, values := range req.Header {
-		out.Header[name] = values
-	}
+	maps.Copy(out.Header, req.Header)
 	out.Header[headerKey] = []string{t.key.reveal()}
 	return t.next.RoundTrip(&out)
 }

@@ -223,7 +223,7 @@ func TestTheKeyIsNeverPrinted(t *testing.T) {
 // chain is err and all that it wraps.
 func chain(err error) []any {
 	all := []any{err}
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // this unwraps
 	case interface{ Unwrap() error }:
 		if inner := e.Unwrap(); inner != nil {
 			all = append(all, chain(inner)...)

@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"testing"
 	"unicode/utf8"
@@ -16,10 +17,7 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		got := appendCompact(nil, text)
-		object := map[string]json.RawMessage{}
-		for name, value := range members(text) {
-			object[name] = value
-		}
+		object := maps.Collect(members(text))
 		if !json.Valid(text) {
 			return
 		}

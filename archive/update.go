@@ -105,7 +105,7 @@ func (r *run) begin() error {
 		{&r.touch, "UPDATE conversations SET last_seen = max(last_seen, ?2), gone_at = NULL WHERE id = ?1"},
 		{&r.put, putQuery},
 	} {
-		if *p.stmt, err = s.conn.PrepareContext(context.Background(), p.query); err != nil {
+		if *p.stmt, err = s.conn.PrepareContext(context.Background(), p.query); err != nil { //nolint:sqlclosecheck // close does
 			r.close()
 			return s.explain(err)
 		}

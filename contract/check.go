@@ -167,7 +167,7 @@ func (d *checked) body(ex *Exchange, answer *response) {
 	t, err := parse(body)
 	if err != nil {
 		d.add(Violation, CodeJSON, PartResponseBody, "", answer.key, "one JSON document", err.Error())
-		d.list[len(d.list)-1].offset = err.(*syntaxError).offset
+		d.list[len(d.list)-1].offset = err.(*syntaxError).offset //nolint:errorlint // parse returns no other
 		return
 	}
 	if ex.garbled {

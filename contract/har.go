@@ -166,7 +166,7 @@ func (h *harReader) broken(err error) error {
 	at := h.skipped + h.dec.InputOffset()
 	var syntax *jsontext.SyntacticError
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return h.errorf("byte %d: expected more JSON, got the end of the file: it was cut off, record it again", h.skipped+h.lines.read)
 	case errors.As(err, &syntax):
 		return h.errorf("byte %d: expected JSON, got something else: record it again as HAR 1.2", h.skipped+syntax.ByteOffset)

@@ -84,7 +84,7 @@ func parse(body []byte) (*tree, error) {
 		return nil, t.refuse(dec, err)
 	}
 	end := dec.InputOffset()
-	if _, err := dec.ReadToken(); err != io.EOF {
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, &syntaxError{int(end), fmt.Sprintf("more than one after byte %d of %d", end, len(body))}
 	}
 	for i := range t.nodes {

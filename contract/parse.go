@@ -119,7 +119,7 @@ func specError(spec []byte, name, what string, err error) error {
 	for ; err != nil; err = errors.Unwrap(err) {
 		if v := reflect.Indirect(reflect.ValueOf(err)); v.Kind() == reflect.Struct {
 			if field := v.FieldByName("Origin"); field.IsValid() {
-				if o, ok := field.Interface().(*openapi3.Origin); ok && o != nil && o.Key != nil {
+				if o, ok := reflect.TypeAssert[*openapi3.Origin](field); ok && o != nil && o.Key != nil {
 					origins = append(origins, o)
 				}
 			}

@@ -41,26 +41,24 @@ func (v *validation) add(severity Severity, code Code, n *node, spec *yaml.Node,
 
 // check holds a value to a schema: whatever its type, then what keywords of that type say.
 func (v *validation) check(s *schema, n *node) {
-	if s.branches != nil {
+	switch {
+	case s.branches != nil:
 		v.union(s, n)
-	} else if s.types != 0 && !s.fits(n) {
+	case s.types != 0 && !s.fits(n):
 		v.add(Violation, CodeType, n, value(s.node, "type"), s.types.String(), describe(n))
-	} else {
-		switch n.kind {
-		case object:
-			v.members(s, n)
-		case array:
-			v.size(s, n, int(n.size), "minItems", "maxItems", "item")
-			if s.items != nil {
-				for at := n.at + 1; at < n.next; at = n.tree.nodes[at].next {
-					v.check(s.items, &n.tree.nodes[at])
-				}
+	case n.kind == object:
+		v.members(s, n)
+	case n.kind == array:
+		v.size(s, n, int(n.size), "minItems", "maxItems", "item")
+		if s.items != nil {
+			for at := n.at + 1; at < n.next; at = n.tree.nodes[at].next {
+				v.check(s.items, &n.tree.nodes[at])
 			}
-		case text:
-			v.text(s, n)
-		case number, number | integer:
-			v.number(s, n)
 		}
+	case n.kind == text:
+		v.text(s, n)
+	case n.kind&number != 0:
+		v.number(s, n)
 	}
 	if s.rules != nil {
 		v.ruled = append(v.ruled, ruled{s.rules, n})

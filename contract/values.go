@@ -118,7 +118,7 @@ type arrayValue node
 var _ traits.Lister = (*arrayValue)(nil)
 
 func (a *arrayValue) Get(index ref.Val) ref.Val {
-	found := ref.Val(types.NewErr("no such item"))
+	found := types.NewErr("no such item")
 	if at, ok := index.(types.Int); ok {
 		(*node)(a).kids(func(i int, kid *node) bool {
 			if types.Int(i) == at {

@@ -174,7 +174,9 @@ func (e endpoint) ListConversations(_ context.Context, r okchatapi.ListConversat
 	}
 
 	a := answer{buffers.Get().(*[]byte)}
-	b, err := append((*a.buf)[:0], `{"data":[`...), error(nil)
+	var err error
+	b := (*a.buf)[:0]
+	b = append(b, `{"data":[`...)
 	for p := first; p < end; p++ {
 		if p > first {
 			b = append(b, ',')
@@ -186,7 +188,8 @@ func (e endpoint) ListConversations(_ context.Context, r okchatapi.ListConversat
 		}
 	}
 	b, err = appendAny(append(b, `],"metadata":`...), m)
-	*a.buf = append(b, '}')
+	b = append(b, '}')
+	*a.buf = b
 	return a, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,9 +16,9 @@ import (
 // Chain makes one fault of several: the first sees the request first and the answer last.
 func Chain(faults ...Fault) Fault {
 	return func(next http.Handler) http.Handler {
-		for i := len(faults) - 1; i >= 0; i-- {
-			if faults[i] != nil {
-				next = faults[i](next)
+		for _, fault := range slices.Backward(faults) {
+			if fault != nil {
+				next = fault(next)
 			}
 		}
 		return next

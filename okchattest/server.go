@@ -39,7 +39,8 @@ func NewServer(tb TB, opts ...Option) *Server {
 func NewMemoryServer(tb TB, opts ...Option) *Server {
 	tb.Helper()
 	wire := newMemory()
-	return start(tb, &httptest.Server{Listener: wire, Config: &http.Server{}}, &http.Transport{DialContext: wire.dial}, opts)
+	return start(tb, &httptest.Server{Listener: wire, Config: &http.Server{}}, //nolint:gosec // nobody else can reach it
+		&http.Transport{DialContext: wire.dial}, opts)
 }
 
 func start(tb TB, h *httptest.Server, transport *http.Transport, opts []Option) *Server {

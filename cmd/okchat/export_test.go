@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -275,7 +276,7 @@ func TestTheKeyFromAFileOrStandardInput(t *testing.T) {
 			"a key with a space": {file("space", " "+secretKey), "", "white space", exitUsage},
 		} {
 			var out, errs bytes.Buffer
-			args := append(command, "--chatbot", srv.ChatbotID, "--key-file", tt.file)
+			args := slices.Concat(command, []string{"--chatbot", srv.ChatbotID, "--key-file", tt.file})
 			code := run(t.Context(), args, streams{in: strings.NewReader(tt.stdin), out: &out, err: &errs})
 			if code != tt.code || !strings.Contains(errs.String(), tt.says) {
 				t.Errorf("%s, %s: exit %d, expected %d: %s", command[0], name, code, tt.code, errs.String())

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func TestAnUpdateKilledAtAnyMomentLosesNothing(t *testing.T) {
 			c, _ = srv.At(random.IntN(srv.Len()))
 			srv.SetState(c.ID, "other")
 		}
-		run := append(args, "--update", file)
+		run := slices.Concat(args, []string{"--update", file})
 		if random.IntN(3) == 0 {
 			run = append(run, "--new-only")
 		}

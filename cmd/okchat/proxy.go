@@ -120,13 +120,13 @@ func (p *proxy) handler(target *url.URL) http.Handler {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true // bodies pass as they are
 	transport.MaxIdleConnsPerHost = 64
-	watched := http.RoundTripper(p.contract.Capture(transport, func(ex *contract.Exchange) {
+	watched := p.contract.Capture(transport, func(ex *contract.Exchange) {
 		p.pending <- struct{}{} // the end of the answer waits where the checks fall behind
 		p.wait.Go(func() {
 			defer func() { <-p.pending }()
 			p.report(ex)
 		})
-	}))
+	})
 	reverse := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
@@ -136,7 +136,7 @@ func (p *proxy) handler(target *url.URL) http.Handler {
 		BufferPool:    &buffers{},
 		FlushInterval: -1,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			var broken *brokenAnswer
+			var broken *brokenAnswerError
 			if errors.As(err, &broken) {
 				refuse(w, http.StatusBadGateway, p.contract, broken.findings)
 				return
@@ -191,10 +191,10 @@ func (p *proxy) found(r *contract.Result) {
 	p.take(r, nil)
 }
 
-// brokenAnswer is why an answer is not handed on.
-type brokenAnswer struct{ findings []contract.Finding }
+// brokenAnswerError is why an answer is not handed on.
+type brokenAnswerError struct{ findings []contract.Finding }
 
-func (b *brokenAnswer) Error() string { return "the answer broke the contract" }
+func (b *brokenAnswerError) Error() string { return "the answer broke the contract" }
 
 // hold keeps an answer back until it is known to keep the contract.
 func (p *proxy) hold(resp *http.Response) error {
@@ -215,7 +215,7 @@ func (p *proxy) hold(resp *http.Response) error {
 		}
 	}
 	if len(violations) > 0 {
-		return &brokenAnswer{violations}
+		return &brokenAnswerError{violations}
 	}
 	return nil
 }

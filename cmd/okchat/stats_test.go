@@ -113,7 +113,7 @@ func TestDaysArePutTogether(t *testing.T) {
 		{"0001-01-01:1 9999-12-31:2", "year 0001:1 9999:2", 2},
 	} {
 		var days []archive.Count
-		for _, day := range strings.Fields(tt.days) {
+		for day := range strings.FieldsSeq(tt.days) {
 			name, n, _ := strings.Cut(day, ":")
 			c := archive.Count{Name: name}
 			fmt.Sscan(n, &c.Conversations)
