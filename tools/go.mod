@@ -6,7 +6,7 @@ tool (
 	github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	github.com/oasdiff/oasdiff
 	github.com/rhysd/actionlint/cmd/actionlint
-	golang.org/x/exp/cmd/gorelease
+	golang.org/x/exp/cmd/apidiff
 	golang.org/x/vuln/cmd/govulncheck
 )
 
