@@ -93,6 +93,8 @@ func TestWalksWithOptions(t *testing.T) {
 		{"those after the newest", okchat.ListOptions{CreatedAfter: at(0).CreatedAt}, 0, 0, 1},
 		{"those after long ago", okchat.ListOptions{CreatedAfter: time.Unix(0, 0)}, 0, 95, 10},
 		{"read ahead, at most 11", okchat.ListOptions{MaxItems: 11, ReadAhead: 4}, 0, 11, 3},
+		{"read ahead, at most 30", okchat.ListOptions{MaxItems: 30, ReadAhead: 4}, 0, 30, 3 + 1},
+		{"read ahead, at most more than there are", okchat.ListOptions{MaxItems: 1000, ReadAhead: 4}, 0, 95, 10 + 3},
 		{"read ahead, from page 3 on", okchat.ListOptions{Page: 3, ReadAhead: 4}, 20, 75, 8 + 1 + 2},
 		{"read ahead, all", okchat.ListOptions{ReadAhead: 4}, 0, 95, 10 + 3},
 		{"read ahead, one page", okchat.ListOptions{Limit: 100, ReadAhead: 4}, 0, 95, 1},

@@ -103,31 +103,31 @@ func (c *Client) fetchTries(ctx context.Context, q query) (page *Page, tries int
 	}
 }
 
-// retryDelay returns how long to wait before the next try; a negative delay or an error says that there is none.
+// retryDelay returns how long to wait before the next try. A negative delay says that there is none, an error why not.
 func (c *Client) retryDelay(ctx context.Context, q query, try int, failure callError) (time.Duration, error) {
 	policy := c.conf.retry
 	if err := ctx.Err(); err != nil {
-		return -1, err
+		return 0, err
 	}
 	if !failure.retryable() || try >= or(q.maxTries, policy.MaxTries) {
 		return -1, nil
 	}
 	delay := failure.after()
 	if delay > policy.MaxRetryAfter {
-		return -1, fmt.Errorf("the wait is longer than the %v allowed", policy.MaxRetryAfter)
+		return 0, fmt.Errorf("the wait is longer than the %v allowed", policy.MaxRetryAfter)
 	}
 	if delay == 0 {
 		ceiling := policy.MaxDelay
-		if shift := try - 1; shift < 30 && policy.BaseDelay<<shift>>shift == policy.BaseDelay {
+		if shift := try - 1; policy.BaseDelay<<shift>>shift == policy.BaseDelay {
 			ceiling = min(ceiling, policy.BaseDelay<<shift)
 		}
 		delay = time.Duration(c.conf.jitter() * float64(ceiling))
 	}
 	if deadline, ok := ctx.Deadline(); ok && delay >= time.Until(deadline) {
-		return -1, fmt.Errorf("the wait outlasts the call: %w", context.DeadlineExceeded)
+		return 0, fmt.Errorf("the wait outlasts the call: %w", context.DeadlineExceeded)
 	}
 	if !c.budget.take() {
-		return -1, errBudget
+		return 0, errBudget
 	}
 	return delay, nil
 }
@@ -150,11 +150,8 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 		return 0
 	}
 	if strings.Trim(value, "0123456789") == "" {
-		seconds, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || seconds > maxRetryAfterSeconds {
-			seconds = maxRetryAfterSeconds
-		}
-		return time.Duration(seconds) * time.Second
+		seconds, _ := strconv.ParseInt(value, 10, 64) // the largest number, if it is too large
+		return time.Duration(min(seconds, maxRetryAfterSeconds)) * time.Second
 	}
 	date, err := http.ParseTime(value)
 	if err != nil || !date.After(now) {

@@ -107,6 +107,8 @@ func TestRetriesStepByStep(t *testing.T) {
 		{name: "the longest wait is bounded", policy: RetryPolicy{MaxTries: 4, MaxDelay: 600 * ms},
 			steps: []step{{status(503), 250 * ms, 4}, {status(503), 300 * ms, 3}, {status(503), 300 * ms, 2}, {status(503), 0, 2}},
 			as:    new(*APIError), tries: 4},
+		{name: "doubling past all numbers stops at the longest wait", policy: RetryPolicy{BaseDelay: 1 << 61},
+			steps: []step{{status(503), 5000 * ms, 4}, {status(503), 5000 * ms, 3}, {status(503), 5000 * ms, 2}, {succeeds, 0, 2}}, tries: 4},
 		{name: "four tries by default", steps: []step{{status(503), 250 * ms, 4}, {status(503), 500 * ms, 3}, {status(503), 1000 * ms, 2}, {status(503), 0, 2}},
 			as: new(*APIError), tries: 4},
 		{name: "one try at the most turns retries off", policy: RetryPolicy{MaxTries: 1}, steps: []step{{status(503), 0, 5}}, as: new(*APIError), tries: 1},
@@ -120,6 +122,7 @@ func TestRetriesStepByStep(t *testing.T) {
 		{name: "Retry-After over the cap fails at once", steps: []step{{status(429, "Retry-After", "61"), 0, 5}}, is: ErrRateLimited, tries: 1},
 		{name: "Retry-After beyond all numbers fails at once", steps: []step{{status(429, "Retry-After", strings.Repeat("9", 40)), 0, 5}}, is: ErrRateLimited, tries: 1},
 		{name: "Retry-After over the caller's time fails at once", within: 5 * time.Second, steps: []step{{status(429, "Retry-After", "6"), 0, 5}}, is: context.DeadlineExceeded, tries: 1},
+		{name: "Retry-After to the end of the caller's time fails at once", within: 6 * time.Second, steps: []step{{status(429, "Retry-After", "6"), 0, 5}}, is: context.DeadlineExceeded, tries: 1},
 		{name: "a wait over the caller's time fails at once", within: 100 * ms, steps: []step{{status(503), 0, 5}}, is: context.DeadlineExceeded, tries: 1},
 		{name: "a cancel ends the wait", cancel: 100 * ms, steps: []step{{status(503), 100 * ms, 4}}, is: context.Canceled, tries: 1},
 		{name: "a cancel ends the try", cancel: 100 * ms, steps: []step{{hangs, 0, 5}}, is: context.Canceled, tries: 1},
@@ -221,6 +224,18 @@ func triesOf(err error) int {
 		return e.Tries
 	}
 	return 0
+}
+
+func TestAWaitOfNothingIsAWait(t *testing.T) {
+	replies := []reply{status(503), succeeds}
+	client := newTestClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		next := replies[0]
+		replies = replies[1:]
+		return next(req)
+	}), withJitter(0))
+	if page, err := client.Page(t.Context(), testBot, ListOptions{}); err != nil || page.Tries != 2 {
+		t.Errorf("error %v, expected a success at the second try", err)
+	}
 }
 
 func TestCancelDuringRetryAfterKeepsBothErrors(t *testing.T) {
