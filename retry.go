@@ -162,7 +162,7 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 }
 
 // maxRetryAfterSeconds is a year: longer than anyone waits, short enough to calculate with.
-const maxRetryAfterSeconds = 365 * 24 * 3600
+const maxRetryAfterSeconds = 31_536_000
 
 // budget is a token bucket, counted in tenths of a retry.
 type budget struct {

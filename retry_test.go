@@ -285,7 +285,8 @@ func TestRetryAfter(t *testing.T) {
 		"Fri, 07 Mar 2025 12:00:10 GMT": 10 * time.Second, // 9.7 s, rounded up
 		"Fri, 07 Mar 2025 12:00:00 GMT": 0,
 		"Fri, 07 Mar 2025":              0,
-		strings.Repeat("9", 30):         maxRetryAfterSeconds * time.Second,
+		strings.Repeat("9", 30):         365 * 24 * time.Hour,
+		"Sat, 07 Mar 2026 12:00:01 GMT": 365 * 24 * time.Hour,
 	} {
 		if got := parseRetryAfter(value, now); got != want {
 			t.Errorf("Retry-After %q is %v, expected %v", value, got, want)

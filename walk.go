@@ -87,10 +87,10 @@ func (c *Client) newWalk(ctx context.Context, chatbotID string, opts ListOptions
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case opts.MaxItems < 0:
+	if opts.MaxItems < 0 {
 		return nil, argumentErrorf("MaxItems is %d, expected 1 or more, or 0 for all", opts.MaxItems)
-	case opts.ReadAhead < 0 || opts.ReadAhead > MaxReadAhead:
+	}
+	if opts.ReadAhead < 0 || opts.ReadAhead > MaxReadAhead {
 		return nil, argumentErrorf("ReadAhead is %d, expected 0 to %d", opts.ReadAhead, MaxReadAhead)
 	}
 	return &walk{client: c, ctx: ctx, query: q, opts: opts}, nil
@@ -138,7 +138,6 @@ func (w *walk) readFirst() (*Page, error) {
 		return nil, err
 	}
 	w.pageSize, w.total = page.Metadata.PageSize, page.Metadata.TotalCount
-	w.done = (w.query.page - 1) * w.pageSize
 	return page, nil
 }
 
@@ -154,10 +153,7 @@ func (w *walk) read(n int) (*Page, error) {
 			return page, nil
 		}
 		// The pages in between may bring nothing older, and that is no standstill.
-		w.stalled += 1 - (n - again)
-		if w.stalled > w.client.conf.maxStalled {
-			return nil, w.standstill(page)
-		}
+		w.stalled -= n - again - 1
 		n = again
 	}
 }
@@ -191,7 +187,7 @@ func (w *walk) hand(page *Page, yield func(*Page) bool) error {
 		// A page that is short or empty has used up its positions all the same.
 		w.done = m.CurrentPage * m.PageSize
 	}
-	if w.stalled > w.client.conf.maxStalled && !w.over {
+	if w.stalled >= w.client.conf.maxStalled && !w.over {
 		return w.standstill(page)
 	}
 	page.Conversations = fresh
@@ -214,7 +210,7 @@ func (w *walk) admit(page *Page) ([]Conversation, error) {
 		previous = created
 		// One that is older than all before it is new, and so the list commonly goes on. Any other one moved here, shares
 		// its time with the last one, or entered the list above it.
-		if !w.oldest.IsZero() && !created.Before(w.oldest) && w.cameBefore(conv) {
+		if !created.Before(w.oldest) && w.cameBefore(conv) {
 			continue
 		}
 		if !created.After(w.opts.CreatedAfter) && !w.opts.CreatedAfter.IsZero() || w.opts.MaxItems > 0 && w.handed+len(fresh) >= w.opts.MaxItems {

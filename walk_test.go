@@ -270,9 +270,60 @@ func TestAListWithoutEndEndsWithAnError(t *testing.T) {
 				if !errors.As(err, &broken) || broken.Where != "/data" || fake.Count() > 5*maxStalled {
 					t.Errorf("%s, read-ahead %d: %d requests, then %v", name, readAhead, fake.Count(), err)
 				}
+				if readAhead == 1 && name == "its pages stay empty" && fake.Count() != maxStalled {
+					t.Errorf("%s: %d requests, expected %d", name, fake.Count(), maxStalled)
+				}
 			})
 		}
 	}
+}
+
+func TestPagesReadAgainAreNoStandstill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fake *okchattest.Fake
+		fake = okchattest.New(okchattest.Synthetic(1, 100), okchattest.Between(func(n int) {
+			if n == 41 { // the tail leaves, which makes 20 pages come again
+				for range 20 {
+					fake.RemoveAt(fake.Len() - 1)
+				}
+			}
+		}))
+		client := newTestClient(t, direct(fake, func() time.Duration { return 0 }))
+		client.conf.maxStalled = 5
+		all, err := collect(t, client, fake.ChatbotID, ListOptions{Limit: 1})
+		if err != nil || len(all) != 80 || fake.Count() != 101 {
+			t.Errorf("%d conversations in %d requests, then %v; expected 80 in 101", len(all), fake.Count(), err)
+		}
+	})
+}
+
+func TestWhatEntersTheMiddleAndIsReadIsHandedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fake *okchattest.Fake
+		var entered okchatapi.Conversation
+		fake = okchattest.New(okchattest.Synthetic(1, 50), okchattest.Between(func(n int) {
+			if n != 4 {
+				return
+			}
+			for range 2 { // so that page 3 is read again
+				fake.RemoveAt(fake.Len() - 1)
+			}
+			entered, _ = fake.At(24)
+			entered.ID = uuid.MustParse("11111111-1111-4111-8111-111111111111")
+			fake.InsertAt(25, entered)
+		}))
+		client := newTestClient(t, direct(fake, func() time.Duration { return 0 }))
+		all, err := collect(t, client, fake.ChatbotID, ListOptions{})
+		n := 0
+		for _, conv := range all {
+			if conv.ID == entered.ID {
+				n++
+			}
+		}
+		if err != nil || n != 1 || len(all) != 49 {
+			t.Errorf("%d conversations, the one that entered %d times, then %v; expected 49 and 1", len(all), n, err)
+		}
+	})
 }
 
 func TestManyLeaveAtOnce(t *testing.T) {
