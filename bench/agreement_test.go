@@ -5,26 +5,30 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/uuid"
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
 	"github.com/pb33f/libopenapi-validator/config"
 
 	okchatgo "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/okchattest"
 )
 
 // TestThreeValidatorsAgree changes each member of the vendor's sample in each way and asks package contract without its
 // rules of meaning, libopenapi-validator and kin-openapi for their verdicts. No two of them share code.
 func TestThreeValidatorsAgree(t *testing.T) {
 	spec := []byte(okchatgo.OpenAPI())
-	v, errs := validator.NewValidator(must(libopenapi.NewDocument(spec)), config.WithFormatAssertions())
-	if len(errs) > 0 {
-		t.Fatal(errors.Join(errs...))
-	}
+	v := newLibopenapi(t)
 	pb33f := func(ex *contract.Exchange) bool {
 		ok, _ := v.ValidateHttpRequestResponse(httpOf(ex))
 		return ok
@@ -34,15 +38,7 @@ func TestThreeValidatorsAgree(t *testing.T) {
 		"uuid":      openapi3.NewRegexpFormatValidator(openapi3.FormatOfStringForUUIDOfRFC4122),
 		"date-time": openapi3.NewRegexpFormatValidator(openapi3.FormatOfStringDateTime),
 	})
-	rules := must(contract.New())
-	var codes []contract.Code
-	for _, r := range rules.Rules() {
-		codes = append(codes, r.Code)
-	}
-	rules = must(rules.Without(slices.Compact(codes)...))
-	ours := func(ex *contract.Exchange) bool {
-		return !slices.ContainsFunc(rules.Check(ex), func(f contract.Finding) bool { return f.Severity == contract.Violation })
-	}
+	ours := newSchemasAlone()
 	ex := *sample()
 	var page any
 	if err := json.Unmarshal(ex.ResponseBody, &page); err != nil {
@@ -95,5 +91,89 @@ func TestThreeValidatorsAgree(t *testing.T) {
 	fmt.Printf("mutants that libopenapi-validator, kin-openapi and package contract judge alike: %d, %d of them refused\n", total, refused)
 	if refused < 200 || refused == total {
 		t.Errorf("expected some of each verdict, got %d of %d refused", refused, total)
+	}
+}
+
+// TestLibopenapiAgreesOnTheCorpus holds libopenapi-validator against kin-openapi on each page of contract_test's corpus. They
+// differ on date-times alone: kin-openapi has a regular expression for them, which takes days that there are not and no leap
+// second. There package contract has to side with libopenapi-validator.
+func TestLibopenapiAgreesOnTheCorpus(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "corpus.json")
+	judge := exec.Command("go", "test", "-count=1", "-run=^TestKinJudgesTheCorpus$", "./contract_test")
+	judge.Dir = ".."
+	judge.Env = append(os.Environ(), "OKCHAT_CORPUS="+file)
+	if out, err := judge.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var corpus []struct {
+		Name    string
+		Body    []byte
+		Refused bool
+	}
+	if err := json.Unmarshal(must(os.ReadFile(file)), &corpus); err != nil {
+		t.Fatal(err)
+	}
+	v, ours := newLibopenapi(t), newSchemasAlone()
+	ex, refused, times := *sample(), 0, 0
+	for _, page := range corpus {
+		ex.ResponseBody = page.Body
+		accepted, _ := v.ValidateHttpRequestResponse(httpOf(&ex))
+		switch {
+		case accepted != page.Refused:
+		case accepted == ours(&ex) && (strings.HasPrefix(page.Name, "formats, date-time") || strings.Contains(page.Name, "ed_at")):
+			times++
+		default:
+			t.Errorf("%s: libopenapi-validator accepts: %v, kin-openapi: %v", page.Name, accepted, !page.Refused)
+		}
+		if page.Refused {
+			refused++
+		}
+	}
+	fmt.Printf("pages of the corpus that libopenapi-validator and kin-openapi judge alike: %d of %d, %d of them refused; the others are date-times\n",
+		len(corpus)-times, len(corpus), refused)
+	if refused < 50 || refused == len(corpus) || times > 6 {
+		t.Errorf("expected some of each verdict, got %d of %d refused", refused, len(corpus))
+	}
+}
+
+// newSchemasAlone returns package contract without its rules of meaning.
+func newSchemasAlone() func(*contract.Exchange) bool {
+	rules := must(contract.New())
+	var codes []contract.Code
+	for _, r := range rules.Rules() {
+		codes = append(codes, r.Code)
+	}
+	rules = must(rules.Without(slices.Compact(codes)...))
+	return func(ex *contract.Exchange) bool {
+		return !slices.ContainsFunc(rules.Check(ex), func(f contract.Finding) bool { return f.Severity == contract.Violation })
+	}
+}
+
+func newLibopenapi(t *testing.T) validator.Validator {
+	t.Helper()
+	v, errs := validator.NewValidator(must(libopenapi.NewDocument([]byte(okchatgo.OpenAPI()))), config.WithFormatAssertions())
+	if len(errs) > 0 {
+		t.Fatal(errors.Join(errs...))
+	}
+	return v
+}
+
+// TestOgensClientListsAll has the client that ogen makes from the contract list what the fake server holds.
+func TestOgensClientListsAll(t *testing.T) {
+	srv := okchattest.NewServer(t, okchattest.Synthetic(1, 250), okchattest.WithKey(key), okchattest.WithChatbot(uuid.MustParse(bot)))
+	call := callOgen(srv.URL, http.DefaultTransport)
+	listed := 0
+	for page := 1; ; page++ {
+		n, total, err := call(t.Context(), page, 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if listed += n; n == 0 || listed >= total {
+			break
+		}
+	}
+	fmt.Printf("conversations of 250 that ogen's client lists: %d\n", listed)
+	if listed != 250 {
+		t.Errorf("%d conversations, expected 250", listed)
 	}
 }

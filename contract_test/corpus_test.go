@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -539,6 +540,43 @@ func TestTheCorpus(t *testing.T) {
 	if broken < 150 || count["good"] < 40 {
 		t.Errorf("expected at least 150 broken and 40 good exhibits, got %d and %d", broken, count["good"])
 	}
+}
+
+// TestKinJudgesTheCorpus has kin-openapi judge each page of the corpus by both editions of the contract, which must agree. With
+// OKCHAT_CORPUS it writes them there, for a validator of another module to be held against: see bench.
+func TestKinJudgesTheCorpus(t *testing.T) {
+	t.Parallel()
+	judge := newKin(t)
+	var judged []judgedPage
+	for _, e := range makeCorpus(t).list {
+		for i, ex := range e.exchanges {
+			if ex.Status == http.StatusOK && json.Valid(ex.ResponseBody) {
+				name := fmt.Sprintf("%s, %s, exchange %d", e.class, e.name, i+1)
+				judged = append(judged, judgedPage{name, ex.ResponseBody, judge.refuses(t, ex.ResponseBody)})
+			}
+		}
+	}
+	refused := 0
+	for _, page := range judged {
+		if page.Refused {
+			refused++
+		}
+	}
+	fmt.Printf("pages of the corpus that kin-openapi judges alike by openapi.yaml and by its edition for OpenAPI 3.0: %d, %d of them refused\n", len(judged), refused)
+	if len(judged) < 200 || refused < 50 || refused == len(judged) {
+		t.Errorf("expected at least 200 pages and some of each verdict, got %d, %d of them refused", len(judged), refused)
+	}
+	if to := os.Getenv("OKCHAT_CORPUS"); to != "" {
+		if err := os.WriteFile(to, encode(t, judged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+type judgedPage struct {
+	Name    string `json:"name"`
+	Body    []byte `json:"body"`
+	Refused bool   `json:"refused"`
 }
 
 // TestEachRuleCatchesWhatNothingElseDoes takes each rule of meaning out: its cases then pass unseen.
