@@ -97,6 +97,7 @@ func TestWalksWithOptions(t *testing.T) {
 		{"read ahead, at most more than there are", okchat.ListOptions{MaxItems: 1000, ReadAhead: 4}, 0, 95, 10 + 3},
 		{"read ahead, from page 3 on", okchat.ListOptions{Page: 3, ReadAhead: 4}, 20, 75, 8 + 1 + 2},
 		{"read ahead, all", okchat.ListOptions{ReadAhead: 4}, 0, 95, 10 + 3},
+		{"read ahead, as far as it goes", okchat.ListOptions{ReadAhead: okchat.MaxReadAhead}, 0, 95, 10 + 1},
 		{"read ahead, one page", okchat.ListOptions{Limit: 100, ReadAhead: 4}, 0, 95, 1},
 	}
 	for _, tt := range tests {
