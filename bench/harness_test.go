@@ -199,8 +199,9 @@ func (r *runs) row(m metric, ours, peer string, bar float64, shown bool) row {
 	}
 	table.rows = append(table.rows, out)
 	fmt.Printf("%-58s %-17s %10s | %-32s %10s | %s %s\n", out.work+", "+ours, m.name, out.oursText, peer, out.peerTxt, out.ratioText(), out.verdict())
-	if out.missed() && testing.Short() && !shown {
-		r.b.Errorf("%s: %s of %s against %s is %s, expected at least %s: more than the noise of this run",
+	// Nine rounds beside whatever else runs: bounds that hold 19 of 20 times would turn the gate red once a week.
+	if testing.Short() && !shown && out.high < 0.9*bar {
+		r.b.Errorf("%s: %s of %s against %s is %s, expected at least %s: a tenth more than the noise of this run",
 			r.work, m.name, ours, peer, out.ratioText(), factor(bar))
 	}
 	return out

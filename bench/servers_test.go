@@ -14,7 +14,7 @@ import (
 
 // load sends requests for a while over so many connections, and says what one took of the time and what memory p holds.
 func load(p *process, target string, connections int) (cost, error) {
-	const during = time.Second
+	during := time.Duration(rounds(1000, 300)) * time.Millisecond
 	transport := &http.Transport{MaxIdleConnsPerHost: connections}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
@@ -141,7 +141,6 @@ func BenchmarkServeDeep(b *testing.B) {
 	}
 	r := pair(b, "serve pages of 100 of 1,000,000", rounds(9, 9), sides...)
 	r.claim(rate, deep, first, 1)
-
 }
 
 // BenchmarkServe asks fake servers for a page, from eight connections: ours makes ten conversations, Prism's mock sends the

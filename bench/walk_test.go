@@ -159,7 +159,7 @@ func BenchmarkReadAhead(b *testing.B) {
 
 // BenchmarkExport exports a list from the fake server: okchat export against a loop of curl and jq.
 func BenchmarkExport(b *testing.B) {
-	n := rounds(100_000, 20_000)
+	n := rounds(100_000, 5_000)
 	server := serve(b, n)
 	defer server.stop()
 	dir := b.TempDir()
