@@ -345,8 +345,7 @@ func TestHeadersAreBounded(t *testing.T) {
 	}
 	srv.Next(okchattest.Status(200, "{}", "X-Padding", strings.Repeat("x", 1<<20)))
 	_, err = client.Page(t.Context(), srv.ChatbotID, okchat.ListOptions{})
-	var transport *okchat.TransportError
-	if !errors.As(err, &transport) {
+	if _, ok := errors.AsType[*okchat.TransportError](err); !ok {
 		t.Errorf("error %v", err)
 	}
 }

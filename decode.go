@@ -179,10 +179,10 @@ func locate(raw json.RawMessage, t reflect.Type, pointer string) (where, expecte
 	case reflect.Struct:
 		var members map[string]json.RawMessage
 		if json.Unmarshal(raw, &members) == nil {
-			for i := range t.NumField() {
-				name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			for field := range t.Fields() {
+				name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 				if member, ok := members[name]; ok {
-					if where, expected, got := locate(member, t.Field(i).Type, pointer+"/"+name); expected != "" {
+					if where, expected, got := locate(member, field.Type, pointer+"/"+name); expected != "" {
 						return where, expected, got
 					}
 				}

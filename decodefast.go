@@ -183,8 +183,8 @@ next:
 
 // mayBeMember says whether encoding/json, which is lenient with the case of names, may find a field for name in t.
 func mayBeMember(t reflect.Type, name string) bool {
-	for i := range t.NumField() {
-		if strings.EqualFold(memberName(t.Field(i)), name) {
+	for field := range t.Fields() {
+		if strings.EqualFold(memberName(field), name) {
 			return true
 		}
 	}

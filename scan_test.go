@@ -208,8 +208,8 @@ func TestEachMemberOfTheContractIsDecodedTheFastWay(t *testing.T) {
 			}
 			delete(known, typ)
 		}
-		for i := range typ.NumField() {
-			visit(typ.Field(i).Type)
+		for field := range typ.Fields() {
+			visit(field.Type)
 		}
 	}
 	visit(reflect.TypeFor[okchatapi.ConversationPage]())
@@ -229,8 +229,8 @@ func inTable[C, T any](table members[C, T]) (reflect.Type, []string) {
 func namesOf[T any]() []string { return namesIn(reflect.TypeFor[T]()) }
 
 func namesIn(t reflect.Type) (names []string) {
-	for i := range t.NumField() {
-		if name := memberName(t.Field(i)); name != "-" {
+	for field := range t.Fields() {
+		if name := memberName(field); name != "-" {
 			names = append(names, name)
 		}
 	}

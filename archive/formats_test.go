@@ -117,8 +117,7 @@ func tool(t testing.TB, name string, args ...string) string {
 	}
 	out, err := exec.Command(name, args...).Output()
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			t.Fatalf("%s: %v: %s", name, err, exit.Stderr)
 		}
 		t.Fatal(err)

@@ -176,8 +176,7 @@ func (t *tree) unquote(start, end int) string {
 // refuse says where a text stops to be JSON.
 func (t *tree) refuse(dec *jsontext.Decoder, err error) error {
 	at := int(dec.InputOffset())
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		at = int(syntax.ByteOffset)
 	}
 	switch {

@@ -48,8 +48,7 @@ func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *co
 	defer from.close()
 	n := 0
 	for _, err := range from.client.Pages(ctx, from.chatbot, okchat.ListOptions{Limit: f.limit, State: okchat.ConversationState(f.state)}) {
-		var broken *okchat.ContractError
-		if errors.As(err, &broken) {
+		if _, ok := errors.AsType[*okchat.ContractError](err); ok {
 			return nil
 		}
 		if err != nil {

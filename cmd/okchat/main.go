@@ -146,8 +146,7 @@ func knownTopic(cmd *cobra.Command, args []string) error {
 
 // flagError says which flag, or else which command, is near to one that is not there.
 func flagError(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		flags := &cobra.Command{SuggestionsMinimumDistance: 2} // finds what is near as for commands
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})

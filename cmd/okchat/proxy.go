@@ -136,8 +136,7 @@ func (p *proxy) handler(target *url.URL) http.Handler {
 		BufferPool:    &buffers{},
 		FlushInterval: -1,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			var broken *brokenAnswerError
-			if errors.As(err, &broken) {
+			if broken, ok := errors.AsType[*brokenAnswerError](err); ok {
 				refuse(w, http.StatusBadGateway, p.contract, broken.findings)
 				return
 			}
@@ -167,8 +166,7 @@ func (p *proxy) handler(target *url.URL) http.Handler {
 
 // withoutURL is the cause of a failed call, whose text repeats the URL and so the chatbot's id.
 func withoutURL(err error) error {
-	var call *url.Error
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*url.Error](err); ok {
 		return call.Err
 	}
 	return err

@@ -1,6 +1,6 @@
 module github.com/okchat/okchat-go/tools/mutants
 
-go 1.25.0
+go 1.26.0
 
 tool github.com/go-gremlins/gremlins/cmd/gremlins
 
