@@ -26,9 +26,10 @@ type ListOptions struct {
 	// Page is the page to get, or to start at, counted from 1; 0 stands for 1.
 	Page int
 	// Limit is how many conversations a page holds, from 1; 0 leaves it to the server (10 was observed). The largest
-	// value that the server takes is unknown; a server that caps it says so in [PageMetadata].
+	// value that the server takes is unknown; a server that caps it is assumed to say so in [PageMetadata].
 	Limit int
-	// State selects conversations in one state; empty selects all.
+	// State selects conversations in one state (assumed: the vendor only names the parameter). Empty sends none; that the
+	// server then lists all is assumed.
 	State ConversationState
 	// Header is sent along, in addition to what the client sends. It cannot name the key's header.
 	Header http.Header
@@ -36,15 +37,13 @@ type ListOptions struct {
 	TryTimeout time.Duration
 	MaxTries   int
 
-	// The rest is for walks; [Client.Page] refuses it.
-
-	// MaxItems ends the walk after so many conversations; 0 stands for all.
+	// MaxItems ends a walk after so many conversations; 0 stands for all. For walks alone.
 	MaxItems int
-	// CreatedAfter ends the walk at the first conversation that is not newer; the zero time stands for all. The list is
-	// newest first, so older pages are never read.
+	// CreatedAfter ends a walk at the first conversation that is not newer; the zero time stands for all. The list is
+	// newest first, so older pages are never read. For walks alone.
 	CreatedAfter time.Time
 	// ReadAhead is how many pages are read at once, up to [MaxReadAhead]; 0 and 1 read one after the other. See
-	// [MaxReadAhead] for what it costs.
+	// [MaxReadAhead] for what it costs. For walks alone.
 	ReadAhead int
 }
 
@@ -63,8 +62,8 @@ type Page struct {
 // Page gets one page of the conversations of a chatbot, newest first (observed). chatbotID is a UUID.
 //
 // The error is one of *[APIError], *[ContractError] and *[TransportError], or matches [ErrArgument] where nothing was
-// sent. A page beyond the last is whatever the server makes of it (unknown); the client asks for nothing but that the
-// answer is for the page that was asked for.
+// sent. A page beyond the last is whatever the server makes of it (unknown); the client asks that the answer is for
+// the page that was asked for and that its numbers agree with each other. MaxItems, CreatedAfter and ReadAhead are refused.
 func (c *Client) Page(ctx context.Context, chatbotID string, opts ListOptions) (*Page, error) {
 	if opts.MaxItems != 0 || !opts.CreatedAfter.IsZero() || opts.ReadAhead != 0 {
 		return nil, argumentErrorf("MaxItems, CreatedAfter and ReadAhead are for walks: use Pages or Conversations")

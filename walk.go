@@ -19,7 +19,11 @@ import (
 // left may have pulled others back, and leaves out what it handed out already, so that a page holds only conversations
 // that come for the first time. Every conversation that is in the list for the whole walk comes exactly once, provided
 // that the list is ordered newest first (observed) and that none enters it anywhere but at its head. One that starts
-// during the walk comes once or not at all. Memory does not grow with the list. A page out of order is a [ContractError].
+// during the walk comes once or not at all, and may come after older ones. Memory does not grow with the list. A page may be
+// left with no conversations; its Body holds all that the server sent.
+//
+// Besides what [Client.Page] fails with, a walk ends with a [ContractError] where conversations are out of order, where
+// pageSize changes, and where 1,000 pages in a row bring nothing older.
 //
 // With opts.State the second condition may not hold: a conversation that changes into that state enters the list in its
 // middle, and if others leave in the same moment their number is hidden: as many as entered may then be missed.

@@ -13,7 +13,7 @@
 //
 // Exchanges come from recordings ([ReadHAR]), from a client at work ([Contract.Watch]) or from a server
 // ([Contract.Handler]). [Contract.NewWalk] checks the pages of a walk against each other as well, and
-// [Contract.CheckFiles] whole folders of recordings, in parallel. Tests use [Contract.Test].
+// [Contract.CheckRecordings] whole folders of recordings, in parallel. Tests use [Contract.Transport].
 //
 // A finding is a violation, the contract is broken; drift, the vendor added a member, a value of an open set
 // (x-extensible-enum) or a status, which the contract allows, so that consumers live on, yet should learn of; or a leak,
@@ -24,8 +24,8 @@
 // rules of meaning that the contract declares in CEL under x-rules. Which host served the exchange does not matter: a
 // proxy or a fake is held to the same contract.
 //
-// kin-openapi loads the document and validates it with its examples; the schemas are compiled once, to be held against
-// a body without a copy of it. No finding quotes the texts and ids of end users.
+// kin-openapi validates a document and its examples in [Parse], and the embedded one in this module's tests; the schemas are
+// compiled once, to be held against a body without a copy of it. No finding quotes the texts and ids of end users.
 //
 // A check that passes everything is worth nothing, so [Contract.SelfTest] breaks the contract's own examples in each way
 // that the contract forbids and expects to be told each time.
@@ -61,7 +61,8 @@ func New() (*Contract, error) {
 
 // Check holds an exchange against the contract and returns a finding for each fault: those of the request first, then
 // status, headers, media type and body of the response. None means that the contract holds. It never changes the
-// exchange and never panics, whatever the bytes. It tells at most 100 faults of a body. What several pages say of each other, [Walk.Check] finds.
+// exchange and never panics, whatever the bytes. It tells at most 100 faults
+// of a body. What several pages say of each other, [Walk.Check] finds.
 func (c *Contract) Check(ex *Exchange) []Finding {
 	return c.check(ex).list
 }

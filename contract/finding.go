@@ -35,7 +35,6 @@ const (
 	CodeRange           Code = "range"                  // a value, a length or a number of items is out of its bounds
 	CodeEnum            Code = "enum"                   // a value is not in a closed set
 	CodeUnion           Code = "union"                  // a value has the type of none or of several of a union's branches
-	CodeSchema          Code = "schema"                 // any other keyword of the schema
 	CodeSpelling        Code = "spelling"               // a required member is there in another spelling
 	CodeRepeated        Code = "repeated"               // a parameter is given more than once
 	CodeParameter       Code = "undocumented-parameter" // the contract does not know this parameter

@@ -467,6 +467,10 @@ func (c *corpus) good() {
 	c.exchange(class, "an empty list", "", func(ex *contract.Exchange) {
 		ex.ResponseBody = []byte(`{"data":[],"metadata":{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":0}}`)
 	})
+	c.exchange(class, "an empty list of one page", "", func(ex *contract.Exchange) {
+		ex.ResponseBody = []byte(`{"data":[],"metadata":{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":1}}`)
+	})
+	c.exchange(class, "a limit above the server's largest", "", func(ex *contract.Exchange) { ex.URL = path + "?limit=50" })
 	c.exchange(class, "a page past the end", "", func(ex *contract.Exchange) {
 		ex.URL = path + "?page=4"
 		ex.ResponseBody = []byte(`{"data":[],"metadata":{"currentPage":4,"pageSize":10,"totalCount":20,"totalPages":2}}`)
@@ -477,6 +481,14 @@ func (c *corpus) good() {
 	c.walk(class, "a conversation came in between", "", remember, func(p map[string]any) {
 		p["data"] = append([]any{item(one, 9)}, p["data"].([]any)[:9]...)
 		metadata(p)["totalCount"], metadata(p)["totalPages"] = 21, 3
+	})
+	c.walk(class, "more came in between than a page holds", "", remember, func(p map[string]any) {
+		for i := range 5 {
+			began := fmt.Sprintf("2025-03-07T05:00:0%dZ", 9-i)
+			item(p, i)["created_at"], item(p, i)["updated_at"] = began, began
+			p["data"].([]any)[5+i] = item(one, i)
+		}
+		metadata(p)["totalCount"], metadata(p)["totalPages"] = 35, 4
 	})
 	c.walk(class, "a conversation left in between", "", unchanged, func(p map[string]any) {
 		p["data"] = p["data"].([]any)[1:]

@@ -113,12 +113,12 @@ func TestAServerThatConforms(t *testing.T) {
 	t.Cleanup(server.Close)
 	live(t, "")
 	code, _, errs := okchatRun(t, 0, "conform", "--url", server.URL, "--chatbot", fake.ChatbotID, "--skip", "head")
-	if code != 0 || strings.Contains(errs, "FAIL") || strings.Contains(errs, " head:") || !strings.Contains(errs, "ok    documented  limit") {
+	if code != 0 || strings.Contains(errs, "FAIL") || strings.Contains(errs, " head:") || !strings.Contains(errs, "ok    assumed     limit") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "down", http.StatusServiceUnavailable) })
 	code, out, errs := okchatRun(t, 0, "conform", "--url", server.URL, "--chatbot", fake.ChatbotID)
-	if code != 1 || !strings.Contains(errs, "FAIL  documented  limit") || !strings.Contains(out, "got status 503") {
+	if code != 1 || !strings.Contains(errs, "FAIL  assumed     limit") || !strings.Contains(out, "got status 503") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }

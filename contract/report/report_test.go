@@ -174,7 +174,7 @@ func TestTextShowsTheContractsLineWithACaret(t *testing.T) {
 	for _, want := range []string{
 		"a folder/page,1:%.har:53:", "violation total-pages\n", "  response body /metadata/totalPages\n",
 		"expected 2, totalCount divided by pageSize, rounded up, got 3 (observed, not documented)\n",
-		"| rule: self == (this.totalCount", "|       ^\n",
+		"| rule: 'self == (this.totalCount", "|       ^\n",
 		"-      x-extensible-enum: [in_progress]\n    +      x-extensible-enum: [in_progress, resolved]\n",
 	} {
 		if !strings.Contains(out, want) {

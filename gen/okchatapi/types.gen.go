@@ -86,8 +86,8 @@ type Conversation struct {
 	// ChatbotID The chatbot that was asked for in the path.
 	ChatbotID openapi_types.UUID `json:"chatbot_id"`
 
-	// CreatedAt When the conversation started; the list is ordered by it, newest first. RFC 3339 with up to six digits of
-	// fraction, trailing zeros dropped: compare it as a time, never as a string.
+	// CreatedAt When the conversation started; the list is ordered by it, newest first. RFC 3339, always with `+00:00` and
+	// with up to six digits of fraction, trailing zeros dropped: compare it as a time, never as a string.
 	CreatedAt time.Time `json:"created_at"`
 
 	// ID Identifies the conversation.
@@ -116,8 +116,8 @@ type Conversation struct {
 	// SessionToken Null in every recorded conversation; that it is a string otherwise is assumed.
 	SessionToken *string `json:"session_token"`
 
-	// SNSUserID The end user's id on the channel, or null where there is none (voice). Some channels use only digits, often
-	// more than a number can hold exactly: it is always a string. Personal data.
+	// SNSUserID The end user's id on the channel, or null where there is none (voice). Some channels use only digits,
+	// perhaps more than a number can hold exactly: it is always a string. Personal data.
 	SNSUserID *string `json:"sns_user_id"`
 
 	// State Where the conversation stands. An open set; only one value was ever seen, and others must exist.
@@ -146,7 +146,8 @@ type ConversationMetadata struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
-// ConversationPage One page of a chatbot's conversations.
+// ConversationPage One page of a chatbot's conversations. The vendor's page does not mark the two members as required; the sample has
+// both.
 type ConversationPage struct {
 	// Data The conversations of this page, newest first by `created_at`.
 	Data []Conversation `json:"data"`
@@ -185,7 +186,7 @@ type PageMetadata struct {
 	// TotalCount How many conversations there are on all pages together, at the moment of this answer.
 	TotalCount int `json:"totalCount"`
 
-	// TotalPages How many pages there are, `totalCount` divided by `pageSize` and rounded up.
+	// TotalPages How many pages there are, `totalCount` divided by `pageSize` and rounded up; 0 or 1 for an empty list.
 	TotalPages int `json:"totalPages"`
 }
 
@@ -199,14 +200,15 @@ type SenderType string
 
 // ListConversationsParams defines parameters for ListConversations.
 type ListConversationsParams struct {
-	// Page Which page to return, counted from 1. The sample, asked for without it, is page 1.
+	// Page Which page to return, counted from 1 as far as the example `1` tells. The sample, asked for without it, is page 1.
 	Page *int `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many conversations a page holds at most. The sample, asked for without it, holds 10. The largest value
-	// that the server takes is unknown.
+	// Limit How many conversations a page holds at most, as far as the name tells. The sample, asked for without it, holds
+	// 10. The largest value that the server takes is unknown.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// State Return only conversations in this state. Without it, all are returned.
+	// State Presumably returns only conversations in this state: the page shows the name and an example. What is listed
+	// without it is assumed to be all; the sample, asked for without it, holds `in_progress` alone.
 	State *ConversationState `form:"state,omitempty" json:"state,omitempty"`
 }
 
