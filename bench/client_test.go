@@ -75,7 +75,7 @@ func callStock(url string, transport http.RoundTripper) caller {
 
 type ogenKey struct{}
 
-func (ogenKey) ApiKey(context.Context, ogen.OperationName) (ogen.ApiKey, error) {
+func (ogenKey) ApiKey(context.Context, ogen.OperationName) (ogen.ApiKey, error) { //nolint:staticcheck // ogen names it so
 	return ogen.ApiKey{APIKey: key}, nil
 }
 

@@ -14,7 +14,8 @@ import (
 const (
 	from = "openapi.yaml"
 	to   = "api/openapi-3.0.yaml"
-	head = "# Generated from openapi.yaml, for tools that know only OpenAPI 3.0. DO NOT EDIT.\n"
+	head = "# Generated from openapi.yaml, for tools that know only OpenAPI 3.0. DO NOT EDIT.\n" +
+		"# The head of openapi.yaml explains the members that begin with x-.\n"
 )
 
 func main() {

@@ -1,8 +1,9 @@
-// Lists all conversations of a chatbot with openapi-fetch, as a program of another team would: node list.mjs URL ID KEY.
+// Lists all conversations of a chatbot with openapi-fetch, as a program of another team would: node list.mjs URL ID, with the
+// key in OKCHAT_API_KEY, where no list of processes shows it.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./openapi.js";
 
-declare const process: { argv: string[]; exitCode?: number };
+declare const process: { argv: string[]; env: Record<string, string | undefined>; exitCode?: number };
 
 type Conversation = components["schemas"]["Conversation"];
 
@@ -20,7 +21,8 @@ async function* conversations(baseUrl: string, chatbotId: string, key: string): 
   }
 }
 
-const [, , url = "", id = "", key = ""] = process.argv;
+const [, , url = "", id = ""] = process.argv;
+const key = process.env["OKCHAT_API_KEY"] ?? "";
 try {
   for await (const c of conversations(url, id, key)) {
     console.log(`${c.created_at}\t${c.platform}\t${c.id}`);
