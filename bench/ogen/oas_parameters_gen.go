@@ -10,12 +10,15 @@ import (
 type ListConversationsParams struct {
 	// The chatbot whose conversations are listed.
 	ChatbotId uuid.UUID
-	// Which page to return, counted from 1. The sample, asked for without it, is page 1.
+	// Which page to return, counted from 1 as far as the example `1` tells. The sample, asked for
+	// without it, is page 1.
 	Page OptInt `json:",omitempty,omitzero"`
-	// How many conversations a page holds at most. The sample, asked for without it, holds 10. The
-	// largest value
-	// that the server takes is unknown.
+	// How many conversations a page holds at most, as far as the name tells. The sample, asked for
+	// without it, holds
+	// 10. The largest value that the server takes is unknown.
 	Limit OptInt `json:",omitempty,omitzero"`
-	// Return only conversations in this state. Without it, all are returned.
+	// Presumably returns only conversations in this state: the page shows the name and an example. What
+	// is listed
+	// without it is assumed to be all; the sample, asked for without it, holds `in_progress` alone.
 	State OptConversationState `json:",omitempty,omitzero"`
 }

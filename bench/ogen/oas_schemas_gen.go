@@ -57,9 +57,9 @@ type Conversation struct {
 	MigratedData bool              `json:"migrated_data"`
 	Platform     Platform          `json:"platform"`
 	State        ConversationState `json:"state"`
-	// When the conversation started; the list is ordered by it, newest first. RFC 3339 with up to six
-	// digits of
-	// fraction, trailing zeros dropped: compare it as a time, never as a string.
+	// When the conversation started; the list is ordered by it, newest first. RFC 3339, always with
+	// `+00:00` and
+	// with up to six digits of fraction, trailing zeros dropped: compare it as a time, never as a string.
 	CreatedAt time.Time `json:"created_at"`
 	// When the conversation last changed, in the format of `created_at`. The list is not ordered by it,
 	// and it can
@@ -68,8 +68,8 @@ type Conversation struct {
 	LastMessage LastMessage          `json:"last_message"`
 	Metadata    ConversationMetadata `json:"metadata"`
 	// The end user's id on the channel, or null where there is none (voice). Some channels use only
-	// digits, often
-	// more than a number can hold exactly: it is always a string. Personal data.
+	// digits,
+	// perhaps more than a number can hold exactly: it is always a string. Personal data.
 	SnsUserID NilString `json:"sns_user_id"`
 	// Null in every recorded conversation; that it is a string otherwise is assumed.
 	SessionToken NilString `json:"session_token"`
@@ -285,7 +285,11 @@ func (s *ConversationMetadataAdditional) init() ConversationMetadataAdditional {
 	return m
 }
 
-// One page of a chatbot's conversations.
+// One page of a chatbot's conversations. The vendor's page does not mark the two members as required;
+//
+//	the sample has
+//
+// both.
 // Ref: #/components/schemas/ConversationPage
 type ConversationPage struct {
 	// The conversations of this page, newest first by `created_at`.
@@ -757,7 +761,8 @@ type PageMetadata struct {
 	PageSize int `json:"pageSize"`
 	// How many conversations there are on all pages together, at the moment of this answer.
 	TotalCount int `json:"totalCount"`
-	// How many pages there are, `totalCount` divided by `pageSize` and rounded up.
+	// How many pages there are, `totalCount` divided by `pageSize` and rounded up; 0 or 1 for an empty
+	// list.
 	TotalPages int `json:"totalPages"`
 }
 

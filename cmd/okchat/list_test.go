@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/mattn/go-runewidth"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/gen/okchatapi"
@@ -306,5 +308,27 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	full := &os.PathError{Op: "write", Path: "stdout", Err: syscall.ENOSPC}
 	if code := run(t.Context(), []string{"list", "--json"}, streams{out: failing{full}, err: &errs}); code != exitFailed || !strings.Contains(errs.String(), "no space left") {
 		t.Errorf("a full disk: exit %d, %s", code, errs.String())
+	}
+}
+
+// A list of processes shows arguments to everybody on the machine.
+func TestNoArgumentTakesTheKey(t *testing.T) {
+	t.Parallel()
+	flags := 0
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			flags++
+			if strings.Contains(f.Name, "key") && !strings.HasSuffix(f.Name, "-file") {
+				t.Errorf("%s: --%s takes a key, expected a file that holds it", cmd.CommandPath(), f.Name)
+			}
+		})
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit(newRoot(streams{}))
+	if flags < 20 {
+		t.Errorf("%d flags seen", flags)
 	}
 }
