@@ -25,7 +25,7 @@ between with 95 % confidence. A bar is missed where even the upper bound is belo
 - A check of ours holds the rules of meaning too, which the others do not know.
 - Servers run in processes of their own, and are asked over eight connections. The memory of fake servers and proxies
   is taken after 30,000 requests.
-- The others' versions are those of `bench/go.mod` and `bench/package.json`.
+- The others' versions are those of ` + "`bench/go.mod`" + ` and ` + "`bench/package.json`" + `.
 `
 
 func writeReport() error {
