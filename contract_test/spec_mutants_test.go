@@ -60,8 +60,12 @@ var specMutants = []struct{ name, old, new string }{
 func TestEachMutantOfTheContractIsCaught(t *testing.T) {
 	t.Parallel()
 	exhibits := makeCorpus(t).list
-	survived := 0
-	for _, m := range specMutants {
+	tried, survived := 0, 0
+	for i, m := range specMutants {
+		if i%eachMutant != 0 {
+			continue
+		}
+		tried++
 		text := strings.Replace(okchat.OpenAPI(), m.old, m.new, 1)
 		if text == okchat.OpenAPI() {
 			t.Errorf("%s: the contract has changed: choose another place", m.name)
@@ -77,7 +81,7 @@ func TestEachMutantOfTheContractIsCaught(t *testing.T) {
 		}
 		t.Logf("%-45s %s", m.name, caught)
 	}
-	fmt.Printf("contract mutants: %d, survivors: %d\n", len(specMutants), survived)
+	fmt.Printf("contract mutants: %d, survivors: %d\n", tried, survived)
 }
 
 // catch says which check turns red on a contract, "" where none does.
