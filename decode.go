@@ -179,7 +179,8 @@ func locate(raw json.RawMessage, t reflect.Type, pointer string) (where, expecte
 	case reflect.Struct:
 		var members map[string]json.RawMessage
 		if json.Unmarshal(raw, &members) == nil {
-			for field := range t.Fields() {
+			for i := range t.NumField() { //nolint:modernize // ranging over Fields makes each importer's program heavier
+				field := t.Field(i)
 				name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 				if member, ok := members[name]; ok {
 					if where, expected, got := locate(member, field.Type, pointer+"/"+name); expected != "" {
