@@ -94,7 +94,7 @@ func BenchmarkSingleCall(b *testing.B) {
 	}
 	sides := [2]func() error{
 		func() error { return bareCall(url, bot) },
-		func() error { _, err := client.Page(b.Context(), bot, ListOptions{}); return err },
+		func() error { _, err := client.Page(b.Context(), bot, PageOptions{}); return err },
 	}
 	var times [2][]time.Duration
 	var allocs [2]uint64

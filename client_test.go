@@ -47,8 +47,9 @@ func ids(t *testing.T, client *okchat.Client, bot string, opts okchat.ListOption
 
 func TestOnePage(t *testing.T) {
 	inMemory(t, synthetic(25), nil, func(t *testing.T, srv *okchattest.Server, client *okchat.Client) {
-		page, err := client.Page(t.Context(), srv.ChatbotID, okchat.ListOptions{
-			Page: 2, Limit: 7, State: okchattest.StateClosed, Header: http.Header{"X-Trace": {"42"}},
+		page, err := client.Page(t.Context(), srv.ChatbotID, okchat.PageOptions{
+			Page: 2, Limit: 7, State: okchattest.StateClosed,
+			CallOptions: okchat.CallOptions{Header: http.Header{"X-Trace": {"42"}}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -63,7 +64,7 @@ func TestOnePage(t *testing.T) {
 		if page.Metadata.CurrentPage != 2 || page.StatusCode != 200 || page.Tries != 1 || page.Header.Get("Content-Type") == "" || len(page.Body) == 0 {
 			t.Errorf("the page is %+v", page.Metadata)
 		}
-		for _, conv := range page.Conversations {
+		for _, conv := range page.Items {
 			if conv.State != okchattest.StateClosed || conv.State.Valid() {
 				t.Errorf("state %s", conv.State)
 			}
@@ -123,15 +124,15 @@ func TestWalksWithOptions(t *testing.T) {
 func TestArgumentsThatAreWrongAreNotSent(t *testing.T) {
 	inMemory(t, nil, nil, func(t *testing.T, srv *okchattest.Server, client *okchat.Client) {
 		for name, opts := range map[string]okchat.ListOptions{
-			"page": {Page: -1}, "limit": {Limit: -1}, "timeout": {TryTimeout: -1}, "tries": {MaxTries: -1}, "items": {MaxItems: -1},
+			"page": {Page: -1}, "limit": {Limit: -1}, "timeout": {CallOptions: okchat.CallOptions{TryTimeout: -1}}, "tries": {CallOptions: okchat.CallOptions{MaxTries: -1}}, "items": {MaxItems: -1},
 			"read-ahead": {ReadAhead: -1}, "too much read-ahead": {ReadAhead: okchat.MaxReadAhead + 1},
 		} {
 			if _, err := ids(t, client, srv.ChatbotID, opts); !errors.Is(err, okchat.ErrArgument) {
 				t.Errorf("%s: error %v, expected ErrArgument", name, err)
 			}
 		}
-		for name, opts := range map[string]okchat.ListOptions{
-			"items": {MaxItems: 1}, "time": {CreatedAfter: time.Now()}, "read-ahead": {ReadAhead: 2},
+		for name, opts := range map[string]okchat.PageOptions{
+			"page": {Page: -1}, "limit": {Limit: -1}, "timeout": {CallOptions: okchat.CallOptions{TryTimeout: -1}}, "tries": {CallOptions: okchat.CallOptions{MaxTries: -1}},
 		} {
 			if _, err := client.Page(t.Context(), srv.ChatbotID, opts); !errors.Is(err, okchat.ErrArgument) {
 				t.Errorf("%s for one page: error %v, expected ErrArgument", name, err)
@@ -260,7 +261,7 @@ func TestTheStatusDecidesBeforeTheBody(t *testing.T) {
 		srv.Next(okchattest.HTML(502), okchattest.HTML(200), okchattest.Status(401, `{"message":"no  such\nkey"}`, "X-Request-Id", "r-1"),
 			okchattest.Status(429, `{"error":{"message":"slow down"}}`, "Retry-After", "9"), okchattest.Status(500, `{"error":7}`), okchattest.Status(503, "try\tlater", "Content-Type", "text/plain"))
 		call := func() error {
-			_, err := client.Page(t.Context(), srv.ChatbotID, okchat.ListOptions{})
+			_, err := client.Page(t.Context(), srv.ChatbotID, okchat.PageOptions{})
 			return err
 		}
 		var api *okchat.APIError
@@ -295,12 +296,12 @@ func TestWhatBreaksOnTheWireIsRetried(t *testing.T) {
 			inMemory(t, synthetic(10), nil, func(t *testing.T, srv *okchattest.Server, client *okchat.Client) {
 				srv.Transport.DisableKeepAlives = true // net/http repeats by itself on a connection that it reuses
 				srv.Next(fault)
-				page, err := client.Page(t.Context(), srv.ChatbotID, okchat.ListOptions{})
+				page, err := client.Page(t.Context(), srv.ChatbotID, okchat.PageOptions{})
 				if err != nil || page.Tries != 2 {
 					t.Errorf("error %v", err)
 				}
 				srv.Next(fault)
-				_, err = client.Page(t.Context(), srv.ChatbotID, okchat.ListOptions{MaxTries: 1, TryTimeout: 2 * time.Second})
+				_, err = client.Page(t.Context(), srv.ChatbotID, okchat.PageOptions{CallOptions: okchat.CallOptions{MaxTries: 1, TryTimeout: 2 * time.Second}})
 				var transport *okchat.TransportError
 				if !errors.As(err, &transport) || transport.Tries != 1 {
 					t.Errorf("without retries: %v", err)
@@ -323,7 +324,7 @@ func TestBodiesAreBounded(t *testing.T) {
 			runtime.GC()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err = client.Page(t.Context(), srv.ChatbotID, okchat.ListOptions{})
+			_, err = client.Page(t.Context(), srv.ChatbotID, okchat.PageOptions{})
 			runtime.ReadMemStats(&after)
 			var broken *okchat.ContractError
 			if !errors.As(err, &broken) || broken.Where != "body" || !strings.Contains(broken.Expected, fmt.Sprint(limit)) {
@@ -344,7 +345,7 @@ func TestHeadersAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv.Next(okchattest.Status(200, "{}", "X-Padding", strings.Repeat("x", 1<<20)))
-	_, err = client.Page(t.Context(), srv.ChatbotID, okchat.ListOptions{})
+	_, err = client.Page(t.Context(), srv.ChatbotID, okchat.PageOptions{})
 	if _, ok := errors.AsType[*okchat.TransportError](err); !ok {
 		t.Errorf("error %v", err)
 	}
@@ -395,10 +396,10 @@ func TestHooksAndLog(t *testing.T) {
 			tries[1].StatusCode != 503 || tries[1].Bytes != 4 || tries[2].Try != 2 || tries[2].Err != nil || tries[2].Duration != time.Second {
 			t.Errorf("tries %+v", tries)
 		}
-		if len(pages) != 3 || pages[1].Tries != 2 || pages[1].Duration != 5*time.Second || pages[2].Conversations != 5 {
+		if len(pages) != 3 || pages[1].Tries != 2 || pages[1].Duration != 5*time.Second || pages[2].Items != 5 {
 			t.Errorf("pages %+v", pages)
 		}
-		if len(calls) != 1 || calls[0].Pages != 3 || calls[0].Conversations != 25 || calls[0].Duration != 7*time.Second || calls[0].Err != nil {
+		if len(calls) != 1 || calls[0].Pages != 3 || calls[0].Items != 25 || calls[0].Duration != 7*time.Second || calls[0].Err != nil {
 			t.Errorf("calls %+v", calls)
 		}
 		if got := strings.Count(log.String(), "\n"); got != 4 || !strings.Contains(log.String(), `level=WARN msg="okchat: request" page=2 try=1 status=503`) || strings.Contains(log.String(), srv.ChatbotID) {

@@ -32,6 +32,43 @@ func (c *Conversation) Unknown() map[string]json.RawMessage {
 	return unknown
 }
 
+// Missing returns the names of the members that the contract requires and the server did not send, or sent as null where
+// the contract has no null, in the order of the fields; nil where there are none and for a conversation made in Go. The
+// fields of such members hold their zero value, which the server did not send. The id, chatbot_id and created_at of a
+// conversation that the client hands out are never missing.
+func (c *Conversation) Missing() []string {
+	if c.raw == nil {
+		return nil
+	}
+	var missing []string
+	sent, _ := splitMembers(c.raw)
+	for _, m := range requiredMembers() {
+		if value, ok := sent[m.name]; !ok || !m.nullable && string(value) == "null" {
+			missing = append(missing, m.name)
+		}
+	}
+	return missing
+}
+
+// requiredMember is a member that the contract requires of each conversation.
+type requiredMember struct {
+	name     string
+	nullable bool
+}
+
+// requiredMembers derives from the generated type what the contract requires: the generator gives an optional member
+// omitempty, and a nullable one a pointer or a type of its own that encodes as null.
+var requiredMembers = sync.OnceValue(func() (required []requiredMember) {
+	for t, i := reflect.TypeFor[okchatapi.Conversation](), 0; i < t.NumField(); i++ {
+		field := t.Field(i)
+		if name, options, _ := strings.Cut(field.Tag.Get("json"), ","); options == "" {
+			zero, err := json.Marshal(reflect.Zero(field.Type).Interface())
+			required = append(required, requiredMember{name, err == nil && string(zero) == "null"})
+		}
+	}
+	return required
+})
+
 // UnmarshalJSON reads one conversation, for instance from an archive. It keeps a copy of b.
 func (c *Conversation) UnmarshalJSON(b []byte) error {
 	known, err := decodeConversation(b)

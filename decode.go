@@ -33,7 +33,7 @@ func (c *Client) readAnswer(resp *http.Response) ([]byte, error) {
 // decodePage makes a page of an answer, or says what the contract does not allow. It checks what a caller relies on:
 // that the body is one JSON document of the contract's types, that it is the page asked for, that its metadata are there
 // and agree with each other, that each conversation has an id and a time.
-func decodePage(q query, resp *http.Response, body []byte) (*Page, *ContractError) {
+func decodePage[T any](op operation[T], q query, resp *http.Response, body []byte) (*Page[T], *ContractError) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, &ContractError{Where: "status", Expected: "200, 4xx or 5xx", Got: strconv.Itoa(resp.StatusCode)}
 	}
@@ -44,33 +44,27 @@ func decodePage(q query, resp *http.Response, body []byte) (*Page, *ContractErro
 	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !resp.Uncompressed {
 		return nil, &ContractError{Where: "Content-Encoding header", Expected: "none or gzip", Got: "another"}
 	}
-	conversations, metadata, broken := decodeBody(body, or(q.limit, 10))
+	items, metadata, broken := op.decode(body, or(q.limit, 10))
 	if broken != nil {
 		return nil, broken
 	}
-	if err := checkMetadata(q, metadata, len(conversations)); err != nil {
+	if err := checkMetadata(q, metadata, len(items)); err != nil {
 		return nil, err
 	}
-	for i := range conversations {
-		if conversations[i].ID == uuid.Nil {
+	for i := range items {
+		if op.key(&items[i]) == uuid.Nil {
 			return nil, &ContractError{Where: fmt.Sprintf("/data/%d/id", i), Expected: "a UUID", Got: "none"}
 		}
-		if conversations[i].CreatedAt.IsZero() {
+		if op.order(&items[i]).IsZero() {
 			return nil, &ContractError{Where: fmt.Sprintf("/data/%d/created_at", i), Expected: "a date-time", Got: "none"}
 		}
 	}
-	return &Page{
-		Conversations: conversations,
-		Metadata:      metadata,
-		StatusCode:    resp.StatusCode,
-		Header:        resp.Header,
-		Body:          body,
-	}, nil
+	return &Page[T]{Items: items, Metadata: metadata, StatusCode: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
 
-// decodeBody reads a page of about limit conversations: the fast way, or where that is in doubt with encoding/json, which
+// decodeConversations reads a page of about limit conversations: the fast way, or where that is in doubt with encoding/json, which
 // has the last word on what is an error.
-func decodeBody(body []byte, limit int) ([]Conversation, PageMetadata, *ContractError) {
+func decodeConversations(body []byte, limit int) ([]Conversation, PageMetadata, *ContractError) {
 	const missing = -1
 	none := PageMetadata{CurrentPage: missing, PageSize: missing, TotalCount: missing, TotalPages: missing}
 	metadata := none

@@ -3,7 +3,9 @@ package okchat
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,9 +72,9 @@ func TestAnAnswerThatIsNotTheContractsSaysWhere(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			client := newTestClient(t, roundTrip(body(mediaType, tt.body)), WithRetry(RetryPolicy{MaxTries: 1}))
-			_, err := client.Page(t.Context(), testBot, ListOptions{Limit: 10})
+			_, err := client.Page(t.Context(), testBot, PageOptions{Limit: 10})
 			if tt.name == "more on the page than its size" {
-				_, err = client.Page(t.Context(), testBot, ListOptions{})
+				_, err = client.Page(t.Context(), testBot, PageOptions{})
 			}
 			var broken *ContractError
 			if !errors.As(err, &broken) {
@@ -98,7 +100,7 @@ func TestAnAnswerOfTheContractIsTaken(t *testing.T) {
 		"a media type with parameters": pageOf(`[]`, `{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":0}`),
 	} {
 		client := newTestClient(t, roundTrip(body("application/json; charset=utf-8", text)))
-		if _, err := client.Page(t.Context(), testBot, ListOptions{Limit: 10}); err != nil {
+		if _, err := client.Page(t.Context(), testBot, PageOptions{Limit: 10}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -107,11 +109,11 @@ func TestAnAnswerOfTheContractIsTaken(t *testing.T) {
 func TestAConversationKeepsWhatTheContractDoesNotKnow(t *testing.T) {
 	raw := strings.Trim(with(`"last_message":"hello"`, `"last_message":{"id":"00000000-0000-4000-8000-00000000000a","content":"x","sender_type":"robot","lang":"ko"},"mood":{"a":[1.0]}`), "[]")
 	client := newTestClient(t, roundTrip(body(mediaType, pageOf("["+raw+"]", goodMetadata))))
-	page, err := client.Page(t.Context(), testBot, ListOptions{})
+	page, err := client.Page(t.Context(), testBot, PageOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	conv := page.Conversations[0]
+	conv := page.Items[0]
 	if got := string(conv.Raw()); got != raw {
 		t.Errorf("raw is %s, expected %s", got, raw)
 	}
@@ -150,6 +152,52 @@ func TestAConversationKeepsWhatTheContractDoesNotKnow(t *testing.T) {
 	}
 }
 
+func TestMembersThatDidNotComeAreTold(t *testing.T) {
+	tests := []struct {
+		name, raw string
+		want      []string
+	}{
+		{"all came", conversationJSON(0), nil},
+		{"one is missing", strings.Trim(with(`"state":"in_progress",`, ``), "[]"), []string{"state"}},
+		{"one is null that cannot be", strings.Trim(with(`"active":true`, `"active":null`), "[]"), []string{"active"}},
+		{"one is null that can be", strings.Trim(with(`"last_message":"hello"`, `"last_message":null`), "[]"), nil},
+		{"one is missing that can be null", strings.Trim(with(`"last_message":"hello",`, ``), "[]"), []string{"last_message"}},
+		{"several", strings.Trim(with(`"active":true,"is_human_mode":false,"migrated_data":false,`, `"metadata":null,`), "[]"), []string{"active", "is_human_mode", "migrated_data"}},
+	}
+	for _, tt := range tests {
+		var conv Conversation
+		if err := json.Unmarshal([]byte(tt.raw), &conv); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if got := conv.Missing(); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: missing are %q, expected %q", tt.name, got, tt.want)
+		}
+	}
+	if got := new(Conversation).Missing(); got != nil {
+		t.Errorf("of a conversation made in Go %q is missing", got)
+	}
+}
+
+func TestNoVerbPrintsTheBodyOfAnError(t *testing.T) {
+	const secret = "what somebody wrote"
+	client := newTestClient(t, roundTrip(body(mediaType, pageOf(with(`"id":"00000000`, `"voice_path":"`+secret+`","id":"xx`), goodMetadata))))
+	_, err := client.Page(t.Context(), testBot, PageOptions{})
+	var broken *ContractError
+	if !errors.As(err, &broken) || !strings.Contains(string(broken.Body), secret) || broken.Header.Get("Content-Type") != mediaType || broken.StatusCode != 200 {
+		t.Fatalf("error %v, expected one that carries the answer", err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+		for _, text := range []string{fmt.Sprintf(verb, broken), fmt.Sprintf(verb, *broken)} {
+			if strings.Contains(text, secret) || text != err.Error() {
+				t.Errorf("%s prints %s", verb, text)
+			}
+		}
+	}
+	if encoded, err := json.Marshal(broken); err != nil || strings.Contains(string(encoded), secret) {
+		t.Errorf("JSON is %s, %v", encoded, err)
+	}
+}
+
 func equalJSON(a, b any) bool {
 	x, err1 := json.Marshal(a)
 	y, err2 := json.Marshal(b)
@@ -162,7 +210,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"data":[`), "", 2, 1)
 	f.Fuzz(func(t *testing.T, text []byte, contentType string, page, limit int) {
 		q := query{page: max(1, page), limit: max(0, limit)}
-		got, broken := decodePage(q, &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {contentType}}}, text)
+		got, broken := decodePage(conversationsOp(t), q, &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {contentType}}}, text)
 		if (got == nil) == (broken == nil) {
 			t.Fatalf("page %v and error %v", got, broken)
 		}
@@ -172,8 +220,8 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		for i := range got.Conversations {
-			conv := &got.Conversations[i]
+		for i := range got.Items {
+			conv := &got.Items[i]
 			var again Conversation
 			if err := json.Unmarshal(conv.Raw(), &again); err != nil || again.ID != conv.ID {
 				t.Errorf("conversation %d does not read back from its raw JSON: %v", i, err)

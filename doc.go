@@ -3,7 +3,7 @@
 //
 //	client, err := okchat.New(key)
 //	...
-//	page, err := client.Page(ctx, chatbotID, okchat.ListOptions{Limit: 50})
+//	page, err := client.Page(ctx, chatbotID, okchat.PageOptions{Limit: 50})
 //
 // # What is known of the endpoint
 //

@@ -3,6 +3,7 @@ package okchat
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 )
@@ -20,6 +21,24 @@ var (
 
 // ErrArgument matches the error of a call whose arguments are wrong. Nothing was sent.
 var ErrArgument = errors.New("okchat: wrong argument")
+
+// Sentinels that errors.Is finds in an error of a call that was sent. They tell what a caller can change.
+var (
+	// ErrIncomplete matches a [ContractError] of a walk that has handed out fewer items than the list's own counts explain.
+	ErrIncomplete = errors.New("okchat: the list is incomplete")
+	// ErrItems matches the [ContractError] that a walk ends with where single items broke the contract. All other items
+	// were handed out.
+	ErrItems = errors.New("okchat: single items break the contract")
+	// ErrTooLarge matches a [ContractError] for a body that is longer than the client takes, see [WithMaxBody].
+	ErrTooLarge = errors.New("okchat: the answer is too large")
+	// ErrBudget matches an error after which no retry was made because the client's retry budget is used up, see
+	// [RetryPolicy].
+	ErrBudget = errors.New("the client's retry budget is used up")
+	// ErrTryTimeout matches a [TransportError] of a try that took too long, see [WithTryTimeout].
+	ErrTryTimeout = errors.New("the try timed out")
+	// ErrWaitTooLong matches an [APIError] whose RetryAfter is longer than [RetryPolicy] allows to wait.
+	ErrWaitTooLong = errors.New("the wait is longer than the longest allowed")
+)
 
 func argumentErrorf(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrArgument}, args...)...)
@@ -117,12 +136,18 @@ type ContractError struct {
 	Where string
 	// Expected and Got say what differs. They hold no values of conversations.
 	Expected, Got string
-	StatusCode    int
+	// StatusCode, Header and Body are the answer's, for programs that make something of it themselves. StatusCode is 0 and
+	// the others are nil where no answer was read; Body is nil where it is too large. Error and the verbs of package fmt
+	// never print Header and Body: they hold personal data.
+	StatusCode int
+	Header     http.Header `json:"-"`
+	Body       []byte      `json:"-"`
 	// Page is the page that was asked for, counted from 1.
 	Page int
 	// Tries is how many requests were sent.
 	Tries int
 
+	kind      error // one of the sentinels, or nil
 	truncated bool
 	stopped   error
 }
@@ -131,6 +156,12 @@ func (e *ContractError) Error() string {
 	return fmt.Sprintf("okchat: page %d: the answer breaks the contract at %s: expected %s, got %s%s",
 		e.Page, e.Where, e.Expected, e.Got, triesText(e.Tries))
 }
+
+// Format prints the text of Error, whatever the verb.
+func (e ContractError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
+
+// Is reports whether target is the sentinel of this error: [ErrTooLarge], [ErrItems] or [ErrIncomplete].
+func (e *ContractError) Is(target error) bool { return e.kind != nil && target == e.kind }
 
 // Unwrap returns why there were no more tries, such as the context's error; often nil.
 func (e *ContractError) Unwrap() error { return e.stopped }
@@ -180,7 +211,7 @@ func (e *TransportError) after() time.Duration { return 0 }
 func (e *TransportError) retryable() bool      { return !e.permanent }
 
 func (e *TransportError) reason() string {
-	if errors.Is(e.err, errTryTimeout) {
+	if errors.Is(e.err, ErrTryTimeout) {
 		return "try timeout"
 	}
 	return "transport"

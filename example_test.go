@@ -82,11 +82,11 @@ func ExampleClient_Page() {
 		log.Fatal(err)
 	}
 
-	page, err := client.Page(context.Background(), srv.ChatbotID, okchat.ListOptions{Page: 5})
+	page, err := client.Page(context.Background(), srv.ChatbotID, okchat.PageOptions{Page: 5})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(len(page.Conversations), "of", page.Metadata.TotalCount)
+	fmt.Println(len(page.Items), "of", page.Metadata.TotalCount)
 	// Output: 2 of 42
 }
 
@@ -102,7 +102,7 @@ func ExampleClient_Pages() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(page.Metadata.CurrentPage, len(page.Conversations))
+		fmt.Println(page.Metadata.CurrentPage, len(page.Items))
 	}
 	// Output:
 	// 1 20
@@ -172,7 +172,7 @@ func ExampleWithHooks() {
 	}
 	srv.Next(okchattest.HTML(http.StatusBadGateway))
 
-	if _, err := client.Page(context.Background(), srv.ChatbotID, okchat.ListOptions{}); err != nil {
+	if _, err := client.Page(context.Background(), srv.ChatbotID, okchat.PageOptions{}); err != nil {
 		log.Fatal(err)
 	}
 	// Output:
@@ -192,11 +192,11 @@ func ExampleConversation_Unknown() {
 		conv["mood"], conv["platform"] = "cheerful", "kakaotalk"
 	}))
 
-	page, err := client.Page(context.Background(), srv.ChatbotID, okchat.ListOptions{})
+	page, err := client.Page(context.Background(), srv.ChatbotID, okchat.PageOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	conv := page.Conversations[0]
+	conv := page.Items[0]
 	fmt.Printf("%s %s %v\n", conv.Unknown()["mood"], conv.Platform, conv.Platform.Valid())
 	// Output: "cheerful" kakaotalk false
 }

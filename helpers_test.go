@@ -41,11 +41,21 @@ func pageJSON(page, total int) string {
 		conversationJSON(page-1), page, total, total)
 }
 
-func newTestClient(t *testing.T, rt http.RoundTripper, opts ...Option) *Client {
+func newTestClient(t testing.TB, rt http.RoundTripper, opts ...Option) *Client {
 	t.Helper()
 	c, err := New(testKey, append([]Option{WithTransport(rt)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// conversationsOp is the operation that lists the conversations of testBot.
+func conversationsOp(tb testing.TB) operation[Conversation] {
+	tb.Helper()
+	op, err := newTestClient(tb, roundTrip(succeeds)).listConversations(testBot, "")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return op
 }

@@ -36,26 +36,28 @@ type TryInfo struct {
 	// Retry says whether another try follows, after Delay.
 	Retry bool
 	Delay time.Duration
+	// Asked says that Delay is a wait that the server asked for.
+	Asked bool
 }
 
 // PageInfo tells of one page.
 type PageInfo struct {
 	Page  int
 	Tries int
-	// Conversations is how many the answer held, before those that a walk had handed out already are left out.
-	Conversations int
-	Duration      time.Duration
-	Err           error
+	// Items is how many the answer held, before those that a walk had handed out already are left out.
+	Items    int
+	Duration time.Duration
+	Err      error
 }
 
 // CallInfo tells of one call.
 type CallInfo struct {
 	// Pages is how many pages were fetched, those read again and fences included.
 	Pages int
-	// Conversations is how many were handed out.
-	Conversations int
-	Duration      time.Duration
-	Err           error
+	// Items is how many were handed out.
+	Items    int
+	Duration time.Duration
+	Err      error
 }
 
 func callHook[T any](ctx context.Context, hook func(context.Context, T), info T) {

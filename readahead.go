@@ -24,15 +24,15 @@ type mark struct {
 }
 
 // batch is a run of pages being read at once.
-type batch struct {
-	pages []*Page
+type batch[T any] struct {
+	pages []*Page[T]
 	errs  []error
 	done  sync.WaitGroup
 }
 
 // runAhead goes on behind the first page, which showed the list at seen. Whatever is odd, a fence that fails included,
 // is left to runSequence: it is right whatever moves, and its errors name the page where a walk can go on.
-func (w *walk) runAhead(seen mark, yield func(*Page) bool) error {
+func (w *walk[T]) runAhead(seen mark, yield func(*Page[T]) bool) error {
 	fenced, patience := w.query.page == 1, w.opts.ReadAhead
 	for !w.over {
 		if !fenced {
@@ -61,16 +61,16 @@ func (w *walk) runAhead(seen mark, yield func(*Page) bool) error {
 }
 
 // runEpoch reads batches for as long as the list stands as seen. It returns false when it no longer did.
-func (w *walk) runEpoch(seen mark, yield func(*Page) bool) (stable bool, err error) {
+func (w *walk[T]) runEpoch(seen mark, yield func(*Page[T]) bool) (stable bool, err error) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
 
 	next := w.nextPage(seen.total)
-	var previous *batch
+	var previous *batch[T]
 	for {
-		var current *batch
+		var current *batch[T]
 		if previous == nil || !previous.failed() {
 			current = w.startBatch(ctx, &running, next, w.lastPage(seen))
 		}
@@ -96,7 +96,7 @@ func (w *walk) runEpoch(seen mark, yield func(*Page) bool) (stable bool, err err
 }
 
 // lastPage returns the last page that this walk can want of a list that stands at m, 0 where there is none.
-func (w *walk) lastPage(m mark) int {
+func (w *walk[T]) lastPage(m mark) int {
 	if m.total == 0 {
 		return 0
 	}
@@ -109,12 +109,12 @@ func (w *walk) lastPage(m mark) int {
 }
 
 // startBatch starts reading the pages from first on; it returns nil behind the last page.
-func (w *walk) startBatch(ctx context.Context, running *sync.WaitGroup, first, last int) *batch {
+func (w *walk[T]) startBatch(ctx context.Context, running *sync.WaitGroup, first, last int) *batch[T] {
 	n := min(w.opts.ReadAhead, last-first+1)
 	if n <= 0 {
 		return nil
 	}
-	b := &batch{pages: make([]*Page, n), errs: make([]error, n)}
+	b := &batch[T]{pages: make([]*Page[T], n), errs: make([]error, n)}
 	for i := range n {
 		b.done.Add(1)
 		running.Go(func() {
@@ -125,12 +125,12 @@ func (w *walk) startBatch(ctx context.Context, running *sync.WaitGroup, first, l
 	return b
 }
 
-func (b *batch) failed() bool {
+func (b *batch[T]) failed() bool {
 	return slices.ContainsFunc(b.errs, func(err error) bool { return err != nil })
 }
 
 // shows says whether every page that came was read from a list of m's count.
-func (b *batch) shows(m mark) bool {
+func (b *batch[T]) shows(m mark) bool {
 	for _, page := range b.pages {
 		if page != nil && page.Metadata.TotalCount != m.total {
 			return false
@@ -139,7 +139,7 @@ func (b *batch) shows(m mark) bool {
 	return true
 }
 
-func (w *walk) handBatch(b *batch, yield func(*Page) bool) error {
+func (w *walk[T]) handBatch(b *batch[T], yield func(*Page[T]) bool) error {
 	for i, page := range b.pages {
 		if b.errs[i] != nil {
 			return b.errs[i]
@@ -152,21 +152,21 @@ func (w *walk) handBatch(b *batch, yield func(*Page) bool) error {
 }
 
 // fence reads the head of the list, as far as that succeeds.
-func (w *walk) fence(ctx context.Context) (mark, bool) {
+func (w *walk[T]) fence(ctx context.Context) (mark, bool) {
 	w.requested.Add(1)
 	q := w.query
 	q.page, q.limit = 1, 1
-	page, err := w.client.fetch(ctx, q)
+	page, err := fetch(ctx, w.client, w.op, q)
 	if err != nil {
 		return mark{}, false
 	}
-	return markOf(page), true
+	return w.markOf(page), true
 }
 
-func markOf(p *Page) mark {
+func (w *walk[T]) markOf(p *Page[T]) mark {
 	m := mark{total: p.Metadata.TotalCount}
-	if len(p.Conversations) > 0 {
-		m.head = p.Conversations[0].ID
+	if len(p.Items) > 0 {
+		m.head = w.op.key(&p.Items[0])
 	}
 	return m
 }

@@ -53,68 +53,18 @@ func (p RetryPolicy) validate() error {
 	return nil
 }
 
-var errBudget = errors.New("the client's retry budget is used up")
-
-// fetch gets one page, with retries.
-func (c *Client) fetch(ctx context.Context, q query) (*Page, error) {
-	start := time.Now()
-	page, tries, err := c.fetchTries(ctx, q)
-	if c.conf.hooks.Page != nil {
-		info := PageInfo{Page: q.page, Tries: tries, Duration: time.Since(start)}
-		if err != nil {
-			info.Err = err
-		} else {
-			info.Conversations = len(page.Conversations)
-		}
-		callHook(ctx, c.conf.hooks.Page, info)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return page, nil
-}
-
-func (c *Client) fetchTries(ctx context.Context, q query) (page *Page, tries int, err error) {
-	for try := 1; ; try++ {
-		start := time.Now()
-		page, status, size, failure := c.try(ctx, q)
-		info := TryInfo{Page: q.page, Try: try, StatusCode: status, Bytes: size, Duration: time.Since(start)}
-		if failure == nil {
-			c.budget.refund()
-			page.Tries = try
-			c.tried(ctx, info)
-			return page, try, nil
-		}
-		var stopped error
-		info.Delay, stopped = c.retryDelay(ctx, q, try, failure)
-		info.Err, info.Reason, info.Retry = failure, failure.reason(), info.Delay >= 0 && stopped == nil
-		failure.finish(try, stopped)
-		if !info.Retry {
-			info.Delay = 0
-		}
-		c.tried(ctx, info)
-		if !info.Retry {
-			return nil, try, failure
-		}
-		if err := sleep(ctx, info.Delay); err != nil {
-			failure.finish(try, err)
-			return nil, try, failure
-		}
-	}
-}
-
 // retryDelay returns how long to wait before the next try. A negative delay says that there is none, an error why not.
 func (c *Client) retryDelay(ctx context.Context, q query, try int, failure callError) (time.Duration, error) {
 	policy := c.conf.retry
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if !failure.retryable() || try >= or(q.maxTries, policy.MaxTries) {
+	if !failure.retryable() || try >= or(q.MaxTries, policy.MaxTries) {
 		return -1, nil
 	}
 	delay := failure.after()
 	if delay > policy.MaxRetryAfter {
-		return 0, fmt.Errorf("the wait is longer than the %v allowed", policy.MaxRetryAfter)
+		return 0, fmt.Errorf("%w of %v", ErrWaitTooLong, policy.MaxRetryAfter)
 	}
 	if delay == 0 {
 		ceiling := policy.MaxDelay
@@ -127,7 +77,7 @@ func (c *Client) retryDelay(ctx context.Context, q query, try int, failure callE
 		return 0, fmt.Errorf("the wait outlasts the call: %w", context.DeadlineExceeded)
 	}
 	if !c.budget.take() {
-		return 0, errBudget
+		return 0, ErrBudget
 	}
 	return delay, nil
 }

@@ -103,7 +103,7 @@ func TestRetriesStepByStep(t *testing.T) {
 		{name: "a try that runs out is repeated", steps: []step{{hangs, 250 * ms, 4}, {succeeds, 0, 4}}, tries: 2},
 		{name: "the waits double up to the longest, then the tries end", policy: RetryPolicy{MaxTries: 7},
 			steps: []step{{status(503), 250 * ms, 4}, {status(503), 500 * ms, 3}, {status(503), 1000 * ms, 2}, {status(503), 2000 * ms, 1}, {status(503), 4000 * ms, 0}, {status(503), 0, 0}},
-			is:    errBudget, tries: 6},
+			is:    ErrBudget, tries: 6},
 		{name: "the longest wait is bounded", policy: RetryPolicy{MaxTries: 4, MaxDelay: 600 * ms},
 			steps: []step{{status(503), 250 * ms, 4}, {status(503), 300 * ms, 3}, {status(503), 300 * ms, 2}, {status(503), 0, 2}},
 			as:    new(*APIError), tries: 4},
@@ -112,7 +112,7 @@ func TestRetriesStepByStep(t *testing.T) {
 		{name: "four tries by default", steps: []step{{status(503), 250 * ms, 4}, {status(503), 500 * ms, 3}, {status(503), 1000 * ms, 2}, {status(503), 0, 2}},
 			as: new(*APIError), tries: 4},
 		{name: "one try at the most turns retries off", policy: RetryPolicy{MaxTries: 1}, steps: []step{{status(503), 0, 5}}, as: new(*APIError), tries: 1},
-		{name: "an empty budget ends the tries", budget: 1, steps: []step{{status(503), 250 * ms, 0}, {status(503), 0, 0}}, is: errBudget, tries: 2},
+		{name: "an empty budget ends the tries", budget: 1, steps: []step{{status(503), 250 * ms, 0}, {status(503), 0, 0}}, is: ErrBudget, tries: 2},
 		{name: "Retry-After in seconds is waited for", steps: []step{{status(429, "Retry-After", "7"), 7 * time.Second, 4}, {succeeds, 0, 4}}, tries: 2},
 		{name: "Retry-After as a date is waited for", steps: []step{{status(503, "Retry-After", date(9*time.Second)), 9 * time.Second, 4}, {succeeds, 0, 4}}, tries: 2},
 		{name: "Retry-After of 0 leaves it to the jitter", steps: []step{{status(503, "Retry-After", "0"), 250 * ms, 4}, {succeeds, 0, 4}}, tries: 2},
@@ -167,7 +167,7 @@ func TestRetriesStepByStep(t *testing.T) {
 					ctx, cancel = context.WithCancel(ctx)
 					defer time.AfterFunc(tt.cancel, cancel).Stop()
 				}
-				page, err := client.Page(ctx, testBot, ListOptions{})
+				page, err := client.Page(ctx, testBot, PageOptions{})
 				if n != tt.tries {
 					t.Errorf("%d requests, expected %d", n, tt.tries)
 				}
@@ -233,7 +233,7 @@ func TestAWaitOfNothingIsAWait(t *testing.T) {
 		replies = replies[1:]
 		return next(req)
 	}), withJitter(0))
-	if page, err := client.Page(t.Context(), testBot, ListOptions{}); err != nil || page.Tries != 2 {
+	if page, err := client.Page(t.Context(), testBot, PageOptions{}); err != nil || page.Tries != 2 {
 		t.Errorf("error %v, expected a success at the second try", err)
 	}
 }
@@ -244,7 +244,7 @@ func TestCancelDuringRetryAfterKeepsBothErrors(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer time.AfterFunc(time.Second, cancel).Stop()
 		start := time.Now()
-		_, err := client.Page(ctx, testBot, ListOptions{})
+		_, err := client.Page(ctx, testBot, PageOptions{})
 		if waited := time.Since(start); waited != time.Second {
 			t.Errorf("the call ended after %v, expected 1s, when it was cancelled", waited)
 		}
@@ -264,7 +264,7 @@ func TestADeadServerSeesNoMoreThanTheCallsAndTheBudget(t *testing.T) {
 			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 		}), WithRetry(RetryPolicy{Budget: budget}))
 		for range calls {
-			_, _ = client.Page(t.Context(), testBot, ListOptions{})
+			_, _ = client.Page(t.Context(), testBot, PageOptions{})
 		}
 		if sent != calls+budget {
 			t.Errorf("%d requests, expected %d calls and %d retries", sent, calls, budget)

@@ -85,19 +85,19 @@ func odd(yield func(string)) {
 	yield(`{"Data":[` + conversationJSON(0) + `],"METADATA":` + goodMetadata + `}`)
 }
 
-// sameAsStock decodes text with decodeBody and with encoding/json, which have to agree. It tells whether the fast way
+// sameAsStock decodes text with decodeConversations and with encoding/json, which have to agree. It tells whether the fast way
 // decided.
 func sameAsStock(t *testing.T, text []byte) (fast bool) {
 	t.Helper()
 	want := okchatapi.ConversationPage{Metadata: PageMetadata{CurrentPage: -1, PageSize: -1, TotalCount: -1, TotalPages: -1}}
 	var raw struct{ Data []json.RawMessage }
 	stock := json.Unmarshal(text, &want)
-	got, metadata, broken := decodeBody(text, 10)
+	got, metadata, broken := decodeConversations(text, 10)
 	var ignored PageMetadata
 	_, fast = scanPage(text, 10, &ignored)
 	stricter := want.Data == nil || !checkDepth(text)
 	if (broken == nil) != (stock == nil && !stricter) {
-		t.Fatalf("%q: encoding/json says %v, decodeBody %v", text, stock, broken)
+		t.Fatalf("%q: encoding/json says %v, decodeConversations %v", text, stock, broken)
 	}
 	if fast && stock != nil {
 		t.Fatalf("%q is taken, encoding/json says %v", text, stock)
@@ -262,7 +262,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, broken := decodePage(query{page: 1, limit: 100}, resp, body); broken != nil {
+			if _, broken := decodePage(conversationsOp(b), query{page: 1, limit: 100}, resp, body); broken != nil {
 				b.Fatal(broken)
 			}
 		}

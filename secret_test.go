@@ -97,7 +97,7 @@ func TestTheKeyStaysWithItsOrigin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = client.Page(t.Context(), testBot, ListOptions{})
+		_, err = client.Page(t.Context(), testBot, PageOptions{})
 		var broken *ContractError
 		if !errors.As(err, &broken) || broken.Where != "Location header" {
 			t.Errorf("error %v, expected a ContractError at the Location header", err)
@@ -112,7 +112,7 @@ func TestTheKeyStaysWithItsOrigin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.Page(t.Context(), testBot, ListOptions{}); err != nil {
+		if _, err := client.Page(t.Context(), testBot, PageOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		if len(keys) != 1 || keys[0] != testKey {
@@ -126,7 +126,7 @@ func TestTheKeyStaysWithItsOrigin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.Page(t.Context(), testBot, ListOptions{}); err == nil || n > 11 {
+		if _, err := client.Page(t.Context(), testBot, PageOptions{}); err == nil || n > 11 {
 			t.Errorf("error %v after %d requests", err, n)
 		}
 	})
@@ -144,7 +144,7 @@ func TestTheKeyStaysWithItsOrigin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = client.Page(t.Context(), testBot, ListOptions{Header: http.Header{"x-api-key": {"other"}}})
+		_, err = client.Page(t.Context(), testBot, PageOptions{CallOptions: CallOptions{Header: http.Header{"x-api-key": {"other"}}}})
 		if !errors.Is(err, ErrArgument) {
 			t.Errorf("error %v, expected ErrArgument", err)
 		}
@@ -191,7 +191,7 @@ func TestTheKeyIsNeverPrinted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = client.Page(t.Context(), testBot, ListOptions{})
+			_, err = client.Page(t.Context(), testBot, PageOptions{})
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -243,7 +243,7 @@ func TestAChatbotIDThatIsNoneIsNotSent(t *testing.T) {
 	}))
 	for _, id := range []string{"", ".", "..", "../..", "%2e%2e", "a/b", "{" + testBot + "}", "urn:uuid:" + testBot,
 		strings.ReplaceAll(testBot, "-", ""), testBot + "\n", testBot[:35], "5afe16ed-5fd2-4552-a993-903bc9c32bbg"} {
-		if _, err := client.Page(t.Context(), id, ListOptions{}); !errors.Is(err, ErrArgument) {
+		if _, err := client.Page(t.Context(), id, PageOptions{}); !errors.Is(err, ErrArgument) {
 			t.Errorf("chatbot id %q: error %v, expected ErrArgument", id, err)
 		}
 		for _, err := range client.Conversations(t.Context(), id, ListOptions{}) {

@@ -2,10 +2,20 @@ package okchat
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 )
+
+type schema struct {
+	Ref        string `yaml:"$ref"`
+	Type       any
+	Required   []string
+	Properties map[string]schema
+	OneOf      []schema `yaml:"oneOf"`
+}
 
 // What this package repeats of the contract because Go needs it as a constant.
 func TestWhatIsRepeatedOfTheContractAgreesWithIt(t *testing.T) {
@@ -21,6 +31,7 @@ func TestWhatIsRepeatedOfTheContractAgreesWithIt(t *testing.T) {
 		}
 		Components struct {
 			SecuritySchemes map[string]struct{ In, Name string } `yaml:"securitySchemes"`
+			Schemas         map[string]schema
 		}
 	}
 	if err := yaml.Unmarshal([]byte(OpenAPI()), &spec); err != nil {
@@ -28,6 +39,27 @@ func TestWhatIsRepeatedOfTheContractAgreesWithIt(t *testing.T) {
 	}
 	if scheme := spec.Components.SecuritySchemes["apiKey"]; scheme.In != "header" || http.CanonicalHeaderKey(scheme.Name) != headerKey {
 		t.Errorf("the key is in the %s %s, expected the header %s", scheme.In, scheme.Name, headerKey)
+	}
+	nullable := func(s schema) bool {
+		types, _ := s.Type.([]any)
+		return s.Type == "null" || slices.Contains(types, any("null"))
+	}
+	resolve := func(s schema) schema {
+		if _, name, ok := strings.Cut(s.Ref, "#/components/schemas/"); ok {
+			return spec.Components.Schemas[name]
+		}
+		return s
+	}
+	var want []requiredMember
+	conversation := spec.Components.Schemas["Conversation"]
+	for _, name := range conversation.Required {
+		member := resolve(conversation.Properties[name])
+		anyNull := slices.ContainsFunc(member.OneOf, func(s schema) bool { return nullable(resolve(s)) })
+		want = append(want, requiredMember{name, nullable(member) || anyNull})
+	}
+	byName := func(a, b requiredMember) int { return strings.Compare(a.name, b.name) }
+	if got := slices.SortedFunc(slices.Values(requiredMembers()), byName); !slices.Equal(got, slices.SortedFunc(slices.Values(want), byName)) {
+		t.Errorf("the required members of a conversation are %v, the contract has %v", got, want)
 	}
 	for _, path := range spec.Paths {
 		if _, ok := path.Get.Responses["200"].Content[mediaType]; !ok {

@@ -11,51 +11,34 @@ import (
 	"github.com/google/uuid"
 )
 
-// Pages walks over all pages of a chatbot's conversations, from opts.Page on. Each range starts a walk of its own, under
-// ctx; a break ends it and sends nothing more. After an error, which is one of those of [Client.Page], the walk is over;
-// the error says at which page, and a walk can start there.
-//
-// The list shifts while it is walked: conversations start, and others leave. The walk reads pages again where one that
-// left may have pulled others back, and leaves out what it handed out already, so that a page holds only conversations
-// that come for the first time. Every conversation that is in the list for the whole walk comes exactly once, provided
-// that the list is ordered newest first (observed) and that none enters it anywhere but at its head. One that starts
-// during the walk comes once or not at all, and may come after older ones. Memory does not grow with the list. A page may be
-// left with no conversations; its Body holds all that the server sent.
-//
-// Besides what [Client.Page] fails with, a walk ends with a [ContractError] where conversations are out of order, where
-// pageSize changes, and where 1,000 pages in a row bring nothing older.
-//
-// With opts.State the second condition may not hold: a conversation that changes into that state enters the list in its
-// middle, and if others leave in the same moment their number is hidden: as many as entered may then be missed.
-func (c *Client) Pages(ctx context.Context, chatbotID string, opts ListOptions) iter.Seq2[*Page, error] {
-	return func(yield func(*Page, error) bool) {
-		w, err := c.newWalk(ctx, chatbotID, opts)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		start := time.Now()
-		err = w.run(func(p *Page) bool { return yield(p, nil) })
-		if c.conf.hooks.Call != nil {
-			callHook(ctx, c.conf.hooks.Call, CallInfo{Pages: int(w.requested.Load()), Conversations: w.handed, Duration: time.Since(start), Err: err})
-		}
-		if err != nil {
-			yield(nil, err)
-		}
+// walkPages walks over the pages of op.
+func walkPages[T any](ctx context.Context, c *Client, op operation[T], opts ListOptions, yield func(*Page[T], error) bool) {
+	w, err := newWalk(ctx, c, op, opts)
+	if err != nil {
+		yield(nil, err)
+		return
+	}
+	start := time.Now()
+	err = w.run(func(p *Page[T]) bool { return yield(p, nil) })
+	if c.conf.hooks.Call != nil {
+		callHook(ctx, c.conf.hooks.Call, CallInfo{Pages: int(w.requested.Load()), Items: w.handed, Duration: time.Since(start), Err: err})
+	}
+	if err != nil {
+		yield(nil, err)
 	}
 }
 
-// Conversations walks over all conversations of a chatbot, newest first. It is [Client.Pages] with the pages taken apart,
-// and promises the same.
-func (c *Client) Conversations(ctx context.Context, chatbotID string, opts ListOptions) iter.Seq2[Conversation, error] {
-	return func(yield func(Conversation, error) bool) {
-		for page, err := range c.Pages(ctx, chatbotID, opts) {
+// itemsOf takes pages apart.
+func itemsOf[T any](pages iter.Seq2[*Page[T], error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for page, err := range pages {
 			if err != nil {
-				yield(Conversation{}, err)
+				var none T
+				yield(none, err)
 				return
 			}
-			for _, conv := range page.Conversations {
-				if !yield(conv, nil) {
+			for _, item := range page.Items {
+				if !yield(item, nil) {
 					return
 				}
 			}
@@ -65,8 +48,9 @@ func (c *Client) Conversations(ctx context.Context, chatbotID string, opts ListO
 
 // walk is one range over the list. It stands on an anchor: when the list counted total, everything at a position before
 // done had been handed out. Positions count from 0, newest first.
-type walk struct {
+type walk[T any] struct {
 	client    *Client
+	op        operation[T]
 	ctx       context.Context
 	query     query
 	opts      ListOptions
@@ -86,8 +70,8 @@ type walk struct {
 // conversations starting than a page holds.
 const maxStalled = 1000
 
-func (c *Client) newWalk(ctx context.Context, chatbotID string, opts ListOptions) (*walk, error) {
-	q, err := newQuery(chatbotID, opts)
+func newWalk[T any](ctx context.Context, c *Client, op operation[T], opts ListOptions) (*walk[T], error) {
+	q, err := newQuery(opts.Page, opts.Limit, opts.CallOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -97,15 +81,15 @@ func (c *Client) newWalk(ctx context.Context, chatbotID string, opts ListOptions
 	if opts.ReadAhead < 0 || opts.ReadAhead > MaxReadAhead {
 		return nil, argumentErrorf("ReadAhead is %d, expected 0 to %d", opts.ReadAhead, MaxReadAhead)
 	}
-	return &walk{client: c, ctx: ctx, query: q, opts: opts}, nil
+	return &walk[T]{client: c, op: op, ctx: ctx, query: q, opts: opts}, nil
 }
 
-func (w *walk) run(yield func(*Page) bool) error {
+func (w *walk[T]) run(yield func(*Page[T]) bool) error {
 	first, err := w.readFirst()
 	if err != nil {
 		return err
 	}
-	seen := markOf(first)
+	seen := w.markOf(first)
 	if err := w.hand(first, yield); err != nil {
 		return err
 	}
@@ -116,7 +100,7 @@ func (w *walk) run(yield func(*Page) bool) error {
 }
 
 // runSequence reads one page after the other until the walk is over or, where most is not negative, most pages came.
-func (w *walk) runSequence(yield func(*Page) bool, most int) error {
+func (w *walk[T]) runSequence(yield func(*Page[T]) bool, most int) error {
 	for ; !w.over && most != 0; most-- {
 		page, err := w.read(w.nextPage(w.total))
 		if err != nil {
@@ -131,12 +115,12 @@ func (w *walk) runSequence(yield func(*Page) bool, most int) error {
 
 // nextPage returns the page with the first conversation that may not have come yet, in a list that counts total. Since
 // the anchor, at most as many have left before that position as the count has fallen.
-func (w *walk) nextPage(total int) int {
+func (w *walk[T]) nextPage(total int) int {
 	return max(0, w.done-max(0, w.total-total))/w.pageSize + 1
 }
 
 // readFirst gets the first page, which sets the page size for the walk.
-func (w *walk) readFirst() (*Page, error) {
+func (w *walk[T]) readFirst() (*Page[T], error) {
 	page, err := w.fetch(w.ctx, w.query.page)
 	if err != nil {
 		return nil, err
@@ -146,7 +130,7 @@ func (w *walk) readFirst() (*Page, error) {
 }
 
 // read gets page n, or the earlier page that has to be read first because the count fell in the meantime.
-func (w *walk) read(n int) (*Page, error) {
+func (w *walk[T]) read(n int) (*Page[T], error) {
 	for {
 		page, err := w.fetch(w.ctx, n)
 		if err != nil {
@@ -162,11 +146,11 @@ func (w *walk) read(n int) (*Page, error) {
 	}
 }
 
-func (w *walk) fetch(ctx context.Context, n int) (*Page, error) {
+func (w *walk[T]) fetch(ctx context.Context, n int) (*Page[T], error) {
 	w.requested.Add(1)
 	q := w.query
 	q.page = n
-	page, err := w.client.fetch(ctx, q)
+	page, err := fetch(ctx, w.client, w.op, q)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +161,7 @@ func (w *walk) fetch(ctx context.Context, n int) (*Page, error) {
 }
 
 // hand moves the anchor behind page and hands out what of it is new.
-func (w *walk) hand(page *Page, yield func(*Page) bool) error {
+func (w *walk[T]) hand(page *Page[T], yield func(*Page[T]) bool) error {
 	m := page.Metadata
 	w.stalled++
 	fresh, err := w.admit(page)
@@ -194,7 +178,7 @@ func (w *walk) hand(page *Page, yield func(*Page) bool) error {
 	if w.stalled >= w.client.conf.maxStalled && !w.over {
 		return w.standstill(page)
 	}
-	page.Conversations = fresh
+	page.Items = fresh
 	w.handed += len(fresh)
 	if !yield(page) {
 		w.over = true
@@ -203,29 +187,30 @@ func (w *walk) hand(page *Page, yield func(*Page) bool) error {
 }
 
 // admit returns the conversations of page that were not handed out before, and checks the order that tells them.
-func (w *walk) admit(page *Page) ([]Conversation, error) {
-	fresh := page.Conversations[:0]
+func (w *walk[T]) admit(page *Page[T]) ([]T, error) {
+	fresh := page.Items[:0]
 	var previous time.Time
-	for i, conv := range page.Conversations {
-		created := conv.CreatedAt
+	for i := range page.Items {
+		item := &page.Items[i]
+		created := w.op.order(item)
 		if i > 0 && created.After(previous) {
 			return nil, w.disorder(page, i)
 		}
 		previous = created
 		// One that is older than all before it is new, and so the list commonly goes on. Any other one moved here, shares
 		// its time with the last one, or entered the list above it.
-		if !created.Before(w.oldest) && w.cameBefore(conv) {
+		if !created.Before(w.oldest) && w.cameBefore(w.op.key(item), created) {
 			continue
 		}
 		if !created.After(w.opts.CreatedAfter) && !w.opts.CreatedAfter.IsZero() || w.opts.MaxItems > 0 && w.handed+len(fresh) >= w.opts.MaxItems {
 			w.over = true
 			break
 		}
-		w.recent.add(conv)
+		w.recent.add(remembered{w.op.key(item), created})
 		if w.oldest.IsZero() || !created.After(w.oldest) {
 			w.oldest, w.stalled = created, 0
 		}
-		fresh = append(fresh, conv)
+		fresh = append(fresh, *item)
 	}
 	if w.opts.MaxItems > 0 && w.handed+len(fresh) >= w.opts.MaxItems {
 		w.over = true
@@ -234,26 +219,26 @@ func (w *walk) admit(page *Page) ([]Conversation, error) {
 }
 
 // cameBefore errs only where conv may be one that is forgotten: then it says yes.
-func (w *walk) cameBefore(conv Conversation) bool {
+func (w *walk[T]) cameBefore(id uuid.UUID, created time.Time) bool {
 	forgotten := w.recent.forgotten
 	// Many may share one time, more than are remembered: those are not taken for forgotten ones.
-	if !forgotten.IsZero() && !conv.CreatedAt.Before(forgotten) && conv.CreatedAt.After(w.oldest) {
+	if !forgotten.IsZero() && !created.Before(forgotten) && created.After(w.oldest) {
 		return true
 	}
-	return slices.ContainsFunc(w.recent.last, func(seen remembered) bool { return seen.id == conv.ID })
+	return slices.ContainsFunc(w.recent.last, func(seen remembered) bool { return seen.id == id })
 }
 
-func (w *walk) disorder(page *Page, i int) error {
+func (w *walk[T]) disorder(page *Page[T], i int) error {
 	return w.broken(page, fmt.Sprintf("/data/%d/created_at", i), "one no newer than the one before it (newest first)",
 		"a newer one, so that a walk cannot tell what it misses: get pages one by one with Page")
 }
 
-func (w *walk) standstill(page *Page) error {
+func (w *walk[T]) standstill(page *Page[T]) error {
 	return w.broken(page, "/data", fmt.Sprintf("an older conversation, as totalCount is %d", page.Metadata.TotalCount),
 		fmt.Sprintf("none on %d pages in a row", w.client.conf.maxStalled))
 }
 
-func (w *walk) broken(page *Page, where, expected, got string) error {
+func (w *walk[T]) broken(page *Page[T], where, expected, got string) error {
 	return &ContractError{Where: where, Expected: expected, Got: got,
 		StatusCode: page.StatusCode, Page: page.Metadata.CurrentPage, Tries: page.Tries}
 }
@@ -273,8 +258,7 @@ type remembered struct {
 	created time.Time
 }
 
-func (r *ring) add(conv Conversation) {
-	seen := remembered{conv.ID, conv.CreatedAt}
+func (r *ring) add(seen remembered) {
 	if len(r.last) < recentIDs {
 		r.last = append(r.last, seen)
 		return

@@ -16,10 +16,10 @@ type ahead struct {
 	n    int
 }
 
-func (a ahead) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page, error] {
-	return func(yield func(*okchat.Page, error) bool) {
+func (a ahead) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
+	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
 		type answer struct {
-			page *okchat.Page
+			page *okchat.Page[okchat.Conversation]
 			err  error
 		}
 		ctx, cancel := context.WithCancel(ctx)

@@ -13,10 +13,10 @@ import (
 )
 
 // held is a source that has its pages in memory.
-type held []*okchat.Page
+type held []*okchat.Page[okchat.Conversation]
 
-func (h held) Pages(context.Context, string, okchat.ListOptions) iter.Seq2[*okchat.Page, error] {
-	return func(yield func(*okchat.Page, error) bool) {
+func (h held) Pages(context.Context, string, okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
+	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
 		for _, p := range h {
 			if !yield(p, nil) {
 				return
@@ -64,7 +64,7 @@ func BenchmarkWriters(b *testing.B) {
 
 func writeAll(w Writer, pages held) error {
 	for _, p := range pages {
-		if err := w.WritePage(p.Conversations); err != nil {
+		if err := w.WritePage(p.Items); err != nil {
 			return err
 		}
 	}

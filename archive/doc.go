@@ -4,7 +4,7 @@
 //		if err != nil {
 //			return err // the file is as it was
 //		}
-//		if err := w.WritePage(page.Conversations); err != nil {
+//		if err := w.WritePage(page.Items); err != nil {
 //			return err
 //		}
 //	}

@@ -146,7 +146,7 @@ func TestOtherParsersReadNoneOneAndManyPages(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				pages = append(pages, p.Conversations)
+				pages = append(pages, p.Items)
 			}
 			count := func(format, got string) {
 				t.Helper()

@@ -31,8 +31,8 @@ type cut struct {
 	after int
 }
 
-func (c cut) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page, error] {
-	return func(yield func(*okchat.Page, error) bool) {
+func (c cut) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
+	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
 		n := 0
 		for page, err := range c.from.Pages(ctx, chatbotID, opts) {
 			if n == c.after {

@@ -38,8 +38,8 @@ func NewStats(ctx context.Context, from Source, chatbotID string, opts okchat.Li
 		if err != nil {
 			return nil, err
 		}
-		for i := range page.Conversations {
-			s.count(&page.Conversations[i])
+		for i := range page.Items {
+			s.count(&page.Items[i])
 		}
 	}
 	s.PerDay, s.PerPlatform, s.PerState = counts(s.days), counts(s.platforms), counts(s.states)

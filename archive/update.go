@@ -13,7 +13,7 @@ import (
 
 // Source gives conversations page by page: a *[okchat.Client], or something around one.
 type Source interface {
-	Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page, error]
+	Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error]
 }
 
 // Result says what a run did. It counts what is in the file, also where the run was cut short.
@@ -46,12 +46,12 @@ func (s *SQLite) Update(ctx context.Context, from Source, opts okchat.ListOption
 		if err != nil {
 			return r.result, err
 		}
-		known, err := r.store(page.Conversations)
+		known, err := r.store(page.Items)
 		if err != nil {
 			return r.result, err
 		}
 		// A page may have nothing that the walk did not hand out before; that says nothing of what comes behind it.
-		if newOnly && known && len(page.Conversations) > 0 {
+		if newOnly && known && len(page.Items) > 0 {
 			break
 		}
 	}

@@ -47,11 +47,11 @@ func newOurs(url string, transport http.RoundTripper) *okchatgo.Client {
 func callOurs(url string, transport http.RoundTripper) caller {
 	client := newOurs(url, transport)
 	return func(ctx context.Context, page, limit int) (int, int, error) {
-		p, err := client.Page(ctx, bot, okchatgo.ListOptions{Page: page, Limit: limit})
+		p, err := client.Page(ctx, bot, okchatgo.PageOptions{Page: page, Limit: limit})
 		if err != nil {
 			return 0, 0, err
 		}
-		return len(p.Conversations), p.Metadata.TotalCount, nil
+		return len(p.Items), p.Metadata.TotalCount, nil
 	}
 }
 

@@ -145,7 +145,7 @@ func BenchmarkReadAhead(b *testing.B) {
 			var took []float64
 			for range 9 {
 				start := time.Now()
-				if _, err := client.Page(context.Background(), bot, okchatgo.ListOptions{Limit: 10}); err != nil {
+				if _, err := client.Page(context.Background(), bot, okchatgo.PageOptions{Limit: 10}); err != nil {
 					return cost{}, err
 				}
 				took = append(took, float64(time.Since(start)))

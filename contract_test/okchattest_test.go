@@ -45,8 +45,8 @@ func TestTheFakeServerKeepsTheContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = stranger.Page(t.Context(), srv.ChatbotID, okchat.ListOptions{})
-	_, _ = client.Page(t.Context(), "00000000-0000-4000-8000-000000000000", okchat.ListOptions{})
+	_, _ = stranger.Page(t.Context(), srv.ChatbotID, okchat.PageOptions{})
+	_, _ = client.Page(t.Context(), "00000000-0000-4000-8000-000000000000", okchat.PageOptions{})
 	if statuses[http.StatusOK] < 40 || statuses[http.StatusUnauthorized] != 1 || statuses[http.StatusNotFound] != 1 {
 		t.Errorf("the answers seen are %v", statuses)
 	}

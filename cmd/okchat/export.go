@@ -147,7 +147,7 @@ func (e exporter) write(ctx context.Context, w archive.Writer) error {
 		if err != nil {
 			return err
 		}
-		if err := w.WritePage(page.Conversations); err != nil {
+		if err := w.WritePage(page.Items); err != nil {
 			return err
 		}
 	}

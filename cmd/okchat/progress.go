@@ -39,8 +39,8 @@ func newProgress(from archive.Source, std streams, quiet bool) *progress {
 }
 
 // Pages counts a page when whoever asked for it is done with it.
-func (p *progress) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page, error] {
-	return func(yield func(*okchat.Page, error) bool) {
+func (p *progress) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
+	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
 		p.started = p.now()
 		p.shown = p.started
 		defer p.clear()
@@ -50,7 +50,7 @@ func (p *progress) Pages(ctx context.Context, chatbotID string, opts okchat.List
 			}
 			n := 0
 			if err == nil {
-				n = len(page.Conversations)
+				n = len(page.Items)
 			}
 			more := yield(page, err)
 			if err == nil {

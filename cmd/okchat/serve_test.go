@@ -94,7 +94,7 @@ func TestServeWithFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.Page(t.Context(), bot, okchat.ListOptions{}); err == nil {
+		if _, err := client.Page(t.Context(), bot, okchat.PageOptions{}); err == nil {
 			t.Errorf("fault %s: no error", fault)
 		}
 		stop()

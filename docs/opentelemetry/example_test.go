@@ -30,7 +30,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if _, err := client.Page(context.Background(), fake.srv.ChatbotID, okchat.ListOptions{}); err != nil {
+	if _, err := client.Page(context.Background(), fake.srv.ChatbotID, okchat.PageOptions{}); err != nil {
 		log.Fatal(err)
 	}
 

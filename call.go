@@ -1,0 +1,182 @@
+package okchat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// CallOptions are the options that every call takes.
+type CallOptions struct {
+	// Header is sent along, in addition to what the client sends. It cannot name the key's header.
+	Header http.Header
+	// TryTimeout and MaxTries replace the client's for this call; 0 leaves them.
+	TryTimeout time.Duration
+	MaxTries   int
+}
+
+// Page is one page of a list, and the answer that it came in.
+type Page[T any] struct {
+	Items    []T
+	Metadata PageMetadata
+	// StatusCode and Header are the answer's. Body is its bytes, after decompression; do not change them.
+	StatusCode int
+	Header     http.Header
+	Body       []byte
+	// Tries is how many requests this page took.
+	Tries int
+	// Odd names the items of a walk's page that break the contract: those that cannot be read, which Items lacks, and
+	// those out of order, which Items holds. [Client.Page] fails on the first one instead.
+	Odd []*ContractError
+}
+
+// operation is a paged operation of the contract, bound to the arguments that are the same for each of its pages.
+// Fetching, walking and reading ahead are generic over it.
+type operation[T any] struct {
+	// request builds the request for one page. A limit of 0 leaves the page size to the server.
+	request func(page, limit int) (*http.Request, error)
+	// decode reads the body of an answer that should hold about limit items.
+	decode func(body []byte, limit int) ([]T, PageMetadata, *ContractError)
+	// key returns what identifies an item, and order the time by which the list is ordered, newest first.
+	key   func(*T) uuid.UUID
+	order func(*T) time.Time
+}
+
+// query is what one call for a page asks for, checked.
+type query struct {
+	CallOptions
+
+	page  int
+	limit int
+}
+
+func newQuery(page, limit int, opts CallOptions) (query, error) {
+	switch {
+	case page < 0:
+		return query{}, argumentErrorf("Page is %d, expected 1 or more, or 0 for the first", page)
+	case limit < 0:
+		return query{}, argumentErrorf("Limit is %d, expected 1 or more, or 0 for the server's default", limit)
+	case opts.TryTimeout < 0:
+		return query{}, argumentErrorf("TryTimeout is %v, expected more than 0, or 0 for the client's", opts.TryTimeout)
+	case opts.MaxTries < 0:
+		return query{}, argumentErrorf("MaxTries is %d, expected 1 or more, or 0 for the client's", opts.MaxTries)
+	}
+	for name := range opts.Header {
+		if textproto.CanonicalMIMEHeaderKey(name) == headerKey {
+			return query{}, argumentErrorf("Header names %s, expected the key in New alone", headerKey)
+		}
+	}
+	return query{CallOptions: opts, page: max(page, 1), limit: limit}, nil
+}
+
+// fetch gets one page, with retries. The functions below follow one call from here to the decoded page.
+func fetch[T any](ctx context.Context, c *Client, op operation[T], q query) (*Page[T], error) {
+	start := time.Now()
+	page, tries, err := fetchTries(ctx, c, op, q)
+	if c.conf.hooks.Page != nil {
+		info := PageInfo{Page: q.page, Tries: tries, Duration: time.Since(start)}
+		if err != nil {
+			info.Err = err
+		} else {
+			info.Items = len(page.Items)
+		}
+		callHook(ctx, c.conf.hooks.Page, info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return page, nil
+}
+
+// fetchTries sends requests until one succeeds or the retry policy ends the call.
+func fetchTries[T any](ctx context.Context, c *Client, op operation[T], q query) (page *Page[T], tries int, err error) {
+	for try := 1; ; try++ {
+		start := time.Now()
+		page, status, size, failure := fetchOnce(ctx, c, op, q)
+		info := TryInfo{Page: q.page, Try: try, StatusCode: status, Bytes: size, Duration: time.Since(start)}
+		if failure == nil {
+			c.budget.refund()
+			page.Tries = try
+			c.tried(ctx, info)
+			return page, try, nil
+		}
+		var stopped error
+		info.Delay, stopped = c.retryDelay(ctx, q, try, failure)
+		info.Err, info.Reason, info.Retry = failure, failure.reason(), info.Delay >= 0 && stopped == nil
+		info.Asked = info.Retry && failure.after() > 0
+		failure.finish(try, stopped)
+		if !info.Retry {
+			info.Delay = 0
+		}
+		c.tried(ctx, info)
+		if !info.Retry {
+			return nil, try, failure
+		}
+		if err := sleep(ctx, info.Delay); err != nil {
+			failure.finish(try, err)
+			return nil, try, failure
+		}
+	}
+}
+
+// fetchOnce sends one request. It returns what the hooks report even where it fails.
+func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) (page *Page[T], status, size int, failure callError) {
+	timeout := or(q.TryTimeout, c.conf.tryTimeout)
+	tryCtx, cancel := context.WithTimeoutCause(ctx, timeout, ErrTryTimeout)
+	defer cancel()
+	transportError := func(err error) *TransportError {
+		if ctx.Err() == nil && tryCtx.Err() != nil {
+			err = fmt.Errorf("%w after %v", ErrTryTimeout, timeout)
+		}
+		return &TransportError{Page: q.page, err: c.key.scrubError(err), permanent: isPermanent(err)}
+	}
+
+	req, err := op.request(q.page, q.limit)
+	if err != nil {
+		return nil, 0, 0, transportError(err)
+	}
+	resp, err := c.send(req.WithContext(tryCtx), q)
+	if err != nil {
+		if origin := (*originError)(nil); errors.As(err, &origin) {
+			return nil, 0, 0, &ContractError{Page: q.page, Where: "Location header",
+				Expected: "a redirect within " + origin.expected, Got: "one to another origin"}
+		}
+		return nil, 0, 0, transportError(err)
+	}
+	defer resp.Body.Close()
+
+	body, err := c.readAnswer(resp)
+	switch {
+	case resp.StatusCode >= 400:
+		// The status decides, whatever became of the body.
+		return nil, resp.StatusCode, len(body), c.newAPIError(q, resp, body)
+	case err != nil:
+		if tooLarge := (*tooLargeError)(nil); errors.As(err, &tooLarge) {
+			return nil, resp.StatusCode, len(body), &ContractError{Page: q.page, StatusCode: resp.StatusCode, Header: resp.Header, Where: "body",
+				Expected: fmt.Sprintf("at most %d bytes", tooLarge.limit), Got: "more", kind: ErrTooLarge}
+		}
+		return nil, resp.StatusCode, len(body), transportError(fmt.Errorf("the body broke off after %d bytes: %w", len(body), err))
+	}
+	page, broken := decodePage(op, q, resp, body)
+	if broken != nil {
+		broken.Page, broken.StatusCode, broken.Header, broken.Body = q.page, resp.StatusCode, resp.Header, body
+		broken.Got = c.key.scrub(broken.Got)
+		return nil, resp.StatusCode, len(body), broken
+	}
+	return page, resp.StatusCode, len(body), nil
+}
+
+// send adds the headers that each request of a call has, and sends it. The key is added further down, by keyTransport.
+func (c *Client) send(req *http.Request, q query) (*http.Response, error) {
+	req.Header.Set("Accept", mediaType)
+	req.Header.Set("User-Agent", c.conf.userAgent)
+	for name, values := range q.Header {
+		req.Header[textproto.CanonicalMIMEHeaderKey(name)] = values
+	}
+	return c.http.Do(req)
+}
