@@ -17,8 +17,8 @@ func TestASpecThatCannotServeIsRefusedOnOneLine(t *testing.T) {
 		line           int // where the error points, counted from the line that is changed
 		says           string
 	}{
-		{"YAML that breaks off", "openapi: 3.1.0", "openapi: [3.1.0", -1, "did not find"},
-		{"YAML with a tab", "openapi: 3.1.0", "openapi: 3.1.0\n\tx: y", 0, "tab"},
+		{"YAML that breaks off", "openapi: 3.1.0", "openapi: [3.1.0", 6, "cannot start any token"},
+		{"YAML with a tab", "openapi: 3.1.0", "openapi: 3.1.0\n\tx: y", 1, "tab"},
 		{"no version", "openapi: 3.1.0", "opennapi: 3.1.0", 0, "openapi"},
 		{"an unknown type", "type: array", "type: arrray", -2, "arrray"},
 		{"a reference to nothing", "'#/components/schemas/PageMetadata'", "'#/components/schemas/Nope'", 0, "Nope"},
