@@ -1,31 +1,39 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	swagger "github.com/swaggest/swgui/v5/static"
-	"github.com/vearutop/statigz"
 	"go.yaml.in/yaml/v3"
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
-// The page takes Swagger UI's files and not swgui's handler, which prepares them at the start of each command.
-//
-//go:embed docs.html
-var docsPage []byte
+// The documentation is Swagger UI. Its files are those of the npm package swagger-ui-dist that tools/package.json pins,
+// compressed with gzip; the gate compares them.
+var (
+	//go:embed docs.html
+	docsPage []byte
+	//go:embed swagger-ui/swagger-ui-bundle.js.gz
+	swaggerScript []byte
+	//go:embed swagger-ui/swagger-ui.css.gz
+	swaggerStyle []byte
+)
 
 type serveFlags struct {
 	addr      string
@@ -126,7 +134,8 @@ func serveMux(fake http.Handler, url string) (http.Handler, error) {
 	mux.HandleFunc("GET /openapi.yaml", static("application/yaml", asYAML))
 	mux.HandleFunc("GET /openapi.json", static("application/json", asJSON))
 	mux.HandleFunc("GET /docs/{$}", static("text/html; charset=utf-8", docsPage))
-	mux.Handle("GET /docs/", http.StripPrefix("/docs", statigz.FileServer(swagger.FS)))
+	mux.HandleFunc("GET /docs/swagger-ui-bundle.js", compressed("text/javascript; charset=utf-8", swaggerScript))
+	mux.HandleFunc("GET /docs/swagger-ui.css", compressed("text/css; charset=utf-8", swaggerStyle))
 	mux.Handle("/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 	mux.Handle("/api/", fake)
 	return mux, nil
@@ -146,6 +155,25 @@ func static(mediaType string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", mediaType)
 		_, _ = w.Write(body)
+	}
+}
+
+// compressed serves a body that is kept compressed with gzip, unpacked for clients that do not take that encoding.
+func compressed(mediaType string, body []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", mediaType)
+		w.Header().Set("Vary", "Accept-Encoding")
+		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(body)
+			return
+		}
+		unpacked, err := gzip.NewReader(bytes.NewReader(body))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_, _ = io.Copy(w, unpacked) //nolint:gosec // the body is one of ours
 	}
 }
 

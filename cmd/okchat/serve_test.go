@@ -38,9 +38,17 @@ func startServe(t *testing.T, args ...string) (url, bot string, stop func() int)
 	return match[2], match[1], func() int { cancel(); return <-code }
 }
 
-func get(t *testing.T, url string) (string, string) {
+// get returns the body and the media type of an answer with status 200. The header is a name and a value, or nothing.
+func get(t *testing.T, url string, header ...string) (string, string) {
 	t.Helper()
-	resp, err := http.Get(url)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(header) == 2 {
+		req.Header.Set(header[0], header[1])
+	}
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +79,18 @@ func TestServe(t *testing.T) {
 		t.Errorf("the documentation is %s: %s", contentType, page)
 	}
 	for _, load := range loads {
+		if load[1] == "data:," {
+			continue
+		}
 		if !strings.HasPrefix(load[1], "/docs/") {
 			t.Errorf("the documentation loads %s, expected nothing from elsewhere", load[1])
+			continue
+		}
+		// Go's client asks for gzip and unpacks it, unless the caller names an encoding.
+		unpacked, _ := get(t, url+load[1])
+		plain, _ := get(t, url+load[1], "Accept-Encoding", "identity")
+		if len(plain) < 100_000 || plain != unpacked {
+			t.Errorf("%s: %d bytes without compression, %d unpacked, expected the same file", load[1], len(plain), len(unpacked))
 		}
 	}
 
