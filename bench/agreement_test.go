@@ -21,6 +21,7 @@ import (
 
 	okchatgo "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -29,7 +30,7 @@ import (
 func TestThreeValidatorsAgree(t *testing.T) {
 	spec := []byte(okchatgo.OpenAPI())
 	v := newLibopenapi(t)
-	pb33f := func(ex *contract.Exchange) bool {
+	pb33f := func(ex *exchange.Exchange) bool {
 		ok, _ := v.ValidateHttpRequestResponse(httpOf(ex))
 		return ok
 	}
@@ -137,14 +138,14 @@ func TestLibopenapiAgreesOnTheCorpus(t *testing.T) {
 }
 
 // newSchemasAlone returns package contract without its rules of meaning.
-func newSchemasAlone() func(*contract.Exchange) bool {
+func newSchemasAlone() func(*exchange.Exchange) bool {
 	rules := must(contract.New())
 	var codes []contract.Code
 	for _, r := range rules.Rules() {
 		codes = append(codes, r.Code)
 	}
 	rules = must(rules.Without(slices.Compact(codes)...))
-	return func(ex *contract.Exchange) bool {
+	return func(ex *exchange.Exchange) bool {
 		return !slices.ContainsFunc(rules.Check(ex), func(f contract.Finding) bool { return f.Severity == contract.Violation })
 	}
 }

@@ -22,15 +22,16 @@ import (
 	okchatgo "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract_test/recordings"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // A checker says what is wrong with an exchange.
-type checker func(*contract.Exchange) error
+type checker func(*exchange.Exchange) error
 
 // sample is the vendor's: a page of ten conversations.
-func sample() *contract.Exchange {
+func sample() *exchange.Exchange {
 	const name = "page-1.har"
-	for ex, err := range contract.ReadHAR(must(recordings.FS().Open(name)), name) {
+	for ex, err := range exchange.ReadHAR(must(recordings.FS().Open(name)), name) {
 		return must(ex, err)
 	}
 	panic("no entry in " + name)
@@ -38,7 +39,7 @@ func sample() *contract.Exchange {
 
 func checkOurs() checker {
 	c := must(contract.New())
-	return func(ex *contract.Exchange) error {
+	return func(ex *exchange.Exchange) error {
 		for _, f := range c.Check(ex) {
 			if f.Severity == contract.Violation {
 				return errors.New(f.String())
@@ -48,7 +49,7 @@ func checkOurs() checker {
 	}
 }
 
-func httpOf(ex *contract.Exchange) (*http.Request, *http.Response) {
+func httpOf(ex *exchange.Exchange) (*http.Request, *http.Response) {
 	req := must(http.NewRequest(ex.Method, ex.URL, nil))
 	req.Header = ex.RequestHeader
 	return req, &http.Response{
@@ -61,7 +62,7 @@ func checkKin(spec []byte) checker {
 	router := must(legacy.NewRouter(doc))
 	opts := &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true}
 	ctx := context.Background()
-	return func(ex *contract.Exchange) error {
+	return func(ex *exchange.Exchange) error {
 		req, resp := httpOf(ex)
 		route, params, err := router.FindRoute(req)
 		if err != nil {
@@ -82,7 +83,7 @@ func checkPb33f(spec []byte) checker {
 	if len(errs) > 0 {
 		panic(errors.Join(errs...))
 	}
-	return func(ex *contract.Exchange) error {
+	return func(ex *exchange.Exchange) error {
 		if ok, errs := v.ValidateHttpRequestResponse(httpOf(ex)); !ok {
 			return errors.New(errs[0].Error())
 		}

@@ -15,6 +15,7 @@ import (
 
 	okchatgo "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // grow does a piece of work on a list of 10,000 conversations and on one of 1,000,000 (100,000 in the short form): what one
@@ -143,7 +144,7 @@ func BenchmarkGrowthOfCheck(b *testing.B) {
 				if err != nil {
 					return err
 				}
-				ex := &contract.Exchange{
+				ex := &exchange.Exchange{
 					Method: http.MethodGet, URL: "http://127.0.0.1" + path + "?" + query,
 					RequestHeader: http.Header{"X-Api-Key": {key}},
 					Status:        resp.StatusCode, ResponseHeader: resp.Header, ResponseBody: body,

@@ -1,10 +1,7 @@
 package contract
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,11 +9,13 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // findings are those of one exchange.
 type findings struct {
-	source string
+	source exchange.Source
 	list   []Finding
 }
 
@@ -44,19 +43,19 @@ type checked struct {
 }
 
 // check holds one exchange to the contract.
-func (c *Contract) check(ex *Exchange) *checked {
+func (c *Contract) check(ex *exchange.Exchange) *checked {
 	d := &checked{findings: findings{source: ex.Source}}
 	if c.begin(ex, d) {
 		d.scope.today = time.Now()
-		d.scope.now = ex.moment(d.scope.today)
+		d.scope.now = moment(ex, d.scope.today)
 		d.response(ex)
 	}
-	ex.locate(d.list)
+	locate(ex, d.list)
 	return d
 }
 
 // begin finds the operation that was called and holds the request to it. It returns false where there is none.
-func (c *Contract) begin(ex *Exchange, d *checked) bool {
+func (c *Contract) begin(ex *exchange.Exchange, d *checked) bool {
 	target, err := url.Parse(ex.URL)
 	if err != nil {
 		d.add(Violation, CodeOperation, PartRequest, "", nil, "a URL", "text that is none")
@@ -96,8 +95,8 @@ func walkKey(target *url.URL, counter string) string {
 	return target.Host + target.EscapedPath() + "?" + strings.Join(rest, "&")
 }
 
-// moment is when the server answered: what its Date header says, or the recording, or else now.
-func (ex *Exchange) moment(now time.Time) time.Time {
+// moment returns when the server answered: what its Date header says, or the recording, or else now.
+func moment(ex *exchange.Exchange, now time.Time) time.Time {
 	if t, err := http.ParseTime(ex.ResponseHeader.Get("Date")); err == nil {
 		return t
 	}
@@ -107,7 +106,7 @@ func (ex *Exchange) moment(now time.Time) time.Time {
 	return now
 }
 
-func (d *checked) response(ex *Exchange) {
+func (d *checked) response(ex *exchange.Exchange) {
 	if ex.Status < 100 || ex.Status > 599 {
 		d.add(Violation, CodeStatus, PartStatus, "", d.op.answers, d.op.statuses(), fmt.Sprintf("%d, which is none", ex.Status))
 		return
@@ -141,7 +140,7 @@ func (op *operation) statuses() string {
 }
 
 // body holds the body to the schema of its media type.
-func (d *checked) body(ex *Exchange, answer *response) {
+func (d *checked) body(ex *exchange.Exchange, answer *response) {
 	contentType := ex.ResponseHeader.Get("Content-Type")
 	name, parameters, _ := strings.Cut(strings.ToLower(contentType), ";")
 	media, expected := answer.media(strings.TrimSpace(name))
@@ -159,9 +158,9 @@ func (d *checked) body(ex *Exchange, answer *response) {
 	if _, charset, ok := strings.Cut(parameters, "charset="); ok && strings.Trim(strings.TrimSpace(charset), `"`) != "utf-8" {
 		d.add(Violation, CodeMediaType, PartResponseHeader, "Content-Type", answer.key, "JSON in UTF-8", "another charset")
 	}
-	body, wrong := ex.decoded()
-	if wrong != "" {
-		d.add(Violation, CodeContentEncoding, PartResponseHeader, "Content-Encoding", answer.key, "the encoding that the body is in", wrong)
+	body, err := ex.Body()
+	if err != nil {
+		d.add(Violation, CodeContentEncoding, PartResponseHeader, "Content-Encoding", answer.key, "the encoding that the body is in", err.Error())
 		return
 	}
 	t, err := parse(body)
@@ -170,7 +169,7 @@ func (d *checked) body(ex *Exchange, answer *response) {
 		d.list[len(d.list)-1].offset = err.(*syntaxError).offset //nolint:errorlint // parse returns no other
 		return
 	}
-	if ex.garbled {
+	if ex.Garbled {
 		d.add(Violation, CodeEncoding, PartResponseBody, "", answer.key, "Unicode text in UTF-8", "bytes that are not")
 	}
 	d.tree = t
@@ -237,40 +236,9 @@ func (v *validation) broken(r *rule, s *scope, expected string) {
 
 var gzipMagic = []byte{0x1f, 0x8b}
 
-// maxDecoded bounds what a compressed body may grow to.
-const maxDecoded = 256 << 20
-
-// decoded returns the body with its content encoding undone, or says what is wrong with it.
-func (ex *Exchange) decoded() (body []byte, wrong string) {
-	body = ex.ResponseBody
-	zipped := bytes.HasPrefix(body, gzipMagic)
-	switch encoding := strings.ToLower(strings.TrimSpace(ex.ResponseHeader.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-		if zipped {
-			return nil, "none, and a body in gzip"
-		}
-		return body, ""
-	case "gzip", "x-gzip":
-		if !zipped {
-			if ex.Decoded {
-				return body, ""
-			}
-			return nil, "gzip, and a body that is not"
-		}
-		r, err := gzip.NewReader(bytes.NewReader(body))
-		if err == nil {
-			body, err = io.ReadAll(io.LimitReader(r, maxDecoded+1))
-		}
-		if err != nil || len(body) > maxDecoded {
-			return nil, "gzip that breaks off or grows too large"
-		}
-		return body, ""
-	case "br", "deflate", "zstd", "compress":
-		if ex.Decoded {
-			return body, ""
-		}
-		return nil, encoding + ", which no check undoes: record it decoded"
-	default:
-		return nil, "one that nobody knows"
+// locate gives the findings of an exchange their places.
+func locate(ex *exchange.Exchange, list []Finding) {
+	for i := range list {
+		list[i].Source = ex.At(list[i].offset)
 	}
 }

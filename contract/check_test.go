@@ -9,17 +9,18 @@ import (
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract_test/recordings"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // recorded returns the first exchange of a recording.
-func recorded(t *testing.T, name string) *contract.Exchange {
+func recorded(t *testing.T, name string) *exchange.Exchange {
 	t.Helper()
 	file, err := recordings.FS().Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	for ex, err := range contract.ReadHAR(file, name) {
+	for ex, err := range exchange.ReadHAR(file, name) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,41 +49,41 @@ func TestEachFaultOfAnExchangeIsOneFinding(t *testing.T) {
 		t.Fatal(err)
 	}
 	const path = "/api/external/chatbot/5afe16ed-5fd2-4552-a993-903bc9c32bb6/conversations"
-	body := func(old, new string) func(*contract.Exchange) {
-		return func(ex *contract.Exchange) {
+	body := func(old, new string) func(*exchange.Exchange) {
+		return func(ex *exchange.Exchange) {
 			ex.ResponseBody = []byte(strings.Replace(string(ex.ResponseBody), old, new, 1))
 		}
 	}
-	url := func(url string) func(*contract.Exchange) { return func(ex *contract.Exchange) { ex.URL = url } }
+	url := func(url string) func(*exchange.Exchange) { return func(ex *exchange.Exchange) { ex.URL = url } }
 	for _, test := range []struct {
 		name   string
-		change func(*contract.Exchange)
+		change func(*exchange.Exchange)
 		want   string // severity, code, part and pointer of the only finding, or "" for none
 	}{
-		{"nothing changed", func(*contract.Exchange) {}, ""},
+		{"nothing changed", func(*exchange.Exchange) {}, ""},
 		{"another host", url("http://127.0.0.1:8080" + path), ""},
 		{"all parameters", url(path + "?page=1&limit=10&state=in_progress"), ""},
-		{"no key", func(ex *contract.Exchange) { ex.RequestHeader.Del("x-api-key") }, "violation key: request header x-api-key"},
-		{"no request header at all", func(ex *contract.Exchange) { ex.RequestHeader = nil }, "violation key: request header x-api-key"},
+		{"no key", func(ex *exchange.Exchange) { ex.RequestHeader.Del("x-api-key") }, "violation key: request header x-api-key"},
+		{"no request header at all", func(ex *exchange.Exchange) { ex.RequestHeader = nil }, "violation key: request header x-api-key"},
 		{"page is no number", url(path + "?page=abc"), "violation type: request query parameter page"},
 		{"page 0", url(path + "?page=0"), "violation range: request query parameter page"},
 		{"an unknown state", url(path + "?state=resolved"), "drift unknown-value: request query parameter state"},
 		{"a chatbot id that is none", url("/api/external/chatbot/7/conversations"), "violation format: request path parameter chatbotId"},
 		{"another path", url("/api/external/chatbots"), "violation operation: request"},
 		{"a URL that is none", url("http://[::1"), "violation operation: request"},
-		{"another method", func(ex *contract.Exchange) { ex.Method = "POST" }, "violation operation: request"},
-		{"HEAD", func(ex *contract.Exchange) { ex.Method = "HEAD" }, "violation operation: request"},
-		{"a status outside the contract", func(ex *contract.Exchange) { ex.Status = 204 }, "drift undocumented-status: response status"},
-		{"a redirect", func(ex *contract.Exchange) { ex.Status = 301 }, "drift undocumented-status: response status"},
-		{"a status that is none", func(ex *contract.Exchange) { ex.Status = 999 }, "violation undocumented-status: response status"},
-		{"HTML where JSON is due", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Content-Type", "text/html") }, "violation content-type: response header Content-Type"},
-		{"no content type", func(ex *contract.Exchange) { ex.ResponseHeader = nil }, "violation content-type: response header Content-Type"},
-		{"a failure with anything", func(ex *contract.Exchange) { ex.Status = 503; ex.ResponseBody = []byte("\xff<") }, ""},
-		{"a failure without anything", func(ex *contract.Exchange) { ex.Status = 418; ex.ResponseBody, ex.ResponseHeader = nil, nil }, ""},
-		{"an empty Retry-After", func(ex *contract.Exchange) { ex.Status = 503; ex.ResponseHeader.Set("Retry-After", "") }, "violation range: response header Retry-After"},
-		{"a body cut off", func(ex *contract.Exchange) { ex.ResponseBody = ex.ResponseBody[:4000] }, "violation json: response body"},
-		{"no body", func(ex *contract.Exchange) { ex.ResponseBody = nil }, "violation json: response body"},
-		{"two documents", func(ex *contract.Exchange) { ex.ResponseBody = append(ex.ResponseBody, "{}"...) }, "violation json: response body"},
+		{"another method", func(ex *exchange.Exchange) { ex.Method = "POST" }, "violation operation: request"},
+		{"HEAD", func(ex *exchange.Exchange) { ex.Method = "HEAD" }, "violation operation: request"},
+		{"a status outside the contract", func(ex *exchange.Exchange) { ex.Status = 204 }, "drift undocumented-status: response status"},
+		{"a redirect", func(ex *exchange.Exchange) { ex.Status = 301 }, "drift undocumented-status: response status"},
+		{"a status that is none", func(ex *exchange.Exchange) { ex.Status = 999 }, "violation undocumented-status: response status"},
+		{"HTML where JSON is due", func(ex *exchange.Exchange) { ex.ResponseHeader.Set("Content-Type", "text/html") }, "violation content-type: response header Content-Type"},
+		{"no content type", func(ex *exchange.Exchange) { ex.ResponseHeader = nil }, "violation content-type: response header Content-Type"},
+		{"a failure with anything", func(ex *exchange.Exchange) { ex.Status = 503; ex.ResponseBody = []byte("\xff<") }, ""},
+		{"a failure without anything", func(ex *exchange.Exchange) { ex.Status = 418; ex.ResponseBody, ex.ResponseHeader = nil, nil }, ""},
+		{"an empty Retry-After", func(ex *exchange.Exchange) { ex.Status = 503; ex.ResponseHeader.Set("Retry-After", "") }, "violation range: response header Retry-After"},
+		{"a body cut off", func(ex *exchange.Exchange) { ex.ResponseBody = ex.ResponseBody[:4000] }, "violation json: response body"},
+		{"no body", func(ex *exchange.Exchange) { ex.ResponseBody = nil }, "violation json: response body"},
+		{"two documents", func(ex *exchange.Exchange) { ex.ResponseBody = append(ex.ResponseBody, "{}"...) }, "violation json: response body"},
 		{"NaN", body(`"totalPages": 2`, `"totalPages": NaN`), "violation json: response body"},
 		{"a number out of any range", body(`"totalPages": 2`, `"totalPages": 1e999`), "violation type: response body /metadata/totalPages"},
 		{"an open set's value of another type", body(`"platform": "navertalktalk"`, `"platform": 7`), "violation type: response body /data/0/platform"},
@@ -149,7 +150,7 @@ func TestNoFindingHoldsWhatAnEndUserWrote(t *testing.T) {
 func TestALongPointerIsShortened(t *testing.T) {
 	t.Parallel()
 	ex := recorded(t, "page-1.har")
-	ex.Source = strings.Repeat("long ", 100)
+	ex.Source.File = strings.Repeat("long ", 100)
 	ex.ResponseBody = []byte(`{"data":[],"` + strings.Repeat("k\\n", 500) + `":1}`)
 	c, err := contract.New()
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package contract holds exchanges, an HTTP request and its response, against okchat-go's OpenAPI contract.
 //
-// A check takes an [Exchange] and returns [Finding] values, one for each fault:
+// A check takes an [exchange.Exchange] and returns [Finding] values, one for each fault:
 //
 //	c, err := contract.New()
 //	...
@@ -36,6 +36,8 @@ import (
 	"strings"
 
 	"github.com/okchat/okchat-go"
+
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // specName is what messages call the embedded contract.
@@ -51,6 +53,7 @@ type Contract struct {
 	off        map[Code]bool   // rules that are not held
 	keys       []string        // the headers that carry a key
 	names      map[string]bool // the members that the schemas describe
+	base       []string        // the segments that At put before the operations' paths
 }
 
 // New returns okchat-go's own contract, the openapi.yaml that the module embeds. It is [Parse] without the validation of the
@@ -63,12 +66,12 @@ func New() (*Contract, error) {
 // status, headers, media type and body of the response. None means that the contract holds. It never changes the
 // exchange and never panics, whatever the bytes. It tells at most 100 faults
 // of a body. What several pages say of each other, [Walk.Check] finds.
-func (c *Contract) Check(ex *Exchange) []Finding {
+func (c *Contract) Check(ex *exchange.Exchange) []Finding {
 	return c.check(ex).list
 }
 
 // CheckRequest is [Contract.Check] for the request alone: the response is not looked at.
-func (c *Contract) CheckRequest(ex *Exchange) []Finding {
+func (c *Contract) CheckRequest(ex *exchange.Exchange) []Finding {
 	d := &checked{findings: findings{source: ex.Source}}
 	c.begin(ex, d)
 	return d.list
@@ -111,5 +114,9 @@ func (c *Contract) Name() string { return c.doc.name }
 // Without returns the contract without the rules of meaning, or the kinds of leaks, of these codes. It fails where none
 // has a code: a rule that was renamed must not be switched off in vain.
 func (c *Contract) Without(codes ...Code) (*Contract, error) {
-	return compile(c.spec, c.doc.name, codes)
+	out, err := compile(c.spec, c.doc.name, codes)
+	if err != nil {
+		return nil, err
+	}
+	return out.At("/" + strings.Join(c.base, "/"))
 }

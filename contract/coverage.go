@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // Coverage collects what exchanges ever showed of the contract, to the value: which statuses and parameters, which members
@@ -163,7 +165,7 @@ func (e *Element) describe(s *schema, within []*schema) {
 }
 
 // Add takes what an exchange shows. What breaks the contract shows nothing of it; an exchange of another endpoint neither.
-func (v *Coverage) Add(ex *Exchange) {
+func (v *Coverage) Add(ex *exchange.Exchange) {
 	d := v.contract.check(ex)
 	target, err := url.Parse(ex.URL)
 	if d.op == nil || err != nil {
@@ -175,12 +177,12 @@ func (v *Coverage) Add(ex *Exchange) {
 		given := target.Query()[p.name]
 		switch {
 		case p.in == "path":
-			e.see("given", ex.Source)
+			e.see("given", ex.Source.String())
 		case len(given) == 0:
-			e.see("not given", ex.Source)
+			e.see("not given", ex.Source.String())
 		default:
-			e.see("given", ex.Source)
-			e.see(given[0], ex.Source)
+			e.see("given", ex.Source.String())
+			e.see(given[0], ex.Source.String())
 		}
 	}
 	answer := d.op.answer(ex.Status)
@@ -188,16 +190,16 @@ func (v *Coverage) Add(ex *Exchange) {
 		return
 	}
 	status := o.statuses[answer.status]
-	status.see("seen", ex.Source)
+	status.see("seen", ex.Source.String())
 	for _, h := range answer.headers {
 		if ex.ResponseHeader.Get(h.name) != "" {
-			status.members[h.name].see("present", ex.Source)
+			status.members[h.name].see("present", ex.Source.String())
 		} else {
-			status.members[h.name].see("absent", ex.Source)
+			status.members[h.name].see("absent", ex.Source.String())
 		}
 	}
 	if body := o.bodies[answer.status]; body != nil && d.tree != nil {
-		body.value(&d.tree.nodes[0], ex.Source)
+		body.value(&d.tree.nodes[0], ex.Source.String())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 const examplePage = `{
@@ -21,7 +22,7 @@ func ExampleContract_Check() {
 	}
 	const url = "https://v2.okchat.ai/api/external/chatbot/5afe16ed-5fd2-4552-a993-903bc9c32bb6/conversations"
 	for _, f := range rules.Check(rules.NewBody("page.json", url, []byte(examplePage))) {
-		fmt.Println(f.Place(), f.Code, f.Pointer)
+		fmt.Println(f.Source.Place(), f.Code, f.Pointer)
 	}
 	// Output: page.json:3:82 total-pages /metadata/totalPages
 }
@@ -36,13 +37,13 @@ func ExampleReadHAR() {
 		log.Fatal(err)
 	}
 	defer file.Close()
-	for ex, err := range contract.ReadHAR(file, "page-1.har") {
+	for ex, err := range exchange.ReadHAR(file, "page-1.har") {
 		if err != nil {
 			log.Fatal(err)
 		}
 		fmt.Println(ex, len(rules.Check(ex)), "findings")
 	}
-	// Output: page-1.har entry 0 ("GET", status 200) 0 findings
+	// Output: page-1.har entry 0 (GET, status 200) 0 findings
 }
 
 func ExampleContract_SelfTest() {
@@ -61,7 +62,7 @@ func ExampleContract_Handler() {
 		log.Fatal(err)
 	}
 	var api http.Handler // your implementation of okchatapi.ServerInterface
-	http.Handle("/api/", rules.Handler(api, func(ex *contract.Exchange, findings []contract.Finding) {
+	http.Handle("/api/", rules.Handler(api, func(ex *exchange.Exchange, findings []contract.Finding) {
 		for _, f := range findings {
 			log.Print(f)
 		}
@@ -82,7 +83,7 @@ func ExampleContract_NewRedactor() {
 		log.Fatal(err)
 	}
 	defer file.Close()
-	for ex, err := range contract.ReadHAR(file, "page-1.har") {
+	for ex, err := range exchange.ReadHAR(file, "page-1.har") {
 		if err != nil {
 			log.Fatal(err)
 		}

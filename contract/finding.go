@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // Severity says what a finding means for consumers of the API.
@@ -52,7 +54,7 @@ const (
 	CodeLeakedToken  Code = "leaked-token"  // another credential: a token, a cookie, a password in a URL
 	CodeLeakedEmail  Code = "leaked-email"  // an e-mail address
 	CodeLeakedPhone  Code = "leaked-phone"  // a phone number
-	CodeLeakedPerson Code = "leaked-person" // an end user's id or text in a recording that is not marked as published or redacted
+	CodeLeakedPerson Code = "leaked-person" // an end user's id or text in a recording that is not marked as published or exchange.Redacted
 )
 
 // The codes of drift.
@@ -92,10 +94,8 @@ const (
 // user may have written; a short word of an open set is quoted, so that the contract can learn it. Names of members
 // stand in Pointer as they came.
 type Finding struct {
-	// Source is the exchange's.
-	Source string
-	// Line and Column are where the leaf stands in Source, counted from 1 (columns in bytes), or 0 where that is unknown.
-	Line, Column int
+	// Source is where the leaf stands: the exchange's place for what has none of its own.
+	Source exchange.Source
 	// Severity is Violation, Drift or Leak.
 	Severity Severity
 	// Code is the kind of fault.
@@ -130,23 +130,10 @@ const maxLine = 300
 // String returns the finding on one line of at most 300 characters: its place and its message. Long parts are cut.
 func (f Finding) String() string {
 	place := ""
-	if f.Source != "" {
-		place = shorten(f.Place(), 60) + ": "
+	if f.Source.File != "" {
+		place = shorten(f.Source.Place(), 60) + ": "
 	}
 	return place + f.message(maxLine-utf8.RuneCountInString(place))
-}
-
-// Place is the finding's place in its recording: "page-1.har:52:5712 entry 0".
-func (f Finding) Place() string {
-	if f.Line == 0 {
-		return f.Source
-	}
-	file, entry, ok := strings.Cut(f.Source, " entry ")
-	place := fmt.Sprintf("%s:%d:%d", file, f.Line, f.Column)
-	if ok {
-		place += " entry " + entry
-	}
-	return place
 }
 
 // Message says on one line of at most 300 characters what is wrong, and what it goes against, without the place in the

@@ -8,22 +8,24 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // Leaks returns a finding for each thing in a recorded exchange that must not be shared: the API key, wherever it
 // stands; cookies, tokens and passwords; e-mail addresses and phone numbers; and the ids and texts of end users, as
 // the contract marks them (x-personal), unless the exchange is Shareable. A value that stands for a secret, such as
 // REDACTED, is none. What a finding tells of a secret is where it stands. It never changes the exchange and never panics.
-func (c *Contract) Leaks(ex *Exchange) []Finding {
+func (c *Contract) Leaks(ex *exchange.Exchange) []Finding {
 	return c.leaks(ex, c.check(ex))
 }
 
 // leaks looks through an exchange that was checked, which tells what the strings of its body are.
-func (c *Contract) leaks(ex *Exchange, d *checked) []Finding {
+func (c *Contract) leaks(ex *exchange.Exchange, d *checked) []Finding {
 	l := &leaks{contract: c, findings: findings{source: ex.Source}}
 	l.headers(PartRequestHeader, ex.RequestHeader)
 	l.headers(PartResponseHeader, ex.ResponseHeader)
-	if ex.cookies {
+	if ex.Cookies {
 		l.add(CodeLeakedToken, PartRequestHeader, "Cookie", "no cookie in a recording", "cookies")
 	}
 	l.url(ex.URL)
@@ -33,7 +35,7 @@ func (c *Contract) leaks(ex *Exchange, d *checked) []Finding {
 	} else {
 		l.body(d.tree, ex.Shareable)
 	}
-	ex.locate(l.list)
+	locate(ex, l.list)
 	return l.list
 }
 
@@ -58,7 +60,7 @@ func (l *leaks) headers(part Part, h http.Header) {
 		for _, v := range h[name] {
 			switch {
 			case isKey && part == PartRequestHeader:
-				if len(v) >= 8 && v != redacted {
+				if len(v) >= 8 && v != exchange.Redacted {
 					l.keys = append(l.keys, v)
 				}
 				fallthrough

@@ -10,6 +10,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // walkExtension says of an operation how its pages are told apart: the query parameter that counts them, and from where.
@@ -183,7 +185,7 @@ func (op *operation) answer(status int) *response {
 
 // request holds a request to the operation. It returns the parameters as rules see them, nil where they break the
 // contract, and the page that was asked for.
-func (op *operation) request(ex *Exchange, target *url.URL, path map[string]string, f *findings) (ref.Val, int) {
+func (op *operation) request(ex *exchange.Exchange, target *url.URL, path map[string]string, f *findings) (ref.Val, int) {
 	before := len(f.list)
 	op.checkKey(ex, f)
 	query := make(map[string][]string)
@@ -248,7 +250,7 @@ func (op *operation) request(ex *Exchange, target *url.URL, path map[string]stri
 }
 
 // checkKey asks for the key's header, never for its value: a recording that was made safe to share keeps the contract.
-func (op *operation) checkKey(ex *Exchange, f *findings) {
+func (op *operation) checkKey(ex *exchange.Exchange, f *findings) {
 	missing := ""
 	for _, needs := range op.schemes {
 		at := slices.IndexFunc(needs, func(s scheme) bool { return strings.TrimSpace(ex.RequestHeader.Get(s.header)) == "" })

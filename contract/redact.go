@@ -15,6 +15,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // Redactor makes exchanges safe to share, by construction: it writes what it knows to be harmless and puts pseudonyms in
@@ -23,7 +25,7 @@ import (
 // Kept are what the contract is about: the form of the body, names and values that the contract knows, numbers and times
 // in their places, the status, and a few headers. Keys and cookies are never copied. Every other string gets a pseudonym of
 // the same number of characters, character by character of the same kind, the same one wherever the same string stands; so
-// a check finds in the redacted exchange what it finds in the real one, but for leaks.
+// a check finds in the exchange.Redacted exchange what it finds in the real one, but for leaks.
 type Redactor struct {
 	contract *Contract
 	salt     []byte
@@ -39,23 +41,23 @@ func (c *Contract) NewRedactor(salt []byte) (*Redactor, error) {
 	return &Redactor{c, slices.Clone(salt)}, nil
 }
 
-// The headers that a redacted exchange keeps: their values are of the protocol, not of anyone.
+// The headers that a exchange.Redacted exchange keeps: their values are of the protocol, not of anyone.
 var (
 	keptRequestHeaders  = []string{"Accept", "Accept-Encoding", "Content-Type", "User-Agent"}
 	keptResponseHeaders = []string{"Cache-Control", "Content-Encoding", "Content-Type", "Date", "Retry-After", "Vary"}
 )
 
-// Exchange returns a redacted copy, marked as shareable.
-func (r *Redactor) Exchange(ex *Exchange) *Exchange {
+// Exchange returns a exchange.Redacted copy, marked as shareable.
+func (r *Redactor) Exchange(ex *exchange.Exchange) *exchange.Exchange {
 	out := *ex
-	out.Comment, out.cookies, out.place = "", false, place{}
+	out.Comment, out.Cookies, out.Entry = "", false, nil
 	out.Shareable = true
 	out.URL = r.url(ex.URL)
 	out.RequestHeader = r.header(ex.RequestHeader, keptRequestHeaders)
 	for _, key := range r.contract.keys {
 		switch v := ex.RequestHeader.Get(key); {
 		case strings.TrimSpace(v) != "":
-			out.RequestHeader.Set(key, redacted)
+			out.RequestHeader.Set(key, exchange.Redacted)
 		case v != "":
 			out.RequestHeader.Set(key, v)
 		}
@@ -64,8 +66,8 @@ func (r *Redactor) Exchange(ex *Exchange) *Exchange {
 	if out.RequestBody = nil; string(ex.RequestBody) == `""` { // the one that the vendor documents
 		out.RequestBody = ex.RequestBody
 	}
-	body, wrong := ex.decoded()
-	if wrong == "" {
+	body, err := ex.Body()
+	if err == nil {
 		out.Decoded = ex.ResponseHeader.Get("Content-Encoding") != ""
 	} else {
 		body = ex.ResponseBody
@@ -144,7 +146,7 @@ func (r *Redactor) knowsSegment(s string) bool {
 }
 
 // body puts pseudonyms into a body. What is no JSON document is masked byte by byte, so that it stays broken as it was.
-func (r *Redactor) body(ex *Exchange, body []byte) []byte {
+func (r *Redactor) body(ex *exchange.Exchange, body []byte) []byte {
 	t, err := parse(body)
 	if err != nil {
 		return maskBroken(body, r.contract.names)
@@ -189,7 +191,7 @@ func (r *Redactor) text(n *node) string {
 	case n.form() == "date-time" || n.text == "":
 		return n.text
 	case n.personal() == "token":
-		return redacted
+		return exchange.Redacted
 	case n.form() == setForm && word.MatchString(n.text):
 		return n.text
 	case n.form() == "uuid", n.personal() == "id", n.personal() == "file":

@@ -13,6 +13,8 @@ import (
 
 	"cel.dev/cel-go/common/types"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // SelfTest shows that the checks can fail. It takes the contract's own example of each operation's answer, breaks it in
@@ -35,7 +37,7 @@ func (c *Contract) SelfTest() (int, error) {
 type selfTest struct {
 	contract *Contract
 	op       *operation
-	base     Exchange
+	base     exchange.Exchange
 	tree     *tree // of the base's body
 	schema   *schema
 	page     int
@@ -69,7 +71,7 @@ func (t *selfTest) run() error {
 
 // begin makes the exchange of the contract's example: the first one that is clean for some page.
 func (t *selfTest) begin() error {
-	path := t.op.path
+	path := "/" + strings.Join(t.op.segments, "/")
 	query := url.Values{}
 	for _, p := range t.op.parameters {
 		example := scalar(value(p.node, "example"))
@@ -82,7 +84,7 @@ func (t *selfTest) begin() error {
 	}
 	header := http.Header{}
 	for _, key := range t.contract.keys {
-		header.Set(key, redacted)
+		header.Set(key, exchange.Redacted)
 	}
 	answers := value(t.contract.doc.resolve(value(value(t.contract.doc.root, "paths"), t.op.path)), strings.ToLower(t.op.method))
 	var body []byte
@@ -99,7 +101,7 @@ func (t *selfTest) begin() error {
 						return err
 					}
 					code, _ := strconv.Atoi(status.Value)
-					t.base = Exchange{Source: "self-test", Method: t.op.method, RequestHeader: header, Status: code,
+					t.base = exchange.Exchange{Source: exchange.Source{File: "self-test"}, Method: t.op.method, RequestHeader: header, Status: code,
 						ResponseHeader: http.Header{"Content-Type": {kind.Value}}, ResponseBody: body}
 				}
 			}
@@ -139,22 +141,22 @@ func (t *selfTest) expect(what string, spec *yaml.Node, list []Finding, codes ..
 
 // envelope breaks what is around the body.
 func (t *selfTest) envelope() {
-	check := func(what string, code Code, change func(*Exchange)) {
+	check := func(what string, code Code, change func(*exchange.Exchange)) {
 		ex := t.base
 		ex.RequestHeader, ex.ResponseHeader = ex.RequestHeader.Clone(), ex.ResponseHeader.Clone()
 		change(&ex)
 		t.expect(what, t.op.key, t.contract.Check(&ex), code)
 	}
 	if len(t.op.schemes) > 0 {
-		check("no key", CodeKey, func(ex *Exchange) { ex.RequestHeader = nil })
+		check("no key", CodeKey, func(ex *exchange.Exchange) { ex.RequestHeader = nil })
 	}
-	check("another method", CodeOperation, func(ex *Exchange) { ex.Method = "SELFTEST" })
-	check("an unknown parameter", CodeParameter, func(ex *Exchange) { ex.URL += "&selftest=1" })
-	check("a status that is none", CodeStatus, func(ex *Exchange) { ex.Status = 999 })
-	check("no content type", CodeMediaType, func(ex *Exchange) { ex.ResponseHeader = nil })
-	check("a body that breaks off", CodeJSON, func(ex *Exchange) { ex.ResponseBody = ex.ResponseBody[:len(ex.ResponseBody)-1] })
-	check("two documents", CodeJSON, func(ex *Exchange) { ex.ResponseBody = append(slices.Clone(ex.ResponseBody), "{}"...) })
-	check("a byte order mark", CodeJSON, func(ex *Exchange) { ex.ResponseBody = append([]byte("\xef\xbb\xbf"), ex.ResponseBody...) })
+	check("another method", CodeOperation, func(ex *exchange.Exchange) { ex.Method = "SELFTEST" })
+	check("an unknown parameter", CodeParameter, func(ex *exchange.Exchange) { ex.URL += "&selftest=1" })
+	check("a status that is none", CodeStatus, func(ex *exchange.Exchange) { ex.Status = 999 })
+	check("no content type", CodeMediaType, func(ex *exchange.Exchange) { ex.ResponseHeader = nil })
+	check("a body that breaks off", CodeJSON, func(ex *exchange.Exchange) { ex.ResponseBody = ex.ResponseBody[:len(ex.ResponseBody)-1] })
+	check("two documents", CodeJSON, func(ex *exchange.Exchange) { ex.ResponseBody = append(slices.Clone(ex.ResponseBody), "{}"...) })
+	check("a byte order mark", CodeJSON, func(ex *exchange.Exchange) { ex.ResponseBody = append([]byte("\xef\xbb\xbf"), ex.ResponseBody...) })
 }
 
 // put returns what the check of the exchange finds once a value's literal has been replaced.

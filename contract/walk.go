@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/common/types"
+
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // Walk holds exchanges against the contract, and the pages of a walk against each other: the requests that ask for page
@@ -33,13 +35,13 @@ const (
 func (c *Contract) NewWalk() *Walk { return &Walk{contract: c} }
 
 // Check is [Contract.Check], and adds what the exchange's page says against the pages before it.
-func (w *Walk) Check(ex *Exchange) []Finding {
+func (w *Walk) Check(ex *exchange.Exchange) []Finding {
 	return w.add(ex, w.contract.check(ex))
 }
 
 // Result is [Walk.Check] as a [Result], which tells an exchange that is none of the contract's business from one that breaks
 // it.
-func (w *Walk) Result(ex *Exchange) *Result {
+func (w *Walk) Result(ex *exchange.Exchange) *Result {
 	d := w.contract.check(ex)
 	if d.elsewhere {
 		return &Result{Exchange: ex, Elsewhere: true}
@@ -48,7 +50,7 @@ func (w *Walk) Result(ex *Exchange) *Result {
 }
 
 // add holds a checked exchange to the rules about walks.
-func (w *Walk) add(ex *Exchange, d *checked) []Finding {
+func (w *Walk) add(ex *exchange.Exchange, d *checked) []Finding {
 	if d.tree == nil || d.op.counter == "" {
 		return d.list
 	}
@@ -74,10 +76,7 @@ func (w *Walk) add(ex *Exchange, d *checked) []Finding {
 	}
 	known.remember(d)
 	found := v.list[len(d.list):]
-	ex.locate(found)
-	for i := range found {
-		found[i].Source = ex.Source
-	}
+	locate(ex, found)
 	return v.list
 }
 

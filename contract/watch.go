@@ -1,98 +1,64 @@
 package contract
 
 import (
-	"bytes"
-	"io"
 	"net/http"
-	"sync"
-	"time"
+
+	"github.com/okchat/okchat-go/exchange"
 )
 
-// redacted stands for the key in an exchange that was watched.
-const redacted = "REDACTED"
-
 // Watch returns a transport that sends through next (http.DefaultTransport where it is nil), changes nothing of what
-// passes, and holds each exchange against the contract: report gets it together with its findings, once, when the
-// response's body was read to its end or closed. A body that the client closes early is reported as far as it was read.
-// A try that got no response is not reported. The value of each header that carries a key is replaced in the exchange.
+// passes, and checks each exchange: report gets it together with its findings, once, when the response's body was read to
+// its end or closed. A body that the client closes early is not checked. A try that got no response is not reported. The
+// value of each header that carries a key is replaced in the exchange.
 //
-// The transport is safe for concurrent use if next and report are. It keeps no more of a body than the client reads.
-func (c *Contract) Watch(next http.RoundTripper, report func(*Exchange, []Finding)) http.RoundTripper {
-	return c.Capture(next, func(ex *Exchange) { report(ex, c.Check(ex)) })
+// The transport is safe for concurrent use if next and report are. It keeps bodies for the contract's paths alone, and of
+// those no more than the client reads. Where a gateway adds a path before the contract's, see [Contract.At].
+func (c *Contract) Watch(next http.RoundTripper, report func(*exchange.Exchange, []Finding)) http.RoundTripper {
+	return c.Capture(func(ex *exchange.Exchange) { report(ex, c.Check(ex)) }).Transport(next)
 }
 
-// Capture is [Contract.Watch] without the check: take gets the exchange alone, to check it another time or against the
-// pages before it.
-func (c *Contract) Capture(next http.RoundTripper, take func(*Exchange)) http.RoundTripper {
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	return &watcher{c, next, take}
+// Handler returns a handler that answers as next does, for whoever implements the API, and checks each exchange once it is
+// answered: report gets it together with its findings, on the goroutine of the request. What passes is not changed. The
+// values of headers that carry a key are replaced in the exchange.
+//
+// The handler is safe for concurrent use if next and report are. It keeps each answer for the contract's
+// paths until it is checked.
+func (c *Contract) Handler(next http.Handler, report func(*exchange.Exchange, []Finding)) http.Handler {
+	return c.Capture(func(ex *exchange.Exchange) { report(ex, c.Check(ex)) }).Handler(next)
 }
 
-type watcher struct {
-	contract *Contract
-	next     http.RoundTripper
-	take     func(*Exchange)
+// Capture returns what captures exchanges for this contract and hands them to take without a check, to check them
+// another time or against the pages before them.
+func (c *Contract) Capture(take func(*exchange.Exchange)) *exchange.Capture {
+	return &exchange.Capture{Take: take, KeyHeaders: c.keys, KeepBody: c.Concerns}
 }
 
-func (w *watcher) RoundTrip(req *http.Request) (*http.Response, error) {
-	ex := &Exchange{
-		Source:        "live",
-		Method:        req.Method,
-		URL:           req.URL.String(),
-		RequestHeader: req.Header.Clone(),
-		Time:          time.Now(),
-	}
-	if ex.Method == "" {
-		ex.Method = http.MethodGet
-	}
-	w.contract.redact(ex.RequestHeader)
-	if req.GetBody != nil { // a body that can be read only once belongs to the transport
-		if body, err := req.GetBody(); err == nil {
-			ex.RequestBody, _ = io.ReadAll(body)
-			body.Close()
+// TB is the part of testing.TB that [Contract.Transport] needs.
+type TB interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
+// Transport is [Contract.Watch] for a test: each violation of what passes fails it, on one line. Drift is let pass.
+//
+//	client, err := okchat.New(key, okchat.WithTransport(rules.Transport(t, nil)))
+func (c *Contract) Transport(t TB, next http.RoundTripper) http.RoundTripper {
+	return c.Watch(next, func(_ *exchange.Exchange, findings []Finding) {
+		t.Helper()
+		for _, f := range findings {
+			if f.Severity == Violation {
+				t.Errorf("%s", f)
+			}
 		}
-	}
-	resp, err := w.next.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	ex.Status, ex.ResponseHeader = resp.StatusCode, resp.Header.Clone()
-	resp.Body = &watchedBody{body: resp.Body, done: func(body []byte) {
-		ex.ResponseBody = body
-		w.take(ex)
-	}}
-	return resp, nil
+	})
 }
 
-// redact hides the values of the headers that carry a key, as the contract's security schemes name them.
-func (c *Contract) redact(h http.Header) {
-	for _, name := range c.keys {
-		if h.Get(name) != "" {
-			h.Set(name, redacted)
-		}
+// NewBody returns the exchange of a response body that was kept without its request: a GET of that URL, with a key,
+// answered with status 200 and JSON. name is what findings call it. Only what the body says is worth a check.
+func (c *Contract) NewBody(name, url string, body []byte) *exchange.Exchange {
+	ex := exchange.NewBody(name, url, body)
+	for _, key := range c.keys {
+		ex.RequestHeader.Set(key, exchange.Redacted)
 	}
-}
-
-// watchedBody copies what is read of a body and calls done once.
-type watchedBody struct {
-	body io.ReadCloser
-	copy bytes.Buffer
-	once sync.Once
-	done func([]byte)
-}
-
-func (b *watchedBody) Read(p []byte) (int, error) {
-	n, err := b.body.Read(p)
-	b.copy.Write(p[:n])
-	if err == io.EOF {
-		b.once.Do(func() { b.done(b.copy.Bytes()) })
-	}
-	return n, err
-}
-
-func (b *watchedBody) Close() error {
-	b.once.Do(func() { b.done(b.copy.Bytes()) })
-	return b.body.Close()
+	return ex
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -44,7 +45,7 @@ func TestAWatchedExchangeIsReportedOnce(t *testing.T) {
 					t.Errorf("expected the request's body to pass unchanged, got %d bytes and the error %v", len(body), err)
 				}
 				return &http.Response{StatusCode: 200, Header: sample.ResponseHeader, Body: io.NopCloser(bytes.NewReader(sample.ResponseBody))}, nil
-			}), func(ex *contract.Exchange, findings []contract.Finding) {
+			}), func(ex *exchange.Exchange, findings []contract.Finding) {
 				reports++
 				if string(ex.RequestBody) != `""` || ex.RequestHeader.Get("x-api-key") != "REDACTED" || len(ex.ResponseBody) != test.read || len(findings) != test.want {
 					t.Errorf("expected %d bytes and %d findings, got %d and %v", test.read, test.want, len(ex.ResponseBody), findings)
@@ -74,7 +75,7 @@ func TestATryWithoutAResponseIsNotReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	cause := errors.New("no route")
-	watch := c.Watch(roundTripper(func(*http.Request) (*http.Response, error) { return nil, cause }), func(*contract.Exchange, []contract.Finding) {
+	watch := c.Watch(roundTripper(func(*http.Request) (*http.Response, error) { return nil, cause }), func(*exchange.Exchange, []contract.Finding) {
 		t.Error("expected no report")
 	})
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://v2.okchat.ai/", nil)

@@ -18,8 +18,8 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract_test/recordings"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // BenchmarkCheck checks an exchange of 10 conversations with all rules, parsing included, and has kin-openapi's bare
@@ -31,8 +31,8 @@ func BenchmarkCheck(b *testing.B) {
 		b.Fatal(err)
 	}
 	file, _ := recordings.FS().Open("page-1.har")
-	var ex *contract.Exchange
-	for e := range contract.ReadHAR(file, "page-1.har") {
+	var ex *exchange.Exchange
+	for e := range exchange.ReadHAR(file, "page-1.har") {
 		ex = e
 	}
 	kin31, kin30 := kinResponse(b, ex, "3.1.0"), kinResponse(b, ex, "3.0.3")
@@ -65,7 +65,7 @@ func BenchmarkCheck(b *testing.B) {
 }
 
 // kinResponse returns kin-openapi's validation of the exchange's response.
-func kinResponse(b *testing.B, ex *contract.Exchange, version string) func() {
+func kinResponse(b *testing.B, ex *exchange.Exchange, version string) func() {
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(okchat.OpenAPI()))
 	if err != nil {
 		b.Fatal(err)
@@ -112,11 +112,11 @@ func BenchmarkRecordings(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	list, err := contract.FindRecordings(dir)
+	list, err := exchange.FindRecordings(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
-	run := func(list []contract.Recording) (peak uint64) {
+	run := func(list []exchange.Recording) (peak uint64) {
 		runtime.GC()
 		var m runtime.MemStats
 		checked := 0
@@ -155,14 +155,14 @@ func BenchmarkGigabyte(b *testing.B) {
 	begin, end := bytes.Index(text, []byte("      {\n")), bytes.LastIndex(text, []byte("\n    ]"))
 	entry := slices.Concat(bytes.TrimSpace(text[begin:end]), []byte(",\n"))
 	n := 1<<30/len(entry) + 1
-	recording := contract.Recording{Name: "huge.har", Open: func() (io.ReadCloser, error) {
+	recording := exchange.Recording{Name: "huge.har", Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(io.MultiReader(bytes.NewReader(text[:begin]), &repeat{text: entry, left: n}, bytes.NewReader(text[begin:]))), nil
 	}}
 	var peak uint64
 	var m runtime.MemStats
 	for b.Loop() {
 		checked := 0
-		for r, err := range c.CheckRecordings(b.Context(), []contract.Recording{recording}) {
+		for r, err := range c.CheckRecordings(b.Context(), []exchange.Recording{recording}) {
 			if err != nil || len(r.Findings) != 0 {
 				b.Fatal(err, r)
 			}

@@ -13,13 +13,14 @@ import (
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // exhibit is an exchange, or the pages of a walk, made from the vendor's sample, and what a check has to say of the last of
 // them: want is "severity code pointer", "" for nothing.
 type exhibit struct {
 	class, name string
-	exchanges   []*contract.Exchange
+	exchanges   []*exchange.Exchange
 	want        string
 }
 
@@ -34,10 +35,10 @@ type corpus struct {
 	t    *testing.T
 	list []exhibit
 	// pages are the recorded page and the synthetic one after it.
-	pages [2]*contract.Exchange
+	pages [2]*exchange.Exchange
 }
 
-func (c *corpus) copy(page int) *contract.Exchange {
+func (c *corpus) copy(page int) *exchange.Exchange {
 	ex := *c.pages[page-1]
 	ex.RequestHeader, ex.ResponseHeader = ex.RequestHeader.Clone(), ex.ResponseHeader.Clone()
 	ex.ResponseBody = bytes.Clone(ex.ResponseBody)
@@ -45,15 +46,15 @@ func (c *corpus) copy(page int) *contract.Exchange {
 }
 
 // exchange adds page 1 with a change to the exchange.
-func (c *corpus) exchange(class, name, want string, change func(*contract.Exchange)) {
+func (c *corpus) exchange(class, name, want string, change func(*exchange.Exchange)) {
 	ex := c.copy(1)
 	change(ex)
-	c.list = append(c.list, exhibit{class, name, []*contract.Exchange{ex}, want})
+	c.list = append(c.list, exhibit{class, name, []*exchange.Exchange{ex}, want})
 }
 
 // body adds page 1 with a change to the decoded body.
 func (c *corpus) body(class, name, want string, change func(page map[string]any)) {
-	c.exchange(class, name, want, func(ex *contract.Exchange) { ex.ResponseBody = c.edit(ex.ResponseBody, change) })
+	c.exchange(class, name, want, func(ex *exchange.Exchange) { ex.ResponseBody = c.edit(ex.ResponseBody, change) })
 }
 
 func (c *corpus) edit(body []byte, change func(page map[string]any)) []byte {
@@ -64,7 +65,7 @@ func (c *corpus) edit(body []byte, change func(page map[string]any)) []byte {
 
 // text adds page 1 with a change to the body's text.
 func (c *corpus) text(class, name, want, old, new string) {
-	c.exchange(class, name, want, func(ex *contract.Exchange) {
+	c.exchange(class, name, want, func(ex *exchange.Exchange) {
 		text := strings.Replace(string(ex.ResponseBody), old, new, 1)
 		if text == string(ex.ResponseBody) && old != new {
 			c.t.Fatalf("%s: the sample no longer holds %q", name, old)
@@ -77,7 +78,7 @@ func (c *corpus) text(class, name, want, old, new string) {
 func (c *corpus) walk(class, name, want string, first, second func(page map[string]any)) {
 	one, two := c.copy(1), c.copy(2)
 	one.ResponseBody, two.ResponseBody = c.edit(one.ResponseBody, first), c.edit(two.ResponseBody, second)
-	c.list = append(c.list, exhibit{class, name, []*contract.Exchange{one, two}, want})
+	c.list = append(c.list, exhibit{class, name, []*exchange.Exchange{one, two}, want})
 }
 
 func unchanged(map[string]any) {}
@@ -142,7 +143,7 @@ func (c *corpus) schema() {
 	c.body(class, "null for data", "violation type /data", func(p map[string]any) { p["data"] = nil })
 	c.body(class, "an object for data", "violation type /data", func(p map[string]any) { p["data"] = map[string]any{} })
 	c.body(class, "null for an item", "violation type /data/2", func(p map[string]any) { p["data"].([]any)[2] = nil })
-	c.exchange(class, "an array for the page", "violation type ", func(ex *contract.Exchange) { ex.ResponseBody = []byte("[]") })
+	c.exchange(class, "an array for the page", "violation type ", func(ex *exchange.Exchange) { ex.ResponseBody = []byte("[]") })
 	for name, member := range map[string]func(map[string]any) map[string]any{
 		"":                     func(p map[string]any) map[string]any { return p },
 		"/metadata":            metadata,
@@ -203,21 +204,21 @@ func (c *corpus) union() {
 
 func (c *corpus) bytes() {
 	const class = "HTTP and bytes"
-	contentType := func(v string) func(*contract.Exchange) {
-		return func(ex *contract.Exchange) { ex.ResponseHeader.Set("Content-Type", v) }
+	contentType := func(v string) func(*exchange.Exchange) {
+		return func(ex *exchange.Exchange) { ex.ResponseHeader.Set("Content-Type", v) }
 	}
 	c.exchange(class, "HTML", "violation content-type Content-Type", contentType("text/html"))
 	c.exchange(class, "text", "violation content-type Content-Type", contentType("text/plain; charset=utf-8"))
 	c.exchange(class, "another JSON", "violation content-type Content-Type", contentType("application/problem+json"))
 	c.exchange(class, "another charset", "violation content-type Content-Type", contentType("application/json; charset=iso-8859-1"))
-	c.exchange(class, "no content type", "violation content-type Content-Type", func(ex *contract.Exchange) { ex.ResponseHeader.Del("Content-Type") })
+	c.exchange(class, "no content type", "violation content-type Content-Type", func(ex *exchange.Exchange) { ex.ResponseHeader.Del("Content-Type") })
 	for _, status := range []int{201, 202, 204, 206, 301, 302, 304} {
-		c.exchange(class, fmt.Sprint("status ", status), "drift undocumented-status ", func(ex *contract.Exchange) { ex.Status = status })
+		c.exchange(class, fmt.Sprint("status ", status), "drift undocumented-status ", func(ex *exchange.Exchange) { ex.Status = status })
 	}
-	c.exchange(class, "status 0", "violation undocumented-status ", func(ex *contract.Exchange) { ex.Status = 0 })
-	c.exchange(class, "status 999", "violation undocumented-status ", func(ex *contract.Exchange) { ex.Status = 999 })
+	c.exchange(class, "status 0", "violation undocumented-status ", func(ex *exchange.Exchange) { ex.Status = 0 })
+	c.exchange(class, "status 999", "violation undocumented-status ", func(ex *exchange.Exchange) { ex.Status = 999 })
 	raw := func(name string, change func(body []byte) []byte) {
-		c.exchange(class, name, "violation json ", func(ex *contract.Exchange) { ex.ResponseBody = change(ex.ResponseBody) })
+		c.exchange(class, name, "violation json ", func(ex *exchange.Exchange) { ex.ResponseBody = change(ex.ResponseBody) })
 	}
 	raw("empty", func([]byte) []byte { return nil })
 	raw("blank", func([]byte) []byte { return []byte(" \n") })
@@ -253,23 +254,23 @@ func (c *corpus) bytes() {
 		w.Close()
 		return z.Bytes()
 	}
-	c.exchange(class, "gzip that is none", "violation content-encoding Content-Encoding", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Content-Encoding", "gzip") })
-	c.exchange(class, "gzip that is not said", "violation content-encoding Content-Encoding", func(ex *contract.Exchange) { ex.ResponseBody = zip(ex.ResponseBody) })
-	c.exchange(class, "gzip cut off", "violation content-encoding Content-Encoding", func(ex *contract.Exchange) {
+	c.exchange(class, "gzip that is none", "violation content-encoding Content-Encoding", func(ex *exchange.Exchange) { ex.ResponseHeader.Set("Content-Encoding", "gzip") })
+	c.exchange(class, "gzip that is not said", "violation content-encoding Content-Encoding", func(ex *exchange.Exchange) { ex.ResponseBody = zip(ex.ResponseBody) })
+	c.exchange(class, "gzip cut off", "violation content-encoding Content-Encoding", func(ex *exchange.Exchange) {
 		ex.ResponseHeader.Set("Content-Encoding", "gzip")
 		ex.ResponseBody = zip(ex.ResponseBody)[:500]
 	})
-	c.exchange(class, "an encoding that nobody knows", "violation content-encoding Content-Encoding", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Content-Encoding", "rot13") })
-	c.exchange(class, "an empty Retry-After", "violation range Retry-After", func(ex *contract.Exchange) {
+	c.exchange(class, "an encoding that nobody knows", "violation content-encoding Content-Encoding", func(ex *exchange.Exchange) { ex.ResponseHeader.Set("Content-Encoding", "rot13") })
+	c.exchange(class, "an empty Retry-After", "violation range Retry-After", func(ex *exchange.Exchange) {
 		ex.Status = 429
 		ex.ResponseHeader.Set("Retry-After", "")
 	})
 
-	c.exchange("good", "gzip", "", func(ex *contract.Exchange) {
+	c.exchange("good", "gzip", "", func(ex *exchange.Exchange) {
 		ex.ResponseHeader.Set("Content-Encoding", "gzip")
 		ex.ResponseBody = zip(ex.ResponseBody)
 	})
-	c.exchange("good", "gzip that a browser has undone", "", func(ex *contract.Exchange) {
+	c.exchange("good", "gzip that a browser has undone", "", func(ex *exchange.Exchange) {
 		ex.ResponseHeader.Set("Content-Encoding", "gzip")
 		ex.Decoded = true
 	})
@@ -278,11 +279,11 @@ func (c *corpus) bytes() {
 func (c *corpus) requests() {
 	const class = "requests"
 	url := func(name, want, url string) {
-		c.exchange(class, name, want, func(ex *contract.Exchange) { ex.URL = url })
+		c.exchange(class, name, want, func(ex *exchange.Exchange) { ex.URL = url })
 	}
-	c.exchange(class, "no key", "violation key X-Api-Key", func(ex *contract.Exchange) { ex.RequestHeader.Del("X-Api-Key") })
-	c.exchange(class, "an empty key", "violation key X-Api-Key", func(ex *contract.Exchange) { ex.RequestHeader.Set("X-Api-Key", " ") })
-	c.exchange(class, "the key as a bearer", "violation key X-Api-Key", func(ex *contract.Exchange) {
+	c.exchange(class, "no key", "violation key X-Api-Key", func(ex *exchange.Exchange) { ex.RequestHeader.Del("X-Api-Key") })
+	c.exchange(class, "an empty key", "violation key X-Api-Key", func(ex *exchange.Exchange) { ex.RequestHeader.Set("X-Api-Key", " ") })
+	c.exchange(class, "the key as a bearer", "violation key X-Api-Key", func(ex *exchange.Exchange) {
 		ex.RequestHeader.Del("X-Api-Key")
 		ex.RequestHeader.Set("Authorization", "Bearer REDACTED")
 	})
@@ -308,14 +309,14 @@ func (c *corpus) requests() {
 	url("another version of the path", "violation operation ", strings.Replace(path, "/api/", "/v2/api/", 1))
 	url("another endpoint", "violation operation ", "https://v2.okchat.ai/api/external/chatbot")
 	for _, method := range []string{"POST", "HEAD", "DELETE", "get"} {
-		c.exchange(class, "the method "+method, "violation operation ", func(ex *contract.Exchange) { ex.Method = method })
+		c.exchange(class, "the method "+method, "violation operation ", func(ex *exchange.Exchange) { ex.Method = method })
 	}
 }
 
 func (c *corpus) meaning() {
 	const class = "meaning"
 	query := func(name, want, query string) {
-		c.exchange(class, name, want, func(ex *contract.Exchange) { ex.URL = path + query })
+		c.exchange(class, name, want, func(ex *exchange.Exchange) { ex.URL = path + query })
 	}
 	query("another page than asked for", "violation page-echo /metadata/currentPage", "?page=2")
 	c.body(class, "another page where none was asked for", "violation page-echo /metadata/currentPage", func(p map[string]any) { metadata(p)["currentPage"] = 2 })
@@ -331,7 +332,7 @@ func (c *corpus) meaning() {
 		item(p, 7)["id"] = strings.ToUpper(item(p, 2)["id"].(string))
 	})
 	c.body(class, "another chatbot's conversation", "violation other-chatbot /data/7/chatbot_id", put(7, "chatbot_id", another))
-	c.exchange(class, "another state than asked for", "violation state-filter /data/7/state", func(ex *contract.Exchange) {
+	c.exchange(class, "another state than asked for", "violation state-filter /data/7/state", func(ex *exchange.Exchange) {
 		ex.URL = path + "?state=in_progress"
 		ex.ResponseBody = c.edit(ex.ResponseBody, put(7, "state", "resolved"))
 	})
@@ -341,7 +342,7 @@ func (c *corpus) meaning() {
 		item(p, 0)["created_at"], item(p, 0)["updated_at"] = "2999-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 	})
 	c.body(class, "changed in the future", "violation in-future /data/4/updated_at", put(4, "updated_at", "2999-01-01T00:00:00Z"))
-	c.exchange(class, "begun after the answer's date", "violation in-future /data/0/created_at", func(ex *contract.Exchange) {
+	c.exchange(class, "begun after the answer's date", "violation in-future /data/0/created_at", func(ex *exchange.Exchange) {
 		ex.ResponseHeader.Set("Date", "Fri, 07 Mar 2025 05:30:00 GMT")
 		ex.ResponseBody = c.edit(ex.ResponseBody, put(0, "created_at", "2025-03-08T00:00:00Z"))
 	})
@@ -367,16 +368,16 @@ func (c *corpus) leaks() {
 	const class = "leaks"
 	key := "made-up-key-" + strings.Repeat("7", 12)
 	header := func(name, want, header, v string) {
-		c.exchange(class, name, want, func(ex *contract.Exchange) { ex.RequestHeader.Set(header, v) })
+		c.exchange(class, name, want, func(ex *exchange.Exchange) { ex.RequestHeader.Set(header, v) })
 	}
 	header("the key", "leak leaked-key X-Api-Key", "X-Api-Key", key)
 	header("a bearer's token", "leak leaked-token Authorization", "Authorization", "Bearer made-up-0123456789")
 	header("a cookie", "leak leaked-token Cookie", "Cookie", "sid=made-up-1")
-	c.exchange(class, "a cookie that is set", "leak leaked-token Set-Cookie", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Set-Cookie", "sid=made-up-1; Path=/") })
-	c.exchange(class, "a token in a header", "leak leaked-token X-Debug", func(ex *contract.Exchange) {
+	c.exchange(class, "a cookie that is set", "leak leaked-token Set-Cookie", func(ex *exchange.Exchange) { ex.ResponseHeader.Set("Set-Cookie", "sid=made-up-1; Path=/") })
+	c.exchange(class, "a token in a header", "leak leaked-token X-Debug", func(ex *exchange.Exchange) {
 		ex.ResponseHeader.Set("X-Debug", "ey"+strings.Repeat("J0", 10)+"."+strings.Repeat("a1", 10)+".b")
 	})
-	c.exchange(class, "a password in the URL", "leak leaked-token ", func(ex *contract.Exchange) { ex.URL = strings.Replace(path, "https://", "https://me:hunter22@", 1) })
+	c.exchange(class, "a password in the URL", "leak leaked-token ", func(ex *exchange.Exchange) { ex.URL = strings.Replace(path, "https://", "https://me:hunter22@", 1) })
 	for name, text := range map[string]string{
 		"leaked-email": "Write to kim.minsu@shop.co.kr please", "leaked-phone": "Call 010-1234-5678 please",
 		"leaked-token": "Use Bearer made-up-0123456789 please",
@@ -388,7 +389,7 @@ func (c *corpus) leaks() {
 	}
 	c.body(class, "an international number", "leak leaked-phone /data/4/last_message", put(4, "last_message", "+82 10 1234 5678"))
 	c.body(class, "a session's token", "leak leaked-token /data/4/session_token", put(4, "session_token", "made-up-0123456789"))
-	c.exchange(class, "the key in a failure", "leak leaked-key ", func(ex *contract.Exchange) {
+	c.exchange(class, "the key in a failure", "leak leaked-key ", func(ex *exchange.Exchange) {
 		ex.RequestHeader.Set("X-Api-Key", "fake-key-for-tests")
 		ex.Status, ex.ResponseBody = 401, []byte("no such key: fake-key-for-tests")
 		ex.ResponseHeader.Set("Content-Type", "text/plain")
@@ -398,7 +399,7 @@ func (c *corpus) leaks() {
 		"/data/4/last_message": "hello", "/data/4/sns_user_id": "1", "/data/4/user_id": "2",
 		"/data/4/last_message/content": map[string]any{"id": another, "content": "hello", "sender_type": "user"},
 	} {
-		c.exchange(class, "only "+pointer, "leak leaked-person "+pointer, func(ex *contract.Exchange) {
+		c.exchange(class, "only "+pointer, "leak leaked-person "+pointer, func(ex *exchange.Exchange) {
 			ex.Shareable = false
 			ex.ResponseBody = c.edit(ex.ResponseBody, func(p map[string]any) {
 				for i := range 10 {
@@ -408,36 +409,36 @@ func (c *corpus) leaks() {
 			})
 		})
 	}
-	c.exchange(class, "texts that are not marked", "leak leaked-person /data/5/voice_path", func(ex *contract.Exchange) { ex.Shareable = false })
+	c.exchange(class, "texts that are not marked", "leak leaked-person /data/5/voice_path", func(ex *exchange.Exchange) { ex.Shareable = false })
 }
 
 func (c *corpus) good() {
 	const class = "good"
-	c.exchange(class, "as recorded", "", func(*contract.Exchange) {})
+	c.exchange(class, "as recorded", "", func(*exchange.Exchange) {})
 	for _, query := range []string{"?", "?page=1", "?limit=10", "?page=1&limit=10", "?state=in_progress", "?limit=10&state=in_progress&page=1", "?page=01", "?page=%31"} {
-		c.exchange(class, "the query "+query, "", func(ex *contract.Exchange) { ex.URL = path + query })
+		c.exchange(class, "the query "+query, "", func(ex *exchange.Exchange) { ex.URL = path + query })
 	}
-	c.exchange(class, "another host", "", func(ex *contract.Exchange) {
+	c.exchange(class, "another host", "", func(ex *exchange.Exchange) {
 		ex.URL = strings.Replace(path, "https://v2.okchat.ai", "http://127.0.0.1:8080", 1)
 	})
-	c.exchange(class, "a chatbot id in upper case", "", func(ex *contract.Exchange) { ex.URL = strings.Replace(path, bot, strings.ToUpper(bot), 1) })
-	c.exchange(class, "no body in the request", "", func(ex *contract.Exchange) { ex.RequestBody = nil })
-	c.exchange(class, "more headers", "", func(ex *contract.Exchange) {
+	c.exchange(class, "a chatbot id in upper case", "", func(ex *exchange.Exchange) { ex.URL = strings.Replace(path, bot, strings.ToUpper(bot), 1) })
+	c.exchange(class, "no body in the request", "", func(ex *exchange.Exchange) { ex.RequestBody = nil })
+	c.exchange(class, "more headers", "", func(ex *exchange.Exchange) {
 		ex.ResponseHeader.Set("X-Request-Id", "r-1")
 		ex.ResponseHeader.Set("Cache-Control", "no-store")
 	})
-	c.exchange(class, "a charset", "", func(ex *contract.Exchange) {
+	c.exchange(class, "a charset", "", func(ex *exchange.Exchange) {
 		ex.ResponseHeader.Set("Content-Type", "Application/JSON; charset=\"UTF-8\"")
 	})
-	c.exchange(class, "a Date header", "", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Date", "Fri, 07 Mar 2025 05:30:00 GMT") })
-	c.exchange(class, "a recorder whose clock is years behind", "", func(ex *contract.Exchange) { ex.ResponseHeader.Set("Date", "Thu, 01 Jan 1970 00:00:00 GMT") })
+	c.exchange(class, "a Date header", "", func(ex *exchange.Exchange) { ex.ResponseHeader.Set("Date", "Fri, 07 Mar 2025 05:30:00 GMT") })
+	c.exchange(class, "a recorder whose clock is years behind", "", func(ex *exchange.Exchange) { ex.ResponseHeader.Set("Date", "Thu, 01 Jan 1970 00:00:00 GMT") })
 	for _, status := range []int{400, 401, 403, 404, 422, 429, 500, 502, 503, 599} {
-		c.exchange(class, "status "+strconv.Itoa(status), "", func(ex *contract.Exchange) {
+		c.exchange(class, "status "+strconv.Itoa(status), "", func(ex *exchange.Exchange) {
 			ex.Status, ex.ResponseBody = status, []byte("<html>\xff")
 			ex.ResponseHeader = http.Header{"Content-Type": {"text/html"}, "Retry-After": {"30"}}
 		})
 	}
-	c.exchange(class, "a failure with nothing at all", "", func(ex *contract.Exchange) { ex.Status, ex.ResponseBody, ex.ResponseHeader = 500, nil, nil })
+	c.exchange(class, "a failure with nothing at all", "", func(ex *exchange.Exchange) { ex.Status, ex.ResponseBody, ex.ResponseHeader = 500, nil, nil })
 	for _, name := range []string{"created_at", "updated_at"} {
 		for i, good := range []string{"2016-12-31T23:59:60Z", "2016-12-31T18:59:60-05:00", "2017-01-01t00:00:00z", "2017-01-01T00:00:00.123456789+09:30"} {
 			c.body(class, fmt.Sprint(name, i), "", func(p map[string]any) {
@@ -464,14 +465,14 @@ func (c *corpus) good() {
 	c.body(class, "not anonymous", "", put(4, "metadata", map[string]any{"anonymous": false}))
 	c.body(class, "whole numbers with a fraction", "", func(p map[string]any) { metadata(p)["totalCount"] = json.Number("2.0e1") })
 	c.text(class, "no white space, escapes", "", "Best places to visit in Bangkok", `\u0042est\n\ud83d\ude00 \/ places`)
-	c.exchange(class, "an empty list", "", func(ex *contract.Exchange) {
+	c.exchange(class, "an empty list", "", func(ex *exchange.Exchange) {
 		ex.ResponseBody = []byte(`{"data":[],"metadata":{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":0}}`)
 	})
-	c.exchange(class, "an empty list of one page", "", func(ex *contract.Exchange) {
+	c.exchange(class, "an empty list of one page", "", func(ex *exchange.Exchange) {
 		ex.ResponseBody = []byte(`{"data":[],"metadata":{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":1}}`)
 	})
-	c.exchange(class, "a limit above the server's largest", "", func(ex *contract.Exchange) { ex.URL = path + "?limit=50" })
-	c.exchange(class, "a page past the end", "", func(ex *contract.Exchange) {
+	c.exchange(class, "a limit above the server's largest", "", func(ex *exchange.Exchange) { ex.URL = path + "?limit=50" })
+	c.exchange(class, "a page past the end", "", func(ex *exchange.Exchange) {
 		ex.URL = path + "?page=4"
 		ex.ResponseBody = []byte(`{"data":[],"metadata":{"currentPage":4,"pageSize":10,"totalCount":20,"totalPages":2}}`)
 	})

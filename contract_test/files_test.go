@@ -12,14 +12,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // write keeps exchanges as recordings, one a file.
-func write(t *testing.T, dir, name string, list ...*contract.Exchange) {
+func write(t *testing.T, dir, name string, list ...*exchange.Exchange) {
 	t.Helper()
 	var b bytes.Buffer
-	w := contract.NewHARWriter(&b)
+	w := exchange.NewHARWriter(&b)
 	for _, ex := range list {
 		if err := w.Write(ex); err != nil {
 			t.Fatal(err)
@@ -34,7 +34,7 @@ func write(t *testing.T, dir, name string, list ...*contract.Exchange) {
 }
 
 // thinPage is a page of one conversation of a list of 12.
-func thinPage(t *testing.T, page int, id string) *contract.Exchange {
+func thinPage(t *testing.T, page int, id string) *exchange.Exchange {
 	t.Helper()
 	ex := *recorded(t, "page-1.har")[0]
 	ex.Synthetic = true
@@ -60,7 +60,7 @@ func TestAWalkIsRecognisedAcrossFiles(t *testing.T) {
 		}
 		write(t, dir, "page-"+strconv.Itoa(page)+".HAR", thinPage(t, page, id))
 	}
-	list, err := contract.FindRecordings(dir)
+	list, err := exchange.FindRecordings(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestAWalkIsRecognisedAcrossFiles(t *testing.T) {
 		}
 		n++
 		for _, f := range r.Findings {
-			found = append(found, filepath.Base(f.Source)+" "+string(f.Code)+" "+f.Pointer)
+			found = append(found, filepath.Base(f.Source.String())+" "+string(f.Code)+" "+f.Pointer)
 		}
 	}
 	if want := []string{"page-11.HAR entry 0 unique-in-walk /data/0/id"}; n != 12 || !slices.Equal(found, want) {
@@ -92,11 +92,11 @@ func TestOneBrokenRecordingDoesNotHideTheOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, dir, "4.har", good)
-	list, err := contract.FindRecordings(dir)
+	list, err := exchange.FindRecordings(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	list = append(list, contract.Recording{Name: "gone", Open: func() (io.ReadCloser, error) { return nil, errors.New("gone: no such file") }})
+	list = append(list, exchange.Recording{Name: "gone", Open: func() (io.ReadCloser, error) { return nil, errors.New("gone: no such file") }})
 	var story []string
 	for r, err := range theContract(t).CheckRecordings(t.Context(), list) {
 		switch {
@@ -120,7 +120,7 @@ func TestACheckEndsWithItsContextAndWithItsConsumer(t *testing.T) {
 	for i := range 50 {
 		write(t, dir, strconv.Itoa(i)+".har", recorded(t, "page-1.har")[0])
 	}
-	list, err := contract.FindRecordings(dir, dir)
+	list, err := exchange.FindRecordings(dir, dir)
 	if err != nil || len(list) != 100 {
 		t.Fatalf("expected 100 recordings, got %d and %v", len(list), err)
 	}
@@ -149,7 +149,7 @@ func TestFindRecordingsSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, p := range []string{filepath.Join(dir, "no-such.har"), dir} {
-		if _, err := contract.FindRecordings(p); err == nil || !strings.Contains(err.Error(), p) {
+		if _, err := exchange.FindRecordings(p); err == nil || !strings.Contains(err.Error(), p) {
 			t.Errorf("expected an error that names %s, got %v", p, err)
 		}
 	}

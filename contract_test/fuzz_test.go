@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // FuzzExchange: a check never panics and a finding is one line without the body's texts. What is redacted, written and
@@ -24,8 +25,8 @@ func FuzzExchange(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, url string, status int, contentType string, body []byte) {
-		ex := &contract.Exchange{
-			Source: "fuzz", Method: http.MethodGet, URL: url, Status: status, ResponseBody: body,
+		ex := &exchange.Exchange{
+			Source: exchange.Source{File: "fuzz"}, Method: http.MethodGet, URL: url, Status: status, ResponseBody: body,
 			RequestHeader: http.Header{"X-Api-Key": {"canary-0123456789abcdef"}}, ResponseHeader: http.Header{"Content-Type": {contentType}},
 		}
 		before := c.Check(ex)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract_test/recordings"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 var newContract = sync.OnceValues(contract.New)
@@ -28,15 +29,15 @@ func theContract(t *testing.T) *contract.Contract {
 }
 
 // recorded returns all exchanges of a recording.
-func recorded(t *testing.T, name string) []*contract.Exchange {
+func recorded(t *testing.T, name string) []*exchange.Exchange {
 	t.Helper()
 	file, err := recordings.FS().Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	var list []*contract.Exchange
-	for ex, err := range contract.ReadHAR(file, name) {
+	var list []*exchange.Exchange
+	for ex, err := range exchange.ReadHAR(file, name) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,13 +47,13 @@ func recorded(t *testing.T, name string) []*contract.Exchange {
 }
 
 // all returns the exchanges of all recordings.
-func all(t *testing.T) []*contract.Exchange {
+func all(t *testing.T) []*exchange.Exchange {
 	t.Helper()
 	names, err := fs.Glob(recordings.FS(), "*.har")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("expected recordings, got %d and the error %v", len(names), err)
 	}
-	var list []*contract.Exchange
+	var list []*exchange.Exchange
 	for _, name := range names {
 		list = append(list, recorded(t, name)...)
 	}

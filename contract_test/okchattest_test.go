@@ -7,6 +7,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestTheFakeServerKeepsTheContract(t *testing.T) {
 	rules := theContract(t)
 	statuses := map[int]int{}
-	report := func(ex *contract.Exchange, findings []contract.Finding) {
+	report := func(ex *exchange.Exchange, findings []contract.Finding) {
 		statuses[ex.Status]++
 		for _, f := range findings {
 			// The fake has a state of its own, as the API must have others than the one that was seen.

@@ -48,7 +48,7 @@ func TestOnlyTheVendorsSampleIsNotSynthetic(t *testing.T) {
 	for _, ex := range all(t) {
 		sum := sha256.Sum256(ex.ResponseBody)
 		switch vendors := hex.EncodeToString(sum[:]) == sample; {
-		case strings.HasPrefix(ex.Source, "page-1.har"):
+		case strings.HasPrefix(ex.Source.File, "page-1.har"):
 			if !vendors || ex.Synthetic || !strings.HasPrefix(ex.Comment, "published: ") {
 				t.Errorf("%s: expected the vendor's sample, unaltered and said to be published", ex.Source)
 			}

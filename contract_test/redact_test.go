@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 func redactor(t testing.TB, salt string) *contract.Redactor {
@@ -25,17 +26,17 @@ func redactor(t testing.TB, salt string) *contract.Redactor {
 const salt = "a salt of sixteen bytes or more"
 
 // again writes an exchange as a recording and reads it back.
-func again(t testing.TB, ex *contract.Exchange) *contract.Exchange {
+func again(t testing.TB, ex *exchange.Exchange) *exchange.Exchange {
 	t.Helper()
 	var file bytes.Buffer
-	w := contract.NewHARWriter(&file)
+	w := exchange.NewHARWriter(&file)
 	if err := w.Write(ex); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for back, err := range contract.ReadHAR(&file, "again.har") {
+	for back, err := range exchange.ReadHAR(&file, "again.har") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +52,7 @@ func TestARedactedExchangeKeepsEveryFindingButLeaks(t *testing.T) {
 	c, r := theContract(t), redactor(t, salt)
 	for _, e := range makeCorpus(t).list {
 		before := verdictsOf(walked(c, e.exchanges))
-		var safe []*contract.Exchange
+		var safe []*exchange.Exchange
 		for _, ex := range e.exchanges {
 			safe = append(safe, again(t, r.Exchange(ex)))
 		}
@@ -67,7 +68,7 @@ func TestARedactedExchangeKeepsEveryFindingButLeaks(t *testing.T) {
 	}
 }
 
-func walked(c *contract.Contract, list []*contract.Exchange) []contract.Finding {
+func walked(c *contract.Contract, list []*exchange.Exchange) []contract.Finding {
 	walk := c.NewWalk()
 	var findings []contract.Finding
 	for _, ex := range list {
@@ -95,7 +96,7 @@ func TestNothingOfAPersonIsLeftOver(t *testing.T) {
 		ex.ResponseHeader.Set("X-User", "canary")
 		ex.Comment = "canary"
 		var file bytes.Buffer
-		w := contract.NewHARWriter(&file)
+		w := exchange.NewHARWriter(&file)
 		_ = w.Write(redactor(t, salt).Exchange(ex))
 		_ = w.Close()
 		if strings.Contains(file.String(), "canary") {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/gen/okchatapi"
 )
 
@@ -48,8 +49,8 @@ func TestAServerMadeFromTheGeneratedInterfaceKeepsTheContract(t *testing.T) {
 	t.Cleanup(server.Close)
 
 	var mu sync.Mutex
-	var watched []*contract.Exchange
-	transport := theContract(t).Watch(server.Client().Transport, func(ex *contract.Exchange, findings []contract.Finding) {
+	var watched []*exchange.Exchange
+	transport := theContract(t).Watch(server.Client().Transport, func(ex *exchange.Exchange, findings []contract.Finding) {
 		mu.Lock()
 		defer mu.Unlock()
 		watched = append(watched, ex)

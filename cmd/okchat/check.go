@@ -13,6 +13,7 @@ import (
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/report"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // The errors of the commands that check: their exit codes are 1 for findings and 2 for what could not be checked.
@@ -153,13 +154,13 @@ func (f *checkFlags) contract() (*contract.Contract, error) {
 }
 
 func checkRecordings(ctx context.Context, c *contract.Contract, paths []string, stdin io.Reader, take func(*contract.Result, error) bool) error {
-	var list []contract.Recording
+	var list []exchange.Recording
 	for _, path := range paths {
 		if path == "-" {
-			list = append(list, contract.Recording{Name: "standard input", Open: func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }})
+			list = append(list, exchange.Recording{Name: "standard input", Open: func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }})
 			continue
 		}
-		found, err := contract.FindRecordings(path)
+		found, err := exchange.FindRecordings(path)
 		if err != nil {
 			return uncheckedError{err}
 		}

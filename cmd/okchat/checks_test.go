@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -323,7 +324,7 @@ func TestAHandlerUnderWatchAnswersAsBefore(t *testing.T) {
 	}
 	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.WithKey(secretKey))
 	found := make(chan []contract.Finding, 4)
-	server := httptest.NewServer(rules.Handler(fake, func(ex *contract.Exchange, findings []contract.Finding) {
+	server := httptest.NewServer(rules.Handler(fake, func(ex *exchange.Exchange, findings []contract.Finding) {
 		if ex.RequestHeader.Get("x-api-key") == secretKey {
 			t.Error("the key is in the exchange")
 		}

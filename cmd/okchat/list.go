@@ -16,6 +16,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 var errBroken = errors.New("answers broke the contract, see above")
@@ -167,7 +168,7 @@ type pageChecks struct {
 	pages, violations, drift int
 }
 
-func (c *pageChecks) report(ex *contract.Exchange, findings []contract.Finding) {
+func (c *pageChecks) report(ex *exchange.Exchange, findings []contract.Finding) {
 	if ex.Status == http.StatusOK {
 		c.pages++
 	}

@@ -10,6 +10,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // walkFlags are those of a bounded walk over a chatbot's pages.
@@ -28,7 +29,7 @@ func (f *walkFlags) add(cmd *cobra.Command) {
 
 // walk asks for page after page and hands on each exchange, in order. It only reads. An answer that breaks the contract ends
 // it without an error: whoever takes the exchanges knows better what is wrong.
-func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *contract.Contract, take func(*contract.Exchange)) error {
+func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *contract.Contract, take func(*exchange.Exchange)) error {
 	if f.pages < 1 {
 		return usageErrorf("--pages is %d, expected 1 or more", f.pages)
 	}
@@ -36,7 +37,7 @@ func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *co
 		return usageErrorf("--limit is %d, expected 0 or more", f.limit)
 	}
 	var mu sync.Mutex
-	watch := c.Watch(http.DefaultTransport, func(ex *contract.Exchange, _ []contract.Finding) {
+	watch := c.Watch(http.DefaultTransport, func(ex *exchange.Exchange, _ []contract.Finding) {
 		mu.Lock()
 		defer mu.Unlock()
 		take(ex)
@@ -64,7 +65,7 @@ func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *co
 // checkLive takes each exchange of a walk as a result.
 func checkLive(ctx context.Context, std streams, f *walkFlags, c *contract.Contract, take func(*contract.Result, error) bool) error {
 	pages := c.NewWalk()
-	err := f.walk(ctx, std, "okchat check --live", c, func(ex *contract.Exchange) {
+	err := f.walk(ctx, std, "okchat check --live", c, func(ex *exchange.Exchange) {
 		take(pages.Result(ex), nil)
 	})
 	var usage usageError

@@ -20,6 +20,7 @@ import (
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/report"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 type proxyFlags struct {
@@ -120,13 +121,13 @@ func (p *proxy) handler(target *url.URL) http.Handler {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true // bodies pass as they are
 	transport.MaxIdleConnsPerHost = 64
-	watched := p.contract.Capture(transport, func(ex *contract.Exchange) {
+	watched := p.contract.Capture(func(ex *exchange.Exchange) {
 		p.pending <- struct{}{} // the end of the answer waits where the checks fall behind
 		p.wait.Go(func() {
 			defer func() { <-p.pending }()
 			p.report(ex)
 		})
-	})
+	}).Transport(transport)
 	reverse := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
@@ -154,7 +155,7 @@ func (p *proxy) handler(target *url.URL) http.Handler {
 	}
 	reverse.ModifyResponse = p.hold
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		ex := &contract.Exchange{Source: "live", Method: req.Method, URL: req.URL.RequestURI(), RequestHeader: req.Header}
+		ex := &exchange.Exchange{Source: exchange.Source{File: "live"}, Method: req.Method, URL: req.URL.RequestURI(), RequestHeader: req.Header}
 		if findings := p.contract.CheckRequest(ex); len(findings) > 0 {
 			p.found(&contract.Result{Exchange: ex, Findings: findings})
 			refuse(w, http.StatusBadRequest, p.contract, findings)
@@ -173,7 +174,7 @@ func withoutURL(err error) error {
 }
 
 // report checks what has passed.
-func (p *proxy) report(ex *contract.Exchange) {
+func (p *proxy) report(ex *exchange.Exchange) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	result := p.walk.Result(ex)
@@ -202,8 +203,8 @@ func (p *proxy) hold(resp *http.Response) error {
 		return err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	ex := &contract.Exchange{
-		Source: "live", Method: resp.Request.Method, URL: resp.Request.URL.RequestURI(), RequestHeader: resp.Request.Header,
+	ex := &exchange.Exchange{
+		Source: exchange.Source{File: "live"}, Method: resp.Request.Method, URL: resp.Request.URL.RequestURI(), RequestHeader: resp.Request.Header,
 		Status: resp.StatusCode, ResponseHeader: resp.Header, ResponseBody: body, Time: time.Now(),
 	}
 	var violations []contract.Finding
@@ -223,7 +224,7 @@ func refuse(w http.ResponseWriter, status int, c *contract.Contract, findings []
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	out, _ := report.New("json", w, c, report.Options{})
-	out.Result(&contract.Result{Exchange: &contract.Exchange{}, Findings: findings})
+	out.Result(&contract.Result{Exchange: &exchange.Exchange{}, Findings: findings})
 	_ = out.Close()
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/report"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 type recordFlags struct {
@@ -84,7 +85,7 @@ type recorder struct {
 	walk     *contract.Walk
 	file     *archive.File
 	path     string
-	har      *contract.HARWriter
+	har      *exchange.HARWriter
 	count    report.Count
 	err      error
 }
@@ -102,12 +103,12 @@ func startRecorder(std streams, c *contract.Contract, path, saltFile string) (*r
 	if err != nil {
 		return nil, fmt.Errorf("cannot write %s: %w: name another file with -o", path, err)
 	}
-	return &recorder{contract: c, redactor: redactor, walk: c.NewWalk(), file: file, path: path, har: contract.NewHARWriter(file)}, nil
+	return &recorder{contract: c, redactor: redactor, walk: c.NewWalk(), file: file, path: path, har: exchange.NewHARWriter(file)}, nil
 }
 
 // take writes one exchange. What is written is looked through once more: a leak is a fault of this program, and nothing is
 // kept then.
-func (r *recorder) take(ex *contract.Exchange) {
+func (r *recorder) take(ex *exchange.Exchange) {
 	findings := r.walk.Check(ex)
 	r.count.Add(&contract.Result{Exchange: ex, Findings: findings})
 	safe := r.redactor.Exchange(ex)

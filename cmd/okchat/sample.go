@@ -13,8 +13,8 @@ import (
 	"github.com/google/uuid"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract_test/recordings"
+	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/gen/okchatapi"
 	"github.com/okchat/okchat-go/okchattest"
 )
@@ -83,7 +83,7 @@ func readPage(files fs.FS, name string) (*okchatapi.ConversationPage, bool, erro
 		return nil, false, fmt.Errorf("cannot read the recording: %w", err)
 	}
 	defer file.Close()
-	for ex, err := range contract.ReadHAR(file, name) {
+	for ex, err := range exchange.ReadHAR(file, name) {
 		if err != nil {
 			return nil, false, err
 		}

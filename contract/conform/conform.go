@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/gen/okchatapi"
 )
 
@@ -39,7 +40,7 @@ type Expectation struct {
 
 	request func(*request)
 	// judge says what is wrong with an answer, "" for nothing. Where the answer is a page, page is not nil.
-	judge func(t *tester, ex *contract.Exchange, page *okchatapi.ConversationPage) string
+	judge func(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string
 	// broken requests are wrong on purpose, so only the answer is held to the contract.
 	broken bool
 }
@@ -119,16 +120,16 @@ func (t *tester) test(e Expectation) *contract.Result {
 	return result
 }
 
-func (t *tester) finding(e Expectation, ex *contract.Exchange, got string) contract.Finding {
+func (t *tester) finding(e Expectation, ex *exchange.Exchange, got string) contract.Finding {
 	return contract.Finding{
 		Source: ex.Source, Severity: contract.Violation, Code: e.Code, Part: contract.PartStatus, Expected: e.Expect, Got: got, Evidence: e.Evidence,
 	}
 }
 
-func (t *tester) ask(e Expectation) (*contract.Exchange, error) {
+func (t *tester) ask(e Expectation) (*exchange.Exchange, error) {
 	r := &request{method: http.MethodGet, chatbot: t.target.ChatbotID, key: t.target.Key, query: url.Values{}, header: http.Header{}}
 	e.request(r)
-	ex := &contract.Exchange{Source: string(e.Code), Method: r.method}
+	ex := &exchange.Exchange{Source: exchange.Source{File: string(e.Code)}, Method: r.method}
 	ex.URL = strings.TrimSuffix(t.target.URL, "/") + "/api/external/chatbot/" + url.PathEscape(r.chatbot) + "/conversations"
 	if len(r.query) > 0 {
 		ex.URL += "?" + r.query.Encode()
@@ -159,7 +160,7 @@ func (t *tester) ask(e Expectation) (*contract.Exchange, error) {
 	return ex, err
 }
 
-func pageOf(ex *contract.Exchange) *okchatapi.ConversationPage {
+func pageOf(ex *exchange.Exchange) *okchatapi.ConversationPage {
 	var page okchatapi.ConversationPage
 	if ex.Status != http.StatusOK || json.Unmarshal(ex.ResponseBody, &page) != nil {
 		return nil
@@ -177,7 +178,7 @@ func (t *tester) walk(e Expectation) *contract.Result {
 	for n := 1; n <= pages; n++ {
 		one := Expectation{Code: e.Code, Expect: e.Expect, Evidence: e.Evidence, request: query("page", strconv.Itoa(n))}
 		ex, err := t.ask(one)
-		ex.Source += fmt.Sprintf(" page %d", n)
+		ex.Source.File += fmt.Sprintf(" page %d", n)
 		result.Exchange = ex
 		if err != nil {
 			result.Findings = append(result.Findings, t.finding(e, ex, "no answer: "+err.Error()))

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/gen/okchatapi"
 )
 
@@ -19,7 +20,7 @@ var expectations = []Expectation{
 	{
 		Code: "first-page", Expect: "a page of conversations, the first one", Evidence: observed,
 		request: func(*request) {},
-		judge: func(t *tester, ex *contract.Exchange, page *okchatapi.ConversationPage) string {
+		judge: func(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
 			t.first = page
 			return isPage(t, ex, page)
 		},
@@ -35,7 +36,7 @@ var expectations = []Expectation{
 	{
 		Code: "page", Expect: "the second page when that is asked for", Evidence: assumed,
 		request: query("page", "2", "limit", "1"),
-		judge: func(t *tester, ex *contract.Exchange, page *okchatapi.ConversationPage) string {
+		judge: func(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
 			switch {
 			case page == nil:
 				return isPage(t, ex, page)
@@ -50,7 +51,7 @@ var expectations = []Expectation{
 	{
 		Code: "limit", Expect: "no more conversations than the limit, and no larger pageSize", Evidence: assumed,
 		request: query("limit", "2"),
-		judge: func(t *tester, ex *contract.Exchange, page *okchatapi.ConversationPage) string {
+		judge: func(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
 			switch {
 			case page == nil:
 				return isPage(t, ex, page)
@@ -102,7 +103,7 @@ var expectations = []Expectation{
 	{
 		Code: "head", Expect: "the answer of GET without its body, or a refusal", Evidence: assumed, broken: true,
 		request: func(r *request) { r.method = http.MethodHead },
-		judge: func(t *tester, ex *contract.Exchange, _ *okchatapi.ConversationPage) string {
+		judge: func(t *tester, ex *exchange.Exchange, _ *okchatapi.ConversationPage) string {
 			switch {
 			case len(ex.ResponseBody) > 0:
 				return "a body"
@@ -142,35 +143,35 @@ func wrongNumber(name, text string) Expectation {
 	}
 }
 
-func isPage(_ *tester, ex *contract.Exchange, page *okchatapi.ConversationPage) string {
+func isPage(_ *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
 	if page == nil {
 		return answered(ex)
 	}
 	return ""
 }
 
-func refusal(_ *tester, ex *contract.Exchange, _ *okchatapi.ConversationPage) string {
+func refusal(_ *tester, ex *exchange.Exchange, _ *okchatapi.ConversationPage) string {
 	if ex.Status >= 400 && ex.Status <= 499 {
 		return ""
 	}
 	return answered(ex)
 }
 
-func pageOrRefusal(t *tester, ex *contract.Exchange, page *okchatapi.ConversationPage) string {
+func pageOrRefusal(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
 	if page != nil {
 		return ""
 	}
 	return refusal(t, ex, nil)
 }
 
-func noneOrRefusal(t *tester, ex *contract.Exchange, page *okchatapi.ConversationPage) string {
+func noneOrRefusal(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
 	if page != nil && len(page.Data) > 0 {
 		return fmt.Sprintf("%d conversations", len(page.Data))
 	}
 	return pageOrRefusal(t, ex, page)
 }
 
-func answered(ex *contract.Exchange) string {
+func answered(ex *exchange.Exchange) string {
 	kind, _, _ := strings.Cut(ex.ResponseHeader.Get("Content-Type"), ";")
 	if len(kind) > 40 || kind == "" {
 		return fmt.Sprintf("status %d", ex.Status)

@@ -40,7 +40,7 @@ type specPlace struct {
 func (j *jsonReport) Result(r *contract.Result) {
 	j.count.Add(r)
 	for _, f := range r.Findings {
-		out := finding{f.Source, f.Line, f.Column, f.Severity, f.Code, f.Part, f.Pointer, f.Expected, f.Got, f.Evidence, nil, j.contract.Patch(f), f.Message()}
+		out := finding{f.Source.String(), f.Source.Line, f.Source.Column, f.Severity, f.Code, f.Part, f.Pointer, f.Expected, f.Got, f.Evidence, nil, j.contract.Patch(f), f.Message()}
 		if f.SpecLine > 0 {
 			out.Spec = &specPlace{j.contract.Name(), f.SpecLine, f.SpecColumn}
 		}

@@ -56,7 +56,7 @@ func (j *junit) Result(r *contract.Result) {
 	if r.Elsewhere {
 		return
 	}
-	name, entry := file(r.Exchange.Source)
+	name, entry := r.Exchange.Source.File, r.Exchange.Source.EntryName()
 	if entry == "" {
 		entry = "exchange"
 	}

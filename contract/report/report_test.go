@@ -16,6 +16,7 @@ import (
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/report"
 	"github.com/okchat/okchat-go/contract_test/recordings"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // results are those of a recording with a fault of each severity, a clean one, one of another endpoint, and an error.
@@ -35,8 +36,8 @@ func results(t *testing.T, c *contract.Contract) []*contract.Result {
 	elsewhere := strings.ReplaceAll(string(text), "/conversations", "/messages")
 	var list []*contract.Result
 	for _, har := range []string{string(text), broken, elsewhere + " "} {
-		recording := contract.Recording{Name: "a folder/page,1:%.har", Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(har)), nil }}
-		for r, err := range c.CheckRecordings(t.Context(), []contract.Recording{recording}) {
+		recording := exchange.Recording{Name: "a folder/page,1:%.har", Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(har)), nil }}
+		for r, err := range c.CheckRecordings(t.Context(), []exchange.Recording{recording}) {
 			if err == nil {
 				list = append(list, r)
 			}

@@ -80,10 +80,10 @@ func (s *sarif) result(f contract.Finding) sarifResult {
 	if !s.fails(f) {
 		level = "warning"
 	}
-	name, entry := file(f.Source)
+	name, entry := f.Source.File, f.Source.EntryName()
 	place := sarifLocation{Physical: sarifPhysical{Artifact: sarifArtifact{uri(name)}}}
-	if f.Line > 0 {
-		place.Physical.Region = &sarifRegion{f.Line, f.Column}
+	if f.Source.Line > 0 {
+		place.Physical.Region = &sarifRegion{f.Source.Line, f.Source.Column}
 	}
 	if f.Pointer != "" {
 		place.Logical = []sarifLogical{{f.Pointer, "member"}}

@@ -32,7 +32,7 @@ func (t *text) finding(f contract.Finding) {
 	if f.Severity == contract.Drift {
 		colour = yellow
 	}
-	t.printf("%s %s\n", t.paint(bold, f.Place()), t.paint(colour, fmt.Sprintf("%s %s", f.Severity, f.Code)))
+	t.printf("%s %s\n", t.paint(bold, f.Source.Place()), t.paint(colour, fmt.Sprintf("%s %s", f.Severity, f.Code)))
 	t.printf("  %s\n", strings.TrimSpace(string(f.Part)+" "+f.Pointer))
 	t.printf("  expected %s, got %s", f.Expected, f.Got)
 	if f.Evidence != "" && f.Evidence != "documented" {
@@ -75,21 +75,12 @@ func (g *github) Result(r *contract.Result) {
 		if !g.fails(f) {
 			level = "warning"
 		}
-		file, _ := file(f.Source)
-		place := "file=" + githubProperty.Replace(file)
-		if f.Line > 0 {
-			place += fmt.Sprintf(",line=%d,col=%d", f.Line, f.Column)
+		place := "file=" + githubProperty.Replace(f.Source.File)
+		if f.Source.Line > 0 {
+			place += fmt.Sprintf(",line=%d,col=%d", f.Source.Line, f.Source.Column)
 		}
 		g.printf("::%s %s,title=%s::%s\n", level, place, githubProperty.Replace(fmt.Sprintf("%s: %s", f.Severity, f.Code)), githubData.Replace(f.Message()))
 	}
 }
 
 func (g *github) Error(err error) { g.printf("::error::%s\n", githubData.Replace(err.Error())) }
-
-// file cuts a source into the file's name and the entry.
-func file(source string) (name, entry string) {
-	if i := strings.LastIndex(source, " entry "); i >= 0 {
-		return source[:i], source[i+1:]
-	}
-	return source, ""
-}

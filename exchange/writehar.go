@@ -1,4 +1,4 @@
-package contract
+package exchange
 
 import (
 	"encoding/base64"
@@ -21,7 +21,7 @@ type HARWriter struct {
 	err error
 }
 
-// NewHARWriter returns a writer that writes to w. An exchange is written as it is: [Redactor.Exchange] makes it safe to
+// NewHARWriter returns a writer that writes to w. An exchange is written as it is: make it safe to
 // share before.
 func NewHARWriter(w io.Writer) *HARWriter { return &HARWriter{w: w} }
 

@@ -1,0 +1,166 @@
+// Package exchange reads, writes and captures HTTP exchanges: a request with its response. It knows nothing of any
+// contract; package contract checks what is read here.
+//
+// Exchanges come from recordings in the HAR format ([FindRecordings], [ReadHAR]), from the requests of a client
+// ([Transport]) or from those that a server answers ([Handler]).
+package exchange
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Exchange is one request and its response. An Exchange may hold a key and the texts of end users: it is for checks, not for
+// logs.
+type Exchange struct {
+	// Source is where the exchange comes from. Findings repeat it.
+	Source Source
+	// Synthetic reports whether the recording declares the exchange to be made up, by the HAR entry's member "_synthetic".
+	Synthetic bool
+	// Shareable reports whether the recording is marked as published or redacted, by the member "_published" or "_redacted"
+	// of the HAR entry or of its log, or as synthetic: it holds no end user's ids and texts.
+	Shareable bool
+	// Comment is the HAR entry's own.
+	Comment string
+	// Time is when the request was sent, zero where that is unknown. A Date header of the response counts for more.
+	Time time.Time
+
+	// Method is the request's method, in upper case.
+	Method string
+	// URL is the request's URL with its query, absolute or not.
+	URL string
+	// RequestHeader and RequestBody are nil where the request had none. Header maps have canonical keys, as net/http makes
+	// them.
+	RequestHeader http.Header
+	RequestBody   []byte
+
+	// Status is the response's status code, 100 to 599 in a sound recording; 0 where there was no answer.
+	Status int
+	// ResponseHeader is nil where the response had none.
+	ResponseHeader http.Header
+	// ResponseBody is the body as it was sent, or as it was recorded; [Exchange.Body] undoes its content encodings.
+	ResponseBody []byte
+	// Decoded reports whether ResponseBody may have its Content-Encoding undone already, as recordings keep text.
+	Decoded bool
+	// Garbled reports whether a recording kept ResponseBody as text although it was no Unicode text. What was not is
+	// replaced by U+FFFD.
+	Garbled bool
+	// Unread is why the response, or its body, is not there to be checked. It is empty where all of it is.
+	Unread Reason
+
+	// Entry is the text of the HAR entry, nil where the exchange is of no recording.
+	Entry []byte
+	// Cookies reports whether the HAR entry lists cookies beside the headers.
+	Cookies bool
+
+	entrySource Source  // of Entry
+	body        literal // of ResponseBody in Entry
+	maxBody     int     // bound on the decoded body, 0 for DefaultMaxBody
+	keys        func() []string
+}
+
+// Reason says why a response cannot be checked. It is an error, so that [Exchange.Body] can return it.
+type Reason string
+
+// The reasons why a response, or its body, cannot be checked.
+const (
+	NoAnswer        Reason = "no answer was recorded"
+	NotRecorded     Reason = "the body was not recorded"
+	Cut             Reason = "the body was cut off by its recorder or reader"
+	UnknownEncoding Reason = "nobody here undoes the body's encoding"
+	TooLarge        Reason = "the body is larger than the limit"
+	Upgraded        Reason = "the connection was handed to another protocol"
+)
+
+// Error returns the reason as a text.
+func (r Reason) Error() string { return string(r) }
+
+// Answered reports whether there is a response whose status and headers can be checked.
+func (r Reason) Answered() bool { return r != NoAnswer && r != Upgraded }
+
+// Source is where an exchange, or a value in it, stands.
+type Source struct {
+	// File is a recording's name, or another name of the origin such as "live".
+	File string
+	// Entry is the number of the HAR entry, counted from 1, as an index counts from 0: 0 stands for no entry.
+	Entry int
+	// Line and Column are counted from 1, columns in UTF-16 code units as editors and SARIF count them. They are 0 where
+	// they are unknown. Of an exchange they are where the body stands, or else the entry.
+	Line, Column int
+	// Offset is the number of bytes before the place in the file's text.
+	Offset int64
+}
+
+// String returns the source without its place: "page-1.har entry 0". Entries are counted from 0 as log.entries is.
+func (s Source) String() string {
+	if s.Entry == 0 {
+		return s.File
+	}
+	return s.File + " " + s.EntryName()
+}
+
+// EntryName returns "entry 0" for the first entry of a recording, "" where the source is none.
+func (s Source) EntryName() string {
+	if s.Entry == 0 {
+		return ""
+	}
+	return fmt.Sprintf("entry %d", s.Entry-1)
+}
+
+// Place returns the source with its place: "page-1.har:52:5712 entry 0".
+func (s Source) Place() string {
+	if s.Line == 0 {
+		return s.String()
+	}
+	place := fmt.Sprintf("%s:%d:%d", s.File, s.Line, s.Column)
+	if s.Entry > 0 {
+		place += " " + s.EntryName()
+	}
+	return place
+}
+
+// NewBody returns the exchange of a response body that was kept without its request: a GET of that URL answered with
+// status 200 and JSON. file is its name.
+func NewBody(file, url string, body []byte) *Exchange {
+	return &Exchange{
+		Source:         Source{File: file, Line: 1, Column: 1},
+		Method:         http.MethodGet,
+		URL:            url,
+		RequestHeader:  make(http.Header),
+		Status:         http.StatusOK,
+		ResponseHeader: http.Header{"Content-Type": {"application/json"}},
+		ResponseBody:   body,
+		body:           literal{text: body},
+	}
+}
+
+// Keys returns the values of the request's key headers where the exchange was captured: RequestHeader does not have them.
+// Whoever records the exchange searches for them.
+func (ex *Exchange) Keys() []string {
+	if ex.keys == nil {
+		return nil
+	}
+	return slices.Clone(ex.keys())
+}
+
+// Preflight reports whether the request is the question that a browser asks before one of another origin. Browsers send
+// it by themselves, without the caller's headers, so that it is none of a contract's operations.
+func (ex *Exchange) Preflight() bool {
+	return ex.Method == http.MethodOptions && ex.RequestHeader.Get("Access-Control-Request-Method") != ""
+}
+
+// String returns where the exchange comes from and how it went, without its URL, headers and bodies.
+func (ex *Exchange) String() string {
+	method := ex.Method
+	if !slices.Contains(methods, method) {
+		method = "another method"
+	}
+	return fmt.Sprintf("%s (%s, status %d)", ex.Source, method, ex.Status)
+}
+
+// methods are those that String repeats; whatever else stands in their place may be anything.
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+}
