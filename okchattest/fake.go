@@ -173,23 +173,21 @@ func (e endpoint) ListConversations(_ context.Context, r okchatapi.ListConversat
 		end = first + min(m.PageSize, m.TotalCount-first)
 	}
 
-	a := answer{buffers.Get().(*[]byte)}
+	a := pages.Get().(*page)
 	var err error
-	b := (*a.buf)[:0]
-	b = append(b, `{"data":[`...)
+	a.buf = append(a.buf[:0], `{"data":[`...)
 	for p := first; p < end; p++ {
 		if p > first {
-			b = append(b, ',')
+			a.buf = append(a.buf, ',')
 		}
-		c := list.at(p)
-		c.ChatbotID = f.chatbot
-		if b, err = appendConversation(b, &c); err != nil {
+		a.row = list.at(p)
+		a.row.ChatbotID = f.chatbot
+		if a.buf, err = a.write(a.buf); err != nil {
 			return nil, refusal{http.StatusInternalServerError, err.Error()}
 		}
 	}
-	b, err = appendAny(append(b, `],"metadata":`...), m)
-	b = append(b, '}')
-	*a.buf = b
+	a.buf, err = appendAny(append(a.buf, `],"metadata":`...), m)
+	a.buf = append(a.buf, '}')
 	return a, err
 }
 

@@ -92,7 +92,7 @@ func TestARenderedConversationIsTheGeneratedType(t *testing.T) {
 		cases = append(cases, c)
 	}
 	for i, c := range cases {
-		got, err := appendConversation(nil, &c)
+		got, err := rendered(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,13 +108,17 @@ func TestARenderedConversationIsTheGeneratedType(t *testing.T) {
 		}
 	}
 	broken := okchatapi.Conversation{LastMessage: okchatapi.LastMessage{Text: &text, Message: &okchatapi.Message{}}}
-	if _, err := appendConversation(nil, &broken); err == nil {
+	if _, err := rendered(broken); err == nil {
 		t.Error("two forms of last_message at once were written")
 	}
 	broken = okchatapi.Conversation{Metadata: okchatapi.ConversationMetadata{AdditionalProperties: map[string]any{"x": func() {}}}}
-	if _, err := appendConversation(nil, &broken); err == nil {
+	if _, err := rendered(broken); err == nil {
 		t.Error("a member that is no JSON was written")
 	}
+}
+
+func rendered(c okchatapi.Conversation) ([]byte, error) {
+	return writerOf(reflect.ValueOf(&c).Elem())(nil)
 }
 
 // tree decodes j with its times in one form.
