@@ -197,7 +197,7 @@ func TestReadAheadKeepsToItsNumber(t *testing.T) {
 func TestAnEmptyPageInTheMiddleIsNotTheEnd(t *testing.T) {
 	for _, readAhead := range []int{1, 4} {
 		inMemory(t, synthetic(50), nil, func(t *testing.T, srv *okchattest.Server, client *okchat.Client) {
-			srv.OnPage(3, okchattest.EmptyPage())
+			srv.OnPage(3, okchattest.RowCap(0))
 			list, err := ids(t, client, srv.ChatbotID, okchat.ListOptions{ReadAhead: readAhead})
 			if err != nil || len(list) != 40 {
 				t.Errorf("%d conversations, %v, expected those of the four other pages", len(list), err)

@@ -161,7 +161,7 @@ func newLibopenapi(t *testing.T) validator.Validator {
 
 // TestOgensClientListsAll has the client that ogen makes from the contract list what the fake server holds.
 func TestOgensClientListsAll(t *testing.T) {
-	srv := okchattest.NewServer(t, okchattest.Synthetic(1, 250), okchattest.WithKey(key), okchattest.WithChatbot(uuid.MustParse(bot)))
+	srv := okchattest.NewServer(t, okchattest.Synthetic(1, 250), okchattest.Key(key), okchattest.Chatbot(uuid.MustParse(bot)))
 	call := callOgen(srv.URL, http.DefaultTransport)
 	listed := 0
 	for page := 1; ; page++ {

@@ -36,7 +36,7 @@ const (
 
 // fake is the fake server, without a server.
 func fake(n int) *okchattest.Fake {
-	return okchattest.New(okchattest.Synthetic(1, n), okchattest.WithChatbot(uuid.MustParse(bot)))
+	return okchattest.New(okchattest.Synthetic(1, n), okchattest.Chatbot(uuid.MustParse(bot)))
 }
 
 // answerOf is what the fake server answers to a query.

@@ -20,7 +20,8 @@
 // # What goes wrong
 //
 // A [Fault] changes one answer. [Fake.Next] scripts the requests to come, [Fake.OnPage] those for one page, [Fake.Every]
-// all others; [Chain] combines faults.
+// all others; [Chain] combines faults. [RowsOf], [RowCap] and [EditRow] make pages that hold something else than their
+// metadata say, [Rate] and [Clock] a server that allows few requests.
 //
 //	srv.Next(
 //		okchattest.Status(503, "", "Retry-After", "7"),

@@ -59,16 +59,16 @@ func Synthetic(seed uint64, n int) Option {
 func Ties() Option { return func(f *Fake) { f.list.base.ties = true } }
 
 // Conversations adds these to the list, ordered by created_at, newest first; equals keep the order given. They are
-// served with the chatbot_id of the fake, see [WithChatbot]. Ids should differ; nothing checks it.
+// served with the chatbot_id of the fake, see [Chatbot]. Ids should differ; nothing checks it.
 func Conversations(list ...okchatapi.Conversation) Option {
 	return func(f *Fake) { f.explicit = append(f.explicit, list...) }
 }
 
-// WithKey sets the key to accept. The default is an obviously fake one.
-func WithKey(key string) Option { return func(f *Fake) { f.Key = key } }
+// Key sets the key to accept. The default is an obviously fake one.
+func Key(key string) Option { return func(f *Fake) { f.Key = key } }
 
-// WithChatbot sets the id of the one chatbot.
-func WithChatbot(id types.UUID) Option { return func(f *Fake) { f.chatbot = id } }
+// Chatbot sets the id of the one chatbot.
+func Chatbot(id types.UUID) Option { return func(f *Fake) { f.chatbot = id } }
 
 // MaxLimit makes the server answer a larger limit with pages of n, n of at least 1; the pageSize it reports says so. The
 // real API's maximum is unknown, and by default there is none.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/okchat/okchat-go/gen/okchatapi"
@@ -93,19 +94,88 @@ func Truncate(n int) Fault {
 // never advances.
 func AnswerPage(p int) Fault {
 	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, askFor(r, p)) })
+	}
+}
+
+// RowsOf answers with the conversations of page of(n) under the metadata of page n that was asked for. So a server repeats
+// a page, returns the first one for ever, or drops one: of returns n-1, 1 or n+1.
+func RowsOf(of func(n int) int) Fault {
+	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r = r.Clone(r.Context())
-			query := r.URL.Query()
-			query.Set("page", strconv.Itoa(p))
-			r.URL.RawQuery = query.Encode()
+			other := capture(next, askFor(r, of(pageOf(r.URL.Query()))))
+			EditPage(func(p *okchatapi.ConversationPage) {
+				var rows okchatapi.ConversationPage
+				if json.Unmarshal(other.body, &rows) == nil && rows.Data != nil {
+					p.Data = rows.Data
+				}
+			})(next).ServeHTTP(w, r)
+		})
+	}
+}
+
+// RowCap leaves at most n conversations in an answer, n of at least 0, and does not change its metadata: a row limit
+// behind the API does this to every page that is larger, and a page of n 0 is empty.
+func RowCap(n int) Fault {
+	return EditPage(func(p *okchatapi.ConversationPage) { p.Data = p.Data[:min(n, len(p.Data))] })
+}
+
+// EditRow changes the conversation at position i of an answer, or all of them if i is below 0: takes a member out, makes it
+// null, gives it a value that nobody has seen, or a chatbot_id that was not asked for.
+func EditRow(i int, edit func(row map[string]any)) Fault {
+	return EditJSON(func(page map[string]any) {
+		rows, _ := page["data"].([]any)
+		for at, row := range rows {
+			if row, ok := row.(map[string]any); ok && (i < 0 || at == i) {
+				edit(row)
+			}
+		}
+	})
+}
+
+// Rate answers 429 to what exceeds n requests a second, n of at least 1, with the whole seconds to wait as Retry-After. A
+// server that was idle takes n at once.
+func Rate(n int) Fault {
+	var mu sync.Mutex
+	var idle time.Time // when the server will have been idle for long enough
+	each := time.Second / time.Duration(max(n, 1))
+	wait := func() time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		now := time.Now()
+		next := idle.Add(each)
+		if idle.Before(now) {
+			next = now.Add(each)
+		}
+		if early := next.Sub(now) - time.Second; early > 0 {
+			return early
+		}
+		idle = next
+		return 0
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if d := wait(); d > 0 {
+				seconds := strconv.Itoa(int((d + time.Second - 1) / time.Second))
+				Status(http.StatusTooManyRequests, `{"error":"too many requests"}`, "Retry-After", seconds)(nil).ServeHTTP(w, r)
+				return
+			}
 			next.ServeHTTP(w, r)
 		})
 	}
 }
 
-// EmptyPage takes the conversations out of an answer and leaves its metadata.
-func EmptyPage() Fault {
-	return EditPage(func(p *okchatapi.ConversationPage) { p.Data = []okchatapi.Conversation{} })
+// Clock gives an answer the Date of a server whose clock is ahead by d, and turns a Retry-After in seconds into a date by
+// that clock. Chain(Clock(d), Rate(n)) limits the rate and says so in dates.
+func Clock(d time.Duration) Fault {
+	return answering(func(w http.ResponseWriter, _ *http.Request, a *captured) {
+		now := time.Now().Add(d).UTC()
+		a.head.Set("Date", now.Format(http.TimeFormat))
+		if seconds, err := strconv.Atoi(a.head.Get("Retry-After")); err == nil {
+			a.head.Set("Retry-After", now.Add(time.Duration(seconds)*time.Second).Format(http.TimeFormat))
+		}
+		a.send(w)
+	})
 }
 
 // EditPage changes an answer that has the contract's form: a wrong page number, contradictory counts, another order. An
@@ -137,8 +207,7 @@ func editAs[T any](edit func(*T)) Fault {
 func EditBody(edit func(body []byte) []byte) Fault {
 	return answering(func(w http.ResponseWriter, _ *http.Request, a *captured) {
 		a.body = edit(a.body)
-		a.sendHeader(w)
-		_, _ = w.Write(a.body)
+		a.send(w)
 	})
 }
 
@@ -146,11 +215,24 @@ func EditBody(edit func(body []byte) []byte) Fault {
 func answering(send func(w http.ResponseWriter, r *http.Request, a *captured)) Fault {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := &captured{head: http.Header{}, status: http.StatusOK}
-			next.ServeHTTP(a, r)
-			send(w, r, a)
+			send(w, r, capture(next, r))
 		})
 	}
+}
+
+// askFor returns r as a request for page p.
+func askFor(r *http.Request, p int) *http.Request {
+	r = r.Clone(r.Context())
+	query := r.URL.Query()
+	query.Set("page", strconv.Itoa(p))
+	r.URL.RawQuery = query.Encode()
+	return r
+}
+
+func capture(h http.Handler, r *http.Request) *captured {
+	a := &captured{head: http.Header{}, status: http.StatusOK}
+	h.ServeHTTP(a, r)
+	return a
 }
 
 // captured is an answer that was given but not sent.
@@ -173,4 +255,9 @@ func (a *captured) sendHeader(w http.ResponseWriter) {
 	maps.Copy(w.Header(), a.head)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
+}
+
+func (a *captured) send(w http.ResponseWriter) {
+	a.sendHeader(w)
+	_, _ = w.Write(a.body)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,17 +54,33 @@ func TestEachFaultDoesWhatItSays(t *testing.T) {
 			}},
 			{"slow, but whole", okchattest.Slow(1000, time.Microsecond), func(a answer) bool { return a.body == whole && a.err == nil }},
 			{"another page", okchattest.AnswerPage(3), func(a answer) bool { return a.status == 200 && strings.Contains(a.body, `"currentPage":3`) }},
-			{"an empty page", okchattest.EmptyPage(), func(a answer) bool { return ok(a) && strings.HasPrefix(a.body, `{"data":[],`) }},
+			{"an empty page", okchattest.RowCap(0), func(a answer) bool { return ok(a) && strings.HasPrefix(a.body, `{"data":[],`) }},
+			{"at most 4 rows", okchattest.RowCap(4), func(a answer) bool { return ok(a) && strings.Count(a.body, `"voice_path"`) == 4 }},
+			{"a row cap above the page", okchattest.RowCap(11), func(a answer) bool { return ok(a) && strings.Count(a.body, `"voice_path"`) == 10 }},
+			{"a page repeated", okchattest.RowsOf(func(n int) int { return n - 1 }), func(a answer) bool {
+				return ok(a) && strings.Contains(a.body, `"currentPage":2`) && strings.Contains(a.body, row(s, 0)) && strings.Contains(a.body, row(s, 9))
+			}},
+			{"a page dropped", okchattest.RowsOf(func(n int) int { return n + 1 }), func(a answer) bool {
+				return ok(a) && strings.Contains(a.body, `"currentPage":2`) && strings.Contains(a.body, row(s, 20)) && strings.Contains(a.body, row(s, 29))
+			}},
+			{"a page dropped that another page cannot replace", okchattest.RowsOf(func(int) int { return 0 }), func(a answer) bool { return ok(a) && strings.Contains(a.body, row(s, 10)) }},
+			{"a row without a date", okchattest.EditRow(3, func(row map[string]any) { delete(row, "created_at") }), func(a answer) bool {
+				return ok(a) && strings.Count(a.body, `"created_at"`) == 9
+			}},
+			{"rows of another chatbot", okchattest.EditRow(-1, func(row map[string]any) { row["chatbot_id"] = "other" }), func(a answer) bool {
+				return ok(a) && strings.Count(a.body, `"chatbot_id":"other"`) == 10
+			}},
+			{"a row that is not there", okchattest.EditRow(10, func(map[string]any) { t.Error("row 10 of 10 was edited") }), ok},
 			{"an edited page", okchattest.EditPage(func(p *okchatapi.ConversationPage) { p.Metadata.TotalCount = 7 }), func(a answer) bool { return strings.Contains(a.body, `"totalCount":7`) }},
 			{"edited JSON", okchattest.EditJSON(func(p map[string]any) { delete(p, "metadata"); p["new"] = 1 }), func(a answer) bool {
 				return !strings.Contains(a.body, "totalCount") && strings.Contains(a.body, `"new":1`) && strings.Contains(a.body, "voice_path")
 			}},
 			{"an edited body", okchattest.EditBody(func([]byte) []byte { return []byte("x") }), func(a answer) bool { return a.status == 200 && a.body == "x" && a.err == nil }},
-			{"an edit of what is no page", okchattest.Chain(okchattest.EmptyPage(), okchattest.HTML(503)), func(a answer) bool { return a.status == 503 && strings.HasPrefix(a.body, "<!DOCTYPE") }},
+			{"an edit of what is no page", okchattest.Chain(okchattest.RowCap(0), okchattest.HTML(503)), func(a answer) bool { return a.status == 503 && strings.HasPrefix(a.body, "<!DOCTYPE") }},
 			{"an edit that is no JSON", okchattest.EditJSON(func(p map[string]any) { p["x"] = func() {} }), func(a answer) bool {
 				return a.status == 200 && strings.Contains(a.body, "no JSON: json: unsupported type")
 			}},
-			{"two edits in a chain", okchattest.Chain(okchattest.EmptyPage(), nil, okchattest.AnswerPage(3)), func(a answer) bool {
+			{"two edits in a chain", okchattest.Chain(okchattest.RowCap(0), nil, okchattest.AnswerPage(3)), func(a answer) bool {
 				return strings.HasPrefix(a.body, `{"data":[],`) && strings.Contains(a.body, `"currentPage":3`)
 			}},
 			{"an empty chain", okchattest.Chain(), ok},
@@ -79,6 +96,79 @@ func TestEachFaultDoesWhatItSays(t *testing.T) {
 			}
 		}
 	})
+}
+
+func row(s *okchattest.Server, i int) string {
+	c, _ := s.At(i)
+	return c.ID.String()
+}
+
+func TestTheRateIsLimitedAndTheServersClockMayBeOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := okchattest.NewMemoryServer(t, okchattest.Synthetic(1, 3))
+		ask := func() (status int, after string, date time.Time) {
+			resp, err := s.Transport.RoundTrip(request(t, s))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			date, err = http.ParseTime(resp.Header.Get("Date"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return resp.StatusCode, resp.Header.Get("Retry-After"), date
+		}
+		s.Every(okchattest.Rate(2))
+		for i, want := range []int{200, 200, 429, 429} {
+			if got, after, _ := ask(); got != want || (after == "1") != (want == 429) {
+				t.Errorf("request %d at once: got %d, Retry-After %q, want %d", i+1, got, after, want)
+			}
+		}
+		time.Sleep(500 * time.Millisecond)
+		for i, want := range []int{200, 429} {
+			if got, _, _ := ask(); got != want {
+				t.Errorf("request %d after half a second: got %d, want %d", i+1, got, want)
+			}
+		}
+		time.Sleep(time.Hour)
+		s.Every(okchattest.Chain(okchattest.Clock(-2*time.Minute), okchattest.Rate(1)))
+		ask()
+		status, after, date := ask()
+		until, err := http.ParseTime(after)
+		if status != 429 || err != nil || until.Sub(date) != time.Second || time.Since(date) < 2*time.Minute {
+			t.Errorf("got %d, Date %v, Retry-After %v, want a wait of 1 s by a clock that is 2 min slow", status, date, until)
+		}
+	})
+}
+
+// A write that fails must not be followed by another answer, which net/http would log.
+func TestAClientThatGoesAwayIsNoError(t *testing.T) {
+	for name, fault := range map[string]okchattest.Fault{"an ordinary answer": nil, "an edited one": okchattest.RowCap(1), "a slow one": okchattest.Slow(10, 0)} {
+		fake := okchattest.New(okchattest.Synthetic(1, 30))
+		fake.Next(fault)
+		r := httptest.NewRequest(http.MethodGet, "/api/external/chatbot/"+fake.ChatbotID+"/conversations", nil)
+		r.Header.Set("x-api-key", fake.Key)
+		w := &goneClient{header: http.Header{}}
+		fake.ServeHTTP(w, r)
+		if w.heads > 1 || w.writes == 0 {
+			t.Errorf("%s: %d headers and %d writes, want one header at most", name, w.heads, w.writes)
+		}
+	}
+}
+
+type goneClient struct {
+	header        http.Header
+	heads, writes int
+}
+
+func (g *goneClient) Header() http.Header { return g.header }
+func (g *goneClient) WriteHeader(int)     { g.heads++ }
+
+func (g *goneClient) Write([]byte) (int, error) {
+	if g.writes++; g.heads == 0 {
+		g.heads++
+	}
+	return 0, syscall.EPIPE
 }
 
 func TestAStatusCarriesItsHeaders(t *testing.T) {

@@ -57,10 +57,7 @@ func (f *Fake) Unused() int {
 
 // take returns the fault for the request with this query, nil for none.
 func (s *script) take(query url.Values) Fault {
-	page := 1
-	if query.Has("page") {
-		page, _ = strconv.Atoi(query.Get("page"))
-	}
+	page := pageOf(query)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fault := s.every
@@ -70,4 +67,13 @@ func (s *script) take(query url.Values) Fault {
 		fault, s.next = s.next[0], s.next[1:]
 	}
 	return fault
+}
+
+// pageOf returns the page that a request asks for, the first if it names none.
+func pageOf(query url.Values) int {
+	if !query.Has("page") {
+		return 1
+	}
+	page, _ := strconv.Atoi(query.Get("page"))
+	return page
 }

@@ -149,7 +149,7 @@ func TestAConversationThatCannotBeWrittenIsA500(t *testing.T) {
 func TestTheChatbotCanBeChosen(t *testing.T) {
 	id := okchatapi.Message{}.ID
 	id[0] = 7
-	s := okchattest.NewServer(t, okchattest.WithChatbot(id), okchattest.Synthetic(1, 1))
+	s := okchattest.NewServer(t, okchattest.Chatbot(id), okchattest.Synthetic(1, 1))
 	if got := page(t, s, "").Data[0].ChatbotID; got != id || s.ChatbotID != id.String() {
 		t.Errorf("got %v under %s, want %v", got, s.ChatbotID, id)
 	}
@@ -210,7 +210,7 @@ func TestTheSyntheticPlatformsAreTheContracts(t *testing.T) {
 }
 
 func TestTheRequestsAreSeenWithoutTheirKeys(t *testing.T) {
-	s := okchattest.NewMemoryServer(t, okchattest.WithKey("fake-canary"), okchattest.Synthetic(1, 1))
+	s := okchattest.NewMemoryServer(t, okchattest.Key("fake-canary"), okchattest.Synthetic(1, 1))
 	for _, key := range []string{"fake-canary", "fake-canary-wrong", ""} {
 		if _, _, err := send(context.Background(), s, s.ChatbotID, "page=7&limit=3&state=x", key); err != nil {
 			t.Fatal(err)

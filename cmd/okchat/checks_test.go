@@ -109,7 +109,7 @@ func TestStandardInputIsChecked(t *testing.T) {
 }
 
 func TestAServerThatConforms(t *testing.T) {
-	fake := okchattest.New(okchattest.Synthetic(1, 30), okchattest.WithKey(secretKey))
+	fake := okchattest.New(okchattest.Synthetic(1, 30), okchattest.Key(secretKey))
 	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)
 	live(t, "")
@@ -153,7 +153,7 @@ func spotless(t *testing.T, texts map[string]string) {
 }
 
 func TestARecordingHoldsNoSecret(t *testing.T) {
-	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.WithKey(secretKey))
+	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.Key(secretKey))
 	server := httptest.NewServer(planted(fake))
 	t.Cleanup(server.Close)
 	live(t, server.URL)
@@ -252,7 +252,7 @@ func fetch(t *testing.T, url string, header ...string) (*http.Response, string) 
 
 func TestAProxyForwardsWhatItChecksUnchanged(t *testing.T) {
 	noKey(t)
-	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.WithKey(secretKey))
+	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.Key(secretKey))
 	path := "/api/external/chatbot/" + fake.ChatbotID + "/conversations"
 	direct := httptest.NewServer(planted(fake))
 	defer direct.Close()
@@ -282,7 +282,7 @@ func TestAProxyForwardsWhatItChecksUnchanged(t *testing.T) {
 
 func TestAProxyRefusesWhatBreaksTheContract(t *testing.T) {
 	noKey(t)
-	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.WithKey(secretKey))
+	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.Key(secretKey))
 	path := "/api/external/chatbot/" + fake.ChatbotID + "/conversations"
 	fake.OnPage(2, okchattest.EditBody(func(b []byte) []byte { return bytes.Replace(b, []byte(`"totalPages":3`), []byte(`"totalPages":4`), 1) }))
 	code, _, errs := proxied(t, fake, func(url string) {
@@ -322,7 +322,7 @@ func TestAHandlerUnderWatchAnswersAsBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.WithKey(secretKey))
+	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.Key(secretKey))
 	found := make(chan []contract.Finding, 4)
 	server := httptest.NewServer(rules.Handler(fake, func(ex *exchange.Exchange, findings []contract.Finding) {
 		if ex.RequestHeader.Get("x-api-key") == secretKey {

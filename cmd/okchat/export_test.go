@@ -21,7 +21,7 @@ import (
 // exported starts a server of n conversations and points the command at it.
 func exported(t *testing.T, n int, opts ...okchattest.Option) *okchattest.Server {
 	t.Helper()
-	srv := okchattest.NewServer(t, append(opts, okchattest.WithKey(secretKey), okchattest.Synthetic(1, n))...)
+	srv := okchattest.NewServer(t, append(opts, okchattest.Key(secretKey), okchattest.Synthetic(1, n))...)
 	live(t, srv.URL)
 	return srv
 }

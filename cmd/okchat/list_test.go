@@ -97,7 +97,7 @@ func TestTheTableFitsTheTerminal(t *testing.T) {
 }
 
 func TestListPicks(t *testing.T) {
-	srv := okchattest.NewServer(t, okchattest.WithKey(secretKey), okchattest.Synthetic(1, 95))
+	srv := okchattest.NewServer(t, okchattest.Key(secretKey), okchattest.Synthetic(1, 95))
 	live(t, srv.URL)
 	newest, _ := srv.At(0)
 	twelfth, _ := srv.At(12)
@@ -174,7 +174,7 @@ func TestJSONIsOneDocument(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &list); code != exitOK || err != nil || len(list) != 20 {
 		t.Errorf("exit %d, %d conversations, %v", code, len(list), err)
 	}
-	srv := okchattest.NewServer(t, okchattest.WithKey(secretKey))
+	srv := okchattest.NewServer(t, okchattest.Key(secretKey))
 	live(t, srv.URL)
 	if code, out, _ := okchatRun(t, 0, "list", "--json", "--chatbot", srv.ChatbotID); code != exitOK || strings.TrimSpace(out) != "[]" {
 		t.Errorf("exit %d, an empty list is %q", code, out)
@@ -182,7 +182,7 @@ func TestJSONIsOneDocument(t *testing.T) {
 }
 
 func TestAServerIsListedWithAKey(t *testing.T) {
-	srv := okchattest.NewServer(t, okchattest.WithKey(secretKey), okchattest.Synthetic(1, 35))
+	srv := okchattest.NewServer(t, okchattest.Key(secretKey), okchattest.Synthetic(1, 35))
 	live(t, srv.URL)
 	code, out, errs := okchatRun(t, 0, "list", "--chatbot", srv.ChatbotID, "--limit", "0")
 	if code != exitOK || strings.Count(out, "\n") != 36 || strings.Contains(out, "ORIGIN") {
@@ -213,11 +213,11 @@ func TestAServerThatIsNotThere(t *testing.T) {
 func TestWhatGoesWrongIsSaidOnOneLine(t *testing.T) {
 	html := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<!DOCTYPE html><p>hello") }))
 	defer html.Close()
-	fake := okchattest.NewServer(t, okchattest.WithKey(secretKey), okchattest.Synthetic(1, 3))
+	fake := okchattest.NewServer(t, okchattest.Key(secretKey), okchattest.Synthetic(1, 3))
 	refusing := okchattest.NewServer(t)
-	limiting := okchattest.NewServer(t, okchattest.WithKey(secretKey))
+	limiting := okchattest.NewServer(t, okchattest.Key(secretKey))
 	limiting.Every(okchattest.Status(429, "slow down", "Retry-After", "3600"))
-	breaking := okchattest.NewServer(t, okchattest.WithKey(secretKey), okchattest.Synthetic(1, 3))
+	breaking := okchattest.NewServer(t, okchattest.Key(secretKey), okchattest.Synthetic(1, 3))
 	breaking.Every(okchattest.EditJSON(func(page map[string]any) {
 		delete(page["data"].([]any)[0].(map[string]any), "voice_path")
 	}))
@@ -278,7 +278,7 @@ func interrupting(interrupt func()) okchattest.Fault {
 }
 
 func TestAnInterruptEndsWith130(t *testing.T) {
-	srv := okchattest.NewServer(t, okchattest.WithKey(secretKey), okchattest.Synthetic(1, 30))
+	srv := okchattest.NewServer(t, okchattest.Key(secretKey), okchattest.Synthetic(1, 30))
 	live(t, srv.URL)
 	ctx, cancel := context.WithCancel(t.Context())
 	srv.OnPage(2, interrupting(cancel))

@@ -126,7 +126,7 @@ var scriptFaults = map[string]okchattest.Fault{
 	"drop":     okchattest.Drop(),
 	"garbage":  okchattest.Garbage("this is not HTTP\r\n"),
 	"truncate": okchattest.Truncate(100),
-	"empty":    okchattest.EmptyPage(),
+	"empty":    okchattest.RowCap(0),
 	"limited":  okchattest.Status(http.StatusTooManyRequests, "slow down", "Retry-After", "3600"),
 	"echo":     okchattest.Status(http.StatusBadRequest, `{"error":"what is this key: `+secretKey+`"}`),
 	"array":    okchattest.Status(http.StatusOK, `[]`),
@@ -188,7 +188,7 @@ func scriptFake(ts *testscript.TestScript, neg bool, args []string) {
 	var every okchattest.Fault
 	flags.Func("every", "", func(name string) (err error) { every, err = scriptFault(name); return err })
 	ts.Check(flags.Parse(args))
-	r.fake = okchattest.New(okchattest.WithKey(*key), okchattest.Synthetic(1, *n))
+	r.fake = okchattest.New(okchattest.Key(*key), okchattest.Synthetic(1, *n))
 	r.fake.Every(every)
 	for _, p := range pages {
 		r.fake.OnPage(p.page, p.fault)

@@ -82,7 +82,7 @@ func serve(ctx context.Context, std streams, flags serveFlags) error {
 		return err
 	}
 	// The contract's example names the sample's chatbot, so that the documentation works without a look at the terminal.
-	opts = append(opts, okchattest.WithChatbot(list[0].ChatbotID))
+	opts = append(opts, okchattest.Chatbot(list[0].ChatbotID))
 	if flags.synthetic > 0 {
 		opts = append(opts, okchattest.Synthetic(flags.seed, flags.synthetic))
 	} else {
