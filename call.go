@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
 // CallOptions are the options that every call takes.
@@ -40,19 +42,26 @@ type Page[T any] struct {
 type operation[T any] struct {
 	// request builds the request for one page. A limit of 0 leaves the page size to the server.
 	request func(page, limit int) (*http.Request, error)
-	// decode reads the body of an answer that should hold about limit items.
-	decode func(body []byte, limit int) ([]T, PageMetadata, *ContractError)
-	// key returns what identifies an item, and order the time by which the list is ordered, newest first.
+	// read reads one item of the page's data. Its zero value becomes what came.
+	read func(*T, *fastjson.Scanner)
+	// lacks returns a description of the type of a required member if it did not come with an item, and "" if it did.
+	lacks func(item *T, member string) (expected string)
+	// key returns an item's id, and order its created_at, by which the list is ordered, newest first.
 	key   func(*T) uuid.UUID
 	order func(*T) time.Time
+	// owner returns the member ownerName, which has the value of in each item of this list.
+	owner     func(*T) uuid.UUID
+	ownerName string
+	of        uuid.UUID
 }
 
 // query is what one call for a page asks for, checked.
 type query struct {
 	CallOptions
 
-	page  int
-	limit int
+	page    int
+	limit   int
+	lenient bool // leave out single items that break the contract, instead of failing
 }
 
 func newQuery(page, limit int, opts CallOptions) (query, error) {
@@ -162,13 +171,24 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 		}
 		return nil, resp.StatusCode, len(body), transportError(fmt.Errorf("the body broke off after %d bytes: %w", len(body), err))
 	}
-	page, broken := decodePage(op, q, resp, body)
-	if broken != nil {
-		broken.Page, broken.StatusCode, broken.Header, broken.Body = q.page, resp.StatusCode, resp.Header, body
-		broken.Got = c.key.scrub(broken.Got)
+	page, err = decodePage(tryCtx, op, q, resp, body)
+	if broken := (*ContractError)(nil); errors.As(err, &broken) {
+		c.complete(broken, q, resp, body)
 		return nil, resp.StatusCode, len(body), broken
 	}
+	if err != nil {
+		return nil, resp.StatusCode, len(body), transportError(err)
+	}
+	for _, odd := range page.Odd {
+		c.complete(odd, q, resp, body)
+	}
 	return page, resp.StatusCode, len(body), nil
+}
+
+// complete adds to e what decoding does not know.
+func (c *Client) complete(e *ContractError, q query, resp *http.Response, body []byte) {
+	e.Page, e.StatusCode, e.Header, e.Body = q.page, resp.StatusCode, resp.Header, body
+	e.Got = c.key.scrub(e.Got)
 }
 
 // send adds the headers that each request of a call has, and sends it. The key is added further down, by keyTransport.

@@ -3,12 +3,14 @@ package okchat
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
-	"strings"
+	"slices"
 	"sync"
 
 	"github.com/okchat/okchat-go/gen/okchatapi"
+	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
 // Conversation is one conversation: the members that the contract knows as fields, and the JSON that it came as.
@@ -18,11 +20,12 @@ import (
 type Conversation struct {
 	okchatapi.Conversation
 
-	raw json.RawMessage
+	raw     json.RawMessage
+	missing uint64 // bits of conversationType
 }
 
-// Raw returns the JSON that the conversation was decoded from, byte for byte, or nil where it was made in Go. Do not
-// change it. It shares memory with the page it came on.
+// Raw returns the JSON that the conversation was decoded from, or nil where it was made in Go: byte for byte, except that
+// half a surrogate pair, which is no text, is U+FFFD. Do not change it. It may share memory with the page it came on.
 func (c *Conversation) Raw() json.RawMessage { return c.raw }
 
 // Unknown returns the members that the contract does not know, by name; nil where there are none. The map is the
@@ -34,57 +37,51 @@ func (c *Conversation) Unknown() map[string]json.RawMessage {
 
 // Missing returns the names of the members that the contract requires and the server did not send, or sent as null where
 // the contract has no null, in the order of the fields; nil where there are none and for a conversation made in Go. The
-// fields of such members hold their zero value, which the server did not send. The id, chatbot_id and created_at of a
-// conversation that the client hands out are never missing.
-func (c *Conversation) Missing() []string {
-	if c.raw == nil {
-		return nil
+// fields of such members hold their zero value, which the server did not send. A member of an object within has the name
+// of the object and a slash before its own: "last_message/id". The id, chatbot_id and created_at of a conversation that the
+// client hands out are never missing.
+func (c *Conversation) Missing() []string { return conversationType().Names(c.missing) }
+
+var conversationType = sync.OnceValue(fastjson.Compile[okchatapi.Conversation])
+
+// read reads one conversation. It shares memory with the scanner's text.
+func (c *Conversation) read(s *fastjson.Scanner) {
+	s.Next()
+	start := s.Offset()
+	c.missing = conversationType().Read(s, &c.Conversation)
+	if c.raw = s.From(start); s.TakeLone() {
+		c.raw = fastjson.ReplaceLone(c.raw)
 	}
-	var missing []string
-	sent, _ := splitMembers(c.raw)
-	for _, m := range requiredMembers() {
-		if value, ok := sent[m.name]; !ok || !m.nullable && string(value) == "null" {
-			missing = append(missing, m.name)
-		}
-	}
-	return missing
 }
 
-// requiredMember is a member that the contract requires of each conversation.
-type requiredMember struct {
-	name     string
-	nullable bool
-}
-
-// requiredMembers derives from the generated type what the contract requires: the generator gives an optional member
-// omitempty, and a nullable one a pointer or a type of its own that encodes as null.
-var requiredMembers = sync.OnceValue(func() (required []requiredMember) {
-	for t, i := reflect.TypeFor[okchatapi.Conversation](), 0; i < t.NumField(); i++ {
-		field := t.Field(i)
-		if name, options, _ := strings.Cut(field.Tag.Get("json"), ","); options == "" {
-			zero, err := json.Marshal(reflect.Zero(field.Type).Interface())
-			required = append(required, requiredMember{name, err == nil && string(zero) == "null"})
+// lacks returns a description of the type of a required member if it did not come with the conversation, and "" if it
+// did.
+func (c *Conversation) lacks(member string) (expected string) {
+	if c.missing != 0 {
+		if bit, expected := conversationType().Bit(member); c.missing&bit != 0 {
+			return expected
 		}
 	}
-	return required
-})
+	return ""
+}
 
 // UnmarshalJSON reads one conversation, for instance from an archive. It keeps a copy of b.
 func (c *Conversation) UnmarshalJSON(b []byte) error {
-	known, err := decodeConversation(b)
-	if err != nil {
-		return err
+	if string(b) == "null" {
+		return nil // as encoding/json does for other types
 	}
-	*c = Conversation{Conversation: known, raw: bytes.Clone(b)}
+	s := fastjson.NewScanner(bytes.Clone(b))
+	var conv Conversation
+	conv.read(s)
+	s.End()
+	if err := s.Err(); err != nil {
+		return fmt.Errorf("okchat: not a conversation: %w", err)
+	}
+	if m, odd := s.TakeMismatch(); odd {
+		return fmt.Errorf("okchat: a conversation breaks the contract at %s: expected %s, got %s", or(m.Where, "its beginning"), m.Expected, m.Got)
+	}
+	*c = conv
 	return nil
-}
-
-func decodeConversation(b []byte) (conv okchatapi.Conversation, err error) {
-	if !scanConversation(b, &conv) {
-		conv = okchatapi.Conversation{}
-		err = json.Unmarshal(b, &conv)
-	}
-	return conv, err
 }
 
 // MarshalJSON writes the conversation with all it came with: a member that was not changed in Go stands as it came, down
@@ -94,11 +91,11 @@ func (c Conversation) MarshalJSON() ([]byte, error) {
 	if raw == nil {
 		return json.Marshal(c.Conversation)
 	}
-	original, err := decodeConversation(raw)
-	if err != nil {
+	var original Conversation
+	if err := original.UnmarshalJSON(raw); err != nil {
 		return nil, err
 	}
-	if reflect.DeepEqual(original, c.Conversation) {
+	if reflect.DeepEqual(original.Conversation, c.Conversation) {
 		return raw, nil
 	}
 	encoded, err := json.Marshal(c.Conversation)
@@ -107,43 +104,37 @@ func (c Conversation) MarshalJSON() ([]byte, error) {
 	}
 	changed, _ := splitMembers(encoded)
 	came, unknown := splitMembers(raw)
-	is, was := reflect.ValueOf(c.Conversation), reflect.ValueOf(original)
-	for i := range is.NumField() {
-		name := memberName(is.Type().Field(i))
-		if old, ok := came[name]; ok && reflect.DeepEqual(is.Field(i).Interface(), was.Field(i).Interface()) {
-			changed[name] = old
+	is, was := reflect.ValueOf(c.Conversation), reflect.ValueOf(original.Conversation)
+	for _, f := range conversationFields() {
+		if !reflect.DeepEqual(is.Field(f.Index).Interface(), was.Field(f.Index).Interface()) {
+			continue
+		}
+		if old, ok := came[f.Name]; ok {
+			changed[f.Name] = old
+		} else {
+			delete(changed, f.Name)
 		}
 	}
 	maps.Copy(changed, unknown)
 	return json.Marshal(changed)
 }
 
-var knownMembers = sync.OnceValue(func() map[string]bool {
-	known := map[string]bool{}
-	for t, i := reflect.TypeFor[okchatapi.Conversation](), 0; i < t.NumField(); i++ {
-		known[memberName(t.Field(i))] = true
-	}
-	return known
+var conversationFields = sync.OnceValue(func() []fastjson.Field {
+	return fastjson.Fields(reflect.TypeFor[okchatapi.Conversation]())
 })
 
-func memberName(f reflect.StructField) string {
-	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	return name
-}
-
+// splitMembers returns the members of a conversation that the contract knows, and the others.
 func splitMembers(raw json.RawMessage) (known, unknown map[string]json.RawMessage) {
-	var members map[string]json.RawMessage
-	if raw == nil || json.Unmarshal(raw, &members) != nil {
-		return nil, nil
-	}
-	for name, value := range members {
-		if !knownMembers()[name] {
-			if unknown == nil {
-				unknown = map[string]json.RawMessage{}
-			}
-			unknown[name] = value
-			delete(members, name)
+	known = map[string]json.RawMessage{}
+	for name, value := range fastjson.Members(raw) {
+		if slices.ContainsFunc(conversationFields(), func(f fastjson.Field) bool { return f.Name == name }) {
+			known[name] = value
+			continue
 		}
+		if unknown == nil {
+			unknown = map[string]json.RawMessage{}
+		}
+		unknown[name] = value
 	}
-	return members, unknown
+	return known, unknown
 }

@@ -121,8 +121,12 @@ func (c *Client) listConversations(chatbotID string, state ConversationState) (o
 			}
 			return okchatapi.NewListConversationsRequest(c.server, id, &params)
 		},
-		decode: decodeConversations,
-		key:    func(conv *Conversation) uuid.UUID { return conv.ID },
-		order:  func(conv *Conversation) time.Time { return conv.CreatedAt },
+		read:      (*Conversation).read,
+		lacks:     (*Conversation).lacks,
+		key:       func(conv *Conversation) uuid.UUID { return conv.ID },
+		order:     func(conv *Conversation) time.Time { return conv.CreatedAt },
+		owner:     func(conv *Conversation) uuid.UUID { return conv.ChatbotID },
+		ownerName: "chatbot_id",
+		of:        id,
 	}, nil
 }

@@ -1,105 +1,267 @@
 package okchat
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
+	"context"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 
 	"github.com/okchat/okchat-go/gen/okchatapi"
+	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
 // mediaType is the contract's, for the answer 200.
 const mediaType = "application/json"
 
-// errorBody bounds how much is read of an answer that says no.
-const errorBody = 64 << 10
-
-func (c *Client) readAnswer(resp *http.Response) ([]byte, error) {
-	if resp.StatusCode < 400 {
-		return readBody(resp.Body, resp.ContentLength, c.conf.maxBody)
-	}
-	return io.ReadAll(io.LimitReader(resp.Body, min(errorBody, c.conf.maxBody)))
-}
-
-// decodePage makes a page of an answer, or says what the contract does not allow. It checks what a caller relies on:
-// that the body is one JSON document of the contract's types, that it is the page asked for, that its metadata are there
-// and agree with each other, that each conversation has an id and a time.
-func decodePage[T any](op operation[T], q query, resp *http.Response, body []byte) (*Page[T], *ContractError) {
-	if resp.StatusCode != http.StatusOK {
-		return nil, &ContractError{Where: "status", Expected: "200, 4xx or 5xx", Got: strconv.Itoa(resp.StatusCode)}
-	}
-	contentType := resp.Header.Get("Content-Type")
-	if got, _, err := mime.ParseMediaType(contentType); err != nil || got != mediaType {
-		return nil, &ContractError{Where: "Content-Type header", Expected: mediaType, Got: describeMediaType(got)}
-	}
-	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !resp.Uncompressed {
-		return nil, &ContractError{Where: "Content-Encoding header", Expected: "none or gzip", Got: "another"}
-	}
-	items, metadata, broken := op.decode(body, or(q.limit, 10))
-	if broken != nil {
-		return nil, broken
-	}
-	if err := checkMetadata(q, metadata, len(items)); err != nil {
+// decodePage makes a page of an answer, or returns a *ContractError that names the first thing a caller could not rely on:
+// the body is one JSON document of the contract's types, it is the page asked for and of the list asked for, its metadata
+// agree with each other, and each item has an id and a time. It returns the error of ctx if that ends meanwhile.
+func decodePage[T any](ctx context.Context, op operation[T], q query, resp *http.Response, body []byte) (*Page[T], error) {
+	if err := checkHead(resp); err != nil {
 		return nil, err
 	}
-	for i := range items {
-		if op.key(&items[i]) == uuid.Nil {
-			return nil, &ContractError{Where: fmt.Sprintf("/data/%d/id", i), Expected: "a UUID", Got: "none"}
-		}
-		if op.order(&items[i]).IsZero() {
-			return nil, &ContractError{Where: fmt.Sprintf("/data/%d/created_at", i), Expected: "a date-time", Got: "none"}
-		}
+	d := decoder[T]{ctx: ctx, op: op, query: q, scanner: fastjson.NewScanner(body), size: len(body), items: []T{}}
+	if err := d.page(); err != nil {
+		return nil, err
 	}
-	return &Page[T]{Items: items, Metadata: metadata, StatusCode: resp.StatusCode, Header: resp.Header, Body: body}, nil
+	return &Page[T]{Items: d.items, Metadata: d.metadata, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Odd: d.odd}, nil
 }
 
-// decodeConversations reads a page of about limit conversations: the fast way, or where that is in doubt with encoding/json, which
-// has the last word on what is an error.
-func decodeConversations(body []byte, limit int) ([]Conversation, PageMetadata, *ContractError) {
-	const missing = -1
-	none := PageMetadata{CurrentPage: missing, PageSize: missing, TotalCount: missing, TotalPages: missing}
-	metadata := none
-	if conversations, ok := scanPage(body, limit, &metadata); ok && conversations != nil {
-		return conversations, metadata, nil
+// checkHead checks what the status and the header tell of the body.
+func checkHead(resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return &ContractError{Where: "status", Expected: "200, 4xx or 5xx", Got: strconv.Itoa(resp.StatusCode)}
 	}
-	if !checkDepth(body) {
-		return nil, none, &ContractError{Where: "body", Expected: fmt.Sprintf("at most %d levels of JSON", maxDepth), Got: "more"}
+	media, charset := parseMediaType(resp.Header.Get("Content-Type"))
+	if media != mediaType {
+		return &ContractError{Where: "Content-Type header", Expected: mediaType, Got: or(clip(oneLine(media), 64), "none that can be read")}
 	}
-	decoded := okchatapi.ConversationPage{Metadata: none}
-	var raw struct{ Data []json.RawMessage }
-	if err := json.Unmarshal(body, &decoded); err != nil {
-		return nil, none, explainDecode(body, err)
+	if charset != "" && charset != "utf-8" && charset != "utf8" {
+		return &ContractError{Where: "Content-Type header", Expected: "the charset utf-8", Got: clip(oneLine(charset), 64)}
 	}
-	if decoded.Data == nil {
-		return nil, none, &ContractError{Where: "/data", Expected: "an array", Got: "none"}
+	for encoding := range strings.SplitSeq(strings.Join(resp.Header.Values("Content-Encoding"), ","), ",") {
+		encoding = strings.ToLower(strings.TrimSpace(encoding))
+		if encoding != "" && encoding != "identity" && !resp.Uncompressed {
+			return &ContractError{Where: "Content-Encoding header", Expected: "none or gzip, as was asked for",
+				Got: clip(oneLine(strings.Join(resp.Header.Values("Content-Encoding"), ", ")), 64)}
+		}
 	}
-	_ = json.Unmarshal(body, &raw) // it went well before
-	conversations := make([]Conversation, len(decoded.Data))
-	for i, conv := range decoded.Data {
-		conversations[i] = Conversation{Conversation: conv, raw: raw.Data[i]}
-	}
-	return conversations, decoded.Metadata, nil
+	return nil
 }
 
-// checkMetadata holds the page's numbers against the request and against each other. A server may cap the limit, so a
+// parseMediaType returns the media type and charset of a Content-Type header in lower case. Parameters that are malformed
+// or repeated leave the media type as it is: the body then tells what it is itself.
+func parseMediaType(header string) (media, charset string) {
+	media, parameters, err := mime.ParseMediaType(header)
+	if err != nil {
+		media = strings.ToLower(strings.TrimSpace(header[:max(0, strings.IndexAny(header+",", ",;"))]))
+	}
+	return media, strings.ToLower(strings.Trim(parameters["charset"], `'" `))
+}
+
+// decoder reads the body of one page. Its memory stays in proportion to the body: it stops at one item more than the page
+// may hold, and package fastjson bounds what the items hold.
+type decoder[T any] struct {
+	ctx     context.Context
+	op      operation[T]
+	query   query
+	scanner *fastjson.Scanner
+	size    int
+
+	items    []T
+	odd      []*ContractError // items that are left out
+	count    int              // of both
+	metadata PageMetadata
+	listed   bool // items were read
+	located  bool // metadata were read
+}
+
+var metadataType = sync.OnceValue(fastjson.Compile[okchatapi.PageMetadata])
+
+func (d *decoder[T]) page() error {
+	s := d.scanner
+	if s.Next() != '{' {
+		s.Mismatch("an object")
+	} else {
+		for more := s.Begin('{', '}'); more; more = s.More('}') {
+			var err error
+			switch string(s.Name()) {
+			case "data":
+				err = d.data()
+			case "metadata":
+				err = d.readMetadata()
+			default:
+				s.Skip()
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if s.End(); s.Err() != nil {
+		e := s.Err()
+		return &ContractError{Where: "body", Expected: e.Expected, Got: e.Got, truncated: e.Truncated}
+	}
+	if m, ok := s.TakeMismatch(); ok {
+		return &ContractError{Where: or(m.Where, "body"), Expected: m.Expected, Got: m.Got}
+	}
+	switch {
+	case !d.listed:
+		return &ContractError{Where: "/data", Expected: "an array", Got: "none"}
+	case !d.located:
+		return &ContractError{Where: "/metadata", Expected: "an object", Got: "none"}
+	}
+	if err := checkMetadata(d.query, d.metadata, d.count); err != nil {
+		return err
+	}
+	if len(d.odd) > 0 && !d.query.lenient {
+		return d.odd[0]
+	}
+	return nil
+}
+
+// readMetadata reads the page's metadata and, where they come before the items, checks them first.
+func (d *decoder[T]) readMetadata() error {
+	s := d.scanner
+	d.metadata, d.located = PageMetadata{}, true
+	missing := metadataType().Read(s, &d.metadata)
+	if s.Err() != nil {
+		return nil
+	}
+	const at = "/metadata"
+	if m, ok := s.TakeMismatch(); ok {
+		return &ContractError{Where: at + m.Where, Expected: m.Expected, Got: m.Got}
+	}
+	if missing != 0 {
+		name := metadataType().Names(missing)[0]
+		_, expected := metadataType().Bit(name)
+		return &ContractError{Where: at + "/" + name, Expected: expected, Got: "none"}
+	}
+	if !d.listed {
+		if err := checkMetadata(d.query, d.metadata, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// data reads the items.
+func (d *decoder[T]) data() error {
+	s := d.scanner
+	if s.Next() != '[' {
+		got := fastjson.Describe(s.Next())
+		if s.Skip(); s.Err() != nil {
+			return nil
+		}
+		return &ContractError{Where: "/data", Expected: "an array", Got: got}
+	}
+	most, why := d.most()
+	clear(d.items)
+	d.items, d.odd, d.count, d.listed = d.items[:0], nil, 0, true
+	for more := s.Begin('[', ']'); more; more = s.More(']') {
+		if d.count == most {
+			return &ContractError{Where: "/data", Expected: fmt.Sprintf("at most %d items, %s", most, why), Got: "more"}
+		}
+		if d.count++; d.count%64 == 0 && d.ctx.Err() != nil {
+			return d.ctx.Err()
+		}
+		if err := d.item(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// most returns how many items the page may hold, and why not more. Neither request nor metadata may have told yet; but each
+// item takes its place in the body, too.
+func (d *decoder[T]) most() (n int, why string) {
+	const shortest = 128 // bytes of an item with an id, a time, and whose it is
+	n, why = 1000+d.size/shortest, "as no more fit into the body"
+	if d.located && d.metadata.PageSize <= n {
+		return d.metadata.PageSize, "the pageSize"
+	}
+	if limit := d.query.limit; limit > 0 && limit <= n {
+		return limit, "the limit asked for"
+	}
+	return n, why
+}
+
+// item reads one item into the list or, if it breaks the contract, into those left out. An item of another list is an
+// error: it is somebody else's.
+func (d *decoder[T]) item() error {
+	s, n := d.scanner, len(d.items)
+	if n == cap(d.items) {
+		d.grow()
+	}
+	d.items = d.items[:n+1]
+	item := &d.items[n]
+	if d.op.read(item, s); s.Err() != nil {
+		return nil
+	}
+	m, broken := s.TakeMismatch()
+	switch owner := d.op.owner(item); {
+	case owner != d.op.of && owner != uuid.Nil:
+		return &ContractError{Where: d.where("/" + d.op.ownerName), Expected: "the one asked for", Got: "another"}
+	case broken:
+		return d.leaveOut(m.Where, m.Expected, m.Got)
+	}
+	for _, name := range []string{"id", d.op.ownerName, "created_at"} {
+		if expected := d.op.lacks(item, name); expected != "" {
+			return d.leaveOut("/"+name, expected, "none")
+		}
+	}
+	if d.op.key(item) == uuid.Nil {
+		return d.leaveOut("/id", "a UUID", "the one of zeros")
+	}
+	if d.op.owner(item) == uuid.Nil {
+		return d.leaveOut("/"+d.op.ownerName, "the one asked for", "the one of zeros")
+	}
+	return nil
+}
+
+// grow makes room for more items: first for as many as are expected, then for as many as fit into the rest of the body if
+// they are of the size of those before.
+func (d *decoder[T]) grow() {
+	const common = 300 // bytes of a conversation with all its members
+	n, read := len(d.items), d.scanner.Offset()
+	more := max(n/4, (d.size-read)/(read/max(n, 1)+1)*9/8) + 1
+	if n == 0 {
+		more = min(or(d.query.limit, 10), 1+d.size/common)
+	}
+	grown := make([]T, n, n+more)
+	copy(grown, d.items)
+	d.items = grown
+}
+
+func (d *decoder[T]) where(pointer string) string {
+	return "/data/" + strconv.Itoa(d.count-1) + pointer
+}
+
+func (d *decoder[T]) leaveOut(pointer, expected, got string) error {
+	last := len(d.items) - 1
+	clear(d.items[last:])
+	d.items = d.items[:last]
+	if d.query.lenient || len(d.odd) == 0 {
+		d.odd = append(d.odd, &ContractError{Where: d.where(pointer), Expected: expected, Got: got})
+	}
+	return nil
+}
+
+// checkMetadata compares the page's numbers with the request and with each other. A server may cap the limit, so a
 // smaller page size than asked for is fine.
-func checkMetadata(q query, m PageMetadata, count int) *ContractError {
+func checkMetadata(q query, m PageMetadata, count int) error {
 	const at = "/metadata/"
 	for _, n := range []struct {
 		name       string
 		got, least int
 	}{{"currentPage", m.CurrentPage, 1}, {"pageSize", m.PageSize, 1}, {"totalCount", m.TotalCount, 0}, {"totalPages", m.TotalPages, 0}} {
 		if n.got < n.least {
-			return &ContractError{Where: at + n.name, Expected: fmt.Sprintf("a whole number from %d", n.least), Got: orMissing(n.got)}
+			return &ContractError{Where: at + n.name, Expected: fmt.Sprintf("a whole number from %d", n.least), Got: strconv.Itoa(n.got)}
 		}
 	}
 	pages := m.TotalCount / m.PageSize
@@ -115,119 +277,9 @@ func checkMetadata(q query, m PageMetadata, count int) *ContractError {
 		return &ContractError{Where: at + "totalPages", Got: strconv.Itoa(m.TotalPages),
 			Expected: fmt.Sprintf("%d, which is totalCount %d in pages of %d", pages, m.TotalCount, m.PageSize)}
 	case count > m.PageSize:
-		return &ContractError{Where: "/data", Expected: fmt.Sprintf("at most %d conversations, the pageSize", m.PageSize), Got: strconv.Itoa(count)}
+		return &ContractError{Where: "/data", Expected: fmt.Sprintf("at most %d items, the pageSize", m.PageSize), Got: strconv.Itoa(count)}
 	case count > m.TotalCount:
-		return &ContractError{Where: at + "totalCount", Expected: fmt.Sprintf("at least %d, the conversations on this page", count), Got: strconv.Itoa(m.TotalCount)}
+		return &ContractError{Where: at + "totalCount", Expected: fmt.Sprintf("at least %d, the items on this page", count), Got: strconv.Itoa(m.TotalCount)}
 	}
 	return nil
-}
-
-func orMissing(n int) string {
-	if n == -1 {
-		return "none"
-	}
-	return strconv.Itoa(n)
-}
-
-func describeMediaType(got string) string {
-	if got == "" || len(got) > 64 {
-		return "none that can be read"
-	}
-	return got
-}
-
-// explainDecode finds out what a decoding error means, without the values it may hold.
-func explainDecode(body []byte, err error) *ContractError {
-	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-		e := &ContractError{Where: "body", Expected: "one JSON document", Got: fmt.Sprintf("something else at byte %d", syntax.Offset)}
-		if len(bytes.TrimSpace(body)) == 0 {
-			e.Got = "an empty body"
-		}
-		// Syntax that breaks only where the text ends is a body cut short, and another try may bring the rest.
-		if e.truncated = syntax.Offset >= int64(len(body)); e.truncated && len(body) > 0 {
-			e.Got = fmt.Sprintf("one that ends early, after %d bytes", len(body))
-		}
-		return e
-	}
-	if where, expected, got := locate(body, reflect.TypeFor[okchatapi.ConversationPage](), ""); expected != "" {
-		return &ContractError{Where: or(where, "body"), Expected: expected, Got: got}
-	}
-	return &ContractError{Where: "body", Expected: "the contract's types", Got: "others"}
-}
-
-// locate walks down to the value that does not decode as t, and returns its JSON pointer.
-func locate(raw json.RawMessage, t reflect.Type, pointer string) (where, expected, got string) {
-	if json.Unmarshal(raw, reflect.New(t).Interface()) == nil {
-		return "", "", ""
-	}
-	switch t.Kind() {
-	case reflect.Slice:
-		var items []json.RawMessage
-		if json.Unmarshal(raw, &items) == nil {
-			for i, item := range items {
-				if where, expected, got := locate(item, t.Elem(), fmt.Sprintf("%s/%d", pointer, i)); expected != "" {
-					return where, expected, got
-				}
-			}
-		}
-	case reflect.Struct:
-		var members map[string]json.RawMessage
-		if json.Unmarshal(raw, &members) == nil {
-			for i := range t.NumField() { //nolint:modernize // ranging over Fields makes each importer's program heavier
-				field := t.Field(i)
-				name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-				if member, ok := members[name]; ok {
-					if where, expected, got := locate(member, field.Type, pointer+"/"+name); expected != "" {
-						return where, expected, got
-					}
-				}
-			}
-		}
-	}
-	return pointer, describeType(t), describeJSON(raw)
-}
-
-func describeType(t reflect.Type) string {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	switch t {
-	case reflect.TypeFor[uuid.UUID]():
-		return "a UUID"
-	case reflect.TypeFor[okchatapi.LastMessage]():
-		return "an object, a string or null"
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int:
-		return "a whole number"
-	case reflect.String:
-		return "a string"
-	case reflect.Slice:
-		return "an array"
-	default:
-		if t.String() == "time.Time" {
-			return "an RFC 3339 date-time"
-		}
-		return "an object"
-	}
-}
-
-func describeJSON(raw json.RawMessage) string {
-	raw = bytes.TrimSpace(raw)
-	switch raw[0] {
-	case '{':
-		return "an object that does not fit"
-	case '[':
-		return "an array"
-	case '"':
-		return "another string"
-	case 't', 'f':
-		return "a boolean"
-	case 'n':
-		return "null"
-	default:
-		return "a number"
-	}
 }

@@ -3,13 +3,15 @@ package okchat
 import (
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 )
 
 const (
 	// maxHeader bounds the header of an answer, in bytes.
 	maxHeader = 256 << 10
-	// maxDepth bounds how deep JSON may nest. A page needs 5; what an open object holds may need a few more.
-	maxDepth = 64
+	// maxErrorBody bounds how much is read of an answer that says no, in bytes.
+	maxErrorBody = 64 << 10
 )
 
 // tooLargeError is the reason to stop reading a body.
@@ -17,48 +19,47 @@ type tooLargeError struct{ limit int64 }
 
 func (e *tooLargeError) Error() string { return fmt.Sprintf("more than %d bytes", e.limit) }
 
-// readBody reads at most limit bytes and one more, to know. size is the announced length, or -1. The buffer grows
-// fourfold up to the limit exactly, so that all buffers together stay under one and a half limits.
+// readAnswer reads the body of an answer as far as the client makes something of it.
+func (c *Client) readAnswer(resp *http.Response) ([]byte, error) {
+	if resp.StatusCode < 400 {
+		return readBody(resp.Body, resp.ContentLength, c.conf.maxBody)
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, min(maxErrorBody, c.conf.maxBody)))
+}
+
+// readBody reads at most limit bytes and one more, to know. size is the announced length, or -1. It reads into chunks that
+// double the room and joins them in the end, so that it allocates at most three times the body.
 func readBody(r io.Reader, size, limit int64) ([]byte, error) {
+	const first, trusted = 64 << 10, 1 << 20
 	if size > limit {
 		return nil, &tooLargeError{limit}
 	}
-	capacity := size
-	if size < 0 {
-		capacity = limit
-		for capacity > 64<<10 {
-			capacity /= 4
-		}
+	next := int64(first)
+	if size >= 0 {
+		next = min(size, trusted) + 1 // a byte more tells the end without another chunk
 	}
-	buf := make([]byte, 0, max(capacity, 512))
+	var total int64
+	var chunks [][]byte
 	for {
-		if len(buf) == cap(buf) {
-			// The announced length is the common end: one byte more tells without growing.
-			var extra [1]byte
-			n, err := r.Read(extra[:])
-			if n == 0 && err != nil {
-				return buf, eofIsNil(err)
+		chunk := make([]byte, 0, min(next, limit+1-total))
+		for len(chunk) < cap(chunk) {
+			n, err := r.Read(chunk[len(chunk):cap(chunk)])
+			if chunk = chunk[:len(chunk)+n]; err != nil {
+				return join(chunks, chunk), eofIsNil(err)
 			}
-			if n > 0 {
-				if int64(len(buf)) >= limit {
-					return nil, &tooLargeError{limit}
-				}
-				grown := make([]byte, len(buf), min(4*int64(cap(buf)), max(limit, int64(len(buf))+1)))
-				copy(grown, buf)
-				grown = append(grown, extra[0])
-				buf = grown
-			}
-			continue
 		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if int64(len(buf)) > limit {
+		if total += int64(len(chunk)); total > limit {
 			return nil, &tooLargeError{limit}
 		}
-		if err != nil {
-			return buf, eofIsNil(err)
-		}
+		chunks, next = append(chunks, chunk), total
 	}
+}
+
+func join(chunks [][]byte, last []byte) []byte {
+	if len(chunks) == 0 {
+		return last
+	}
+	return slices.Concat(append(chunks, last)...)
 }
 
 func eofIsNil(err error) error {
@@ -66,26 +67,4 @@ func eofIsNil(err error) error {
 		return nil
 	}
 	return err
-}
-
-// checkDepth looks at brackets only: whether the text is JSON is for the decoder to say.
-func checkDepth(b []byte) bool {
-	depth := 0
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
-		case '{', '[':
-			if depth++; depth > maxDepth {
-				return false
-			}
-		case '}', ']':
-			depth--
-		}
-	}
-	return true
 }

@@ -9,12 +9,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-type schema struct {
+type schemaDoc struct {
 	Ref        string `yaml:"$ref"`
 	Type       any
 	Required   []string
-	Properties map[string]schema
-	OneOf      []schema `yaml:"oneOf"`
+	Properties map[string]schemaDoc
+	OneOf      []schemaDoc `yaml:"oneOf"`
 }
 
 // What this package repeats of the contract because Go needs it as a constant.
@@ -31,7 +31,7 @@ func TestWhatIsRepeatedOfTheContractAgreesWithIt(t *testing.T) {
 		}
 		Components struct {
 			SecuritySchemes map[string]struct{ In, Name string } `yaml:"securitySchemes"`
-			Schemas         map[string]schema
+			Schemas         map[string]schemaDoc
 		}
 	}
 	if err := yaml.Unmarshal([]byte(OpenAPI()), &spec); err != nil {
@@ -40,26 +40,36 @@ func TestWhatIsRepeatedOfTheContractAgreesWithIt(t *testing.T) {
 	if scheme := spec.Components.SecuritySchemes["apiKey"]; scheme.In != "header" || http.CanonicalHeaderKey(scheme.Name) != headerKey {
 		t.Errorf("the key is in the %s %s, expected the header %s", scheme.In, scheme.Name, headerKey)
 	}
-	nullable := func(s schema) bool {
+	nullable := func(s schemaDoc) bool {
 		types, _ := s.Type.([]any)
 		return s.Type == "null" || slices.Contains(types, any("null"))
 	}
-	resolve := func(s schema) schema {
+	resolve := func(s schemaDoc) schemaDoc {
 		if _, name, ok := strings.Cut(s.Ref, "#/components/schemas/"); ok {
 			return spec.Components.Schemas[name]
 		}
 		return s
 	}
-	var want []requiredMember
-	conversation := spec.Components.Schemas["Conversation"]
-	for _, name := range conversation.Required {
-		member := resolve(conversation.Properties[name])
-		anyNull := slices.ContainsFunc(member.OneOf, func(s schema) bool { return nullable(resolve(s)) })
-		want = append(want, requiredMember{name, nullable(member) || anyNull})
+	type member struct {
+		name               string
+		required, nullable bool
 	}
-	byName := func(a, b requiredMember) int { return strings.Compare(a.name, b.name) }
-	if got := slices.SortedFunc(slices.Values(requiredMembers()), byName); !slices.Equal(got, slices.SortedFunc(slices.Values(want), byName)) {
-		t.Errorf("the required members of a conversation are %v, the contract has %v", got, want)
+	var want, got []member
+	conversation := spec.Components.Schemas["Conversation"]
+	for name, schema := range conversation.Properties {
+		schema = resolve(schema)
+		anyNull := slices.ContainsFunc(schema.OneOf, func(s schemaDoc) bool { return nullable(resolve(s)) })
+		required := slices.Contains(conversation.Required, name)
+		want = append(want, member{name, required, nullable(schema) || anyNull || !required}) // optional is a pointer, too
+	}
+	for _, f := range conversationFields() {
+		got = append(got, member{f.Name, f.Required, f.Nullable})
+	}
+	byName := func(a, b member) int { return strings.Compare(a.name, b.name) }
+	slices.SortFunc(want, byName)
+	slices.SortFunc(got, byName)
+	if !slices.Equal(got, want) {
+		t.Errorf("the members of a conversation are %v, the contract has %v", got, want)
 	}
 	for _, path := range spec.Paths {
 		if _, ok := path.Get.Responses["200"].Content[mediaType]; !ok {

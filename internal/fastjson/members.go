@@ -1,0 +1,61 @@
+package fastjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"iter"
+)
+
+// Members returns the members of a JSON object in the order they stand in it. A name may come twice. What is not JSON ends
+// the sequence early. The values share memory with object.
+func Members(object []byte) iter.Seq2[string, json.RawMessage] {
+	return func(yield func(string, json.RawMessage) bool) {
+		s := NewScanner(object)
+		if s.Next() != '{' {
+			return
+		}
+		for more := s.Begin('{', '}'); more; more = s.More('}') {
+			name, value := s.Name(), s.Skip()
+			if s.err != nil || !yield(string(name), value) {
+				return
+			}
+		}
+	}
+}
+
+// AppendCompact appends the JSON text src to dst, without the white space between its tokens. It does not check src.
+func AppendCompact(dst, src []byte) []byte {
+	start := 0
+	for i := 0; i < len(src); i++ {
+		switch src[i] {
+		case '"':
+			for i = skipPlain(src, i+1); i < len(src) && src[i] != '"'; i = skipPlain(src, i) {
+				if src[i] == '\\' {
+					i++
+				}
+				i++
+			}
+		case ' ', '\t', '\r', '\n':
+			dst = append(dst, src[start:i]...)
+			start = i + 1
+		}
+	}
+	return append(dst, src[min(start, len(src)):]...)
+}
+
+// ReplaceLone returns a copy of a JSON text in which each half of a surrogate pair is the escape of U+FFFD.
+func ReplaceLone(text []byte) []byte {
+	text = bytes.Clone(text)
+	for i := 0; i < len(text); {
+		if text[i] != '\\' {
+			i++
+			continue
+		}
+		n, lone := escapeLength(text[i:])
+		if lone {
+			copy(text[i:], `\ufffd`)
+		}
+		i += max(n, 1)
+	}
+	return text
+}
