@@ -254,13 +254,19 @@ func (c *corpus) bytes() {
 		w.Close()
 		return z.Bytes()
 	}
-	c.exchange(class, "gzip that is none", "violation content-encoding Content-Encoding", func(ex *exchange.Exchange) { ex.ResponseHeader.Set("Content-Encoding", "gzip") })
+	c.exchange(class, "gzip that is none", "violation content-encoding Content-Encoding", func(ex *exchange.Exchange) {
+		ex.ResponseHeader.Set("Content-Encoding", "gzip")
+		ex.Decoded = false // as it was sent
+	})
 	c.exchange(class, "gzip that is not said", "violation content-encoding Content-Encoding", func(ex *exchange.Exchange) { ex.ResponseBody = zip(ex.ResponseBody) })
 	c.exchange(class, "gzip cut off", "violation content-encoding Content-Encoding", func(ex *exchange.Exchange) {
 		ex.ResponseHeader.Set("Content-Encoding", "gzip")
 		ex.ResponseBody = zip(ex.ResponseBody)[:500]
 	})
-	c.exchange(class, "an encoding that nobody knows", "violation content-encoding Content-Encoding", func(ex *exchange.Exchange) { ex.ResponseHeader.Set("Content-Encoding", "rot13") })
+	c.exchange(class, "an encoding that nobody knows", "violation content-encoding Content-Encoding", func(ex *exchange.Exchange) {
+		ex.ResponseHeader.Set("Content-Encoding", "rot13")
+		ex.Decoded = false // as it was sent
+	})
 	c.exchange(class, "an empty Retry-After", "violation range Retry-After", func(ex *exchange.Exchange) {
 		ex.Status = 429
 		ex.ResponseHeader.Set("Retry-After", "")
@@ -308,7 +314,7 @@ func (c *corpus) requests() {
 	url("a slash too many", "violation operation ", path+"/")
 	url("another version of the path", "violation operation ", strings.Replace(path, "/api/", "/v2/api/", 1))
 	url("another endpoint", "violation operation ", "https://v2.okchat.ai/api/external/chatbot")
-	for _, method := range []string{"POST", "HEAD", "DELETE", "get"} {
+	for _, method := range []string{"POST", "HEAD", "DELETE"} {
 		c.exchange(class, "the method "+method, "violation operation ", func(ex *exchange.Exchange) { ex.Method = method })
 	}
 }

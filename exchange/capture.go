@@ -30,7 +30,7 @@ type Capture struct {
 // begin returns the exchange of a request, without its body and its answer.
 func (c *Capture) begin(req *http.Request, url string) *Exchange {
 	ex := &Exchange{
-		Source: Source{File: "live"}, Method: req.Method, URL: url, RequestHeader: make(http.Header, len(req.Header)), maxBody: c.MaxBody,
+		Source: Source{File: "live"}, Method: strings.ToUpper(req.Method), URL: url, RequestHeader: make(http.Header, len(req.Header)), maxBody: c.MaxBody,
 	}
 	if ex.Method == "" {
 		ex.Method = http.MethodGet

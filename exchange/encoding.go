@@ -1,64 +1,148 @@
 package exchange
 
 import (
+	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
+	"compress/zlib"
+	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 )
 
 // DefaultMaxBody is how many bytes of a body are read at most where nobody says otherwise, before and after its content
 // encodings are undone.
 const DefaultMaxBody = 16 << 20
 
-// EncodingError says how a body contradicts its Content-Encoding. It quotes nothing of the body.
+// maxEncodings bounds the content encodings of one body.
+const maxEncodings = 4
+
+// EncodingError tells how a body contradicts its Content-Encoding. It quotes nothing of the body.
 type EncodingError struct{ Got string }
 
 // Error returns what came.
 func (e *EncodingError) Error() string { return e.Got }
 
-var gzipMagic = []byte{0x1f, 0x8b}
+var (
+	gzipMagic = []byte{0x1f, 0x8b}
+	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+)
 
-// Body returns the response's body with its content encodings undone. An error is the [Reason] why nobody here can
-// do so, or an *[EncodingError] where the body is not in the encoding that its header names.
+func (ex *Exchange) limit() int { return limitOf(ex.maxBody) }
+
+func limitOf(maxBody int) int {
+	if maxBody > 0 {
+		return maxBody
+	}
+	return DefaultMaxBody
+}
+
+// Body returns the response's body with its content encodings undone, the last one first: gzip, deflate, br and zstd. An
+// error is the [Reason] why nobody here can do so, or an *[EncodingError] where the body is not in the encoding that its
+// header names.
+//
+// Recordings keep the headers of an answer, but most keep its body decoded. Of a recorded body nothing is undone unless it
+// still looks encoded.
 func (ex *Exchange) Body() ([]byte, error) {
 	if ex.Unread != "" {
 		return nil, ex.Unread
 	}
-	maxBody := ex.maxBody
-	if maxBody == 0 {
-		maxBody = DefaultMaxBody
-	}
+	encodings := ex.encodings()
 	body := ex.ResponseBody
-	zipped := bytes.HasPrefix(body, gzipMagic)
-	switch encoding := strings.ToLower(strings.TrimSpace(ex.ResponseHeader.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-		if zipped {
-			return nil, &EncodingError{"none, and a body in gzip"}
-		}
-		return body, nil
-	case "gzip", "x-gzip":
-		if !zipped {
-			if ex.Decoded {
-				return body, nil
-			}
-			return nil, &EncodingError{"gzip, and a body that is not"}
-		}
-		r, err := gzip.NewReader(bytes.NewReader(body))
-		if err == nil {
-			body, err = io.ReadAll(io.LimitReader(r, int64(maxBody)+1))
-		}
-		switch {
-		case len(body) > maxBody:
-			return nil, TooLarge
-		case err != nil:
-			return nil, &EncodingError{"gzip that breaks off"}
-		}
-		return body, nil
-	default:
-		if ex.Decoded {
-			return body, nil
-		}
+	switch {
+	case len(body) > ex.limit():
+		return nil, TooLarge
+	case len(body) == 0:
+		return body, nil // of HEAD for instance, whose headers are those of GET
+	case len(encodings) == 0 && ex.Decoded && len(ex.ResponseHeader) == 0 && bytes.HasPrefix(body, gzipMagic):
+		encodings = []string{"gzip"} // the recorder dropped the headers
+	case len(encodings) == 0 && bytes.HasPrefix(body, gzipMagic):
+		return nil, &EncodingError{"none, and a body in gzip"}
+	case len(encodings) > maxEncodings:
 		return nil, UnknownEncoding
 	}
+	for i := len(encodings) - 1; i >= 0; i-- {
+		name := encodings[i]
+		if ex.Decoded && !looksEncoded(name, body) {
+			continue
+		}
+		decoded, err := undo(name, body, ex.limit())
+		if err != nil {
+			return nil, err
+		}
+		body = decoded
+	}
+	return body, nil
+}
+
+// encodings returns the names of the Content-Encoding in lower case, without those that change nothing.
+func (ex *Exchange) encodings() []string {
+	var names []string
+	for name := range strings.SplitSeq(strings.ToLower(strings.Join(ex.ResponseHeader.Values("Content-Encoding"), ",")), ",") {
+		if name = strings.TrimSpace(name); name != "" && name != "identity" && name != "none" {
+			names = append(names, strings.TrimPrefix(name, "x-"))
+		}
+	}
+	return names
+}
+
+// looksEncoded reports whether a recorded body may still be in the encoding.
+func looksEncoded(name string, body []byte) bool {
+	switch name {
+	case "gzip":
+		return bytes.HasPrefix(body, gzipMagic)
+	case "zstd":
+		return bytes.HasPrefix(body, zstdMagic)
+	case "br", "deflate":
+		return !utf8.Valid(body)
+	}
+	return false
+}
+
+// undo returns a body without one encoding.
+func undo(name string, body []byte, limit int) ([]byte, error) {
+	source := bytes.NewReader(body)
+	var r io.Reader
+	var err error
+	switch name {
+	case "gzip":
+		if r, err = gzip.NewReader(source); err != nil {
+			return nil, &EncodingError{"gzip, and a body that is not"}
+		}
+	case "deflate":
+		// The name means zlib's format, but some servers send what that wraps.
+		if r, err = zlib.NewReader(source); err != nil {
+			source.Reset(body)
+			r = flate.NewReader(source)
+		}
+	case "br":
+		r = brotli.NewReader(source)
+	case "zstd":
+		decoder, err := zstd.NewReader(source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
+		if err != nil {
+			return nil, UnknownEncoding
+		}
+		defer decoder.Close()
+		r = decoder
+	default:
+		return nil, UnknownEncoding
+	}
+	var out bytes.Buffer
+	_, err = io.Copy(&out, io.LimitReader(bufio.NewReader(r), int64(limit)+1))
+	switch {
+	case out.Len() > limit:
+		return nil, TooLarge
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, &EncodingError{name + " that breaks off"}
+	case err != nil:
+		return nil, &EncodingError{name + ", and a body that is not"}
+	case source.Len() > 0:
+		return nil, &EncodingError{name + ", and more after its end"}
+	}
+	return out.Bytes(), nil
 }

@@ -3,9 +3,13 @@ package exchange
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,27 +18,26 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// lenient is how a recording is read: it tells what was seen, which need not be sound.
+var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
 // Exchange reads the exchange of an entry. The exchange is never nil: with an error, which tells on one line what was
 // expected and what came, it has what could be read, so that the caller can leave out what is not its business.
 func (p *Part) Exchange() (*Exchange, error) {
-	e := &entry{
-		text: p.Text,
-		dec:  jsontext.NewDecoder(bytes.NewBuffer(p.Text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
-		ex: &Exchange{
-			Source: p.Source, entrySource: p.Source, Entry: p.Text, maxBody: p.recording.MaxBody,
-			RequestHeader: make(http.Header), ResponseHeader: make(http.Header),
-		},
-		marks: make(map[string]bool),
-	}
-	for name := range p.marks {
-		e.marks[name] = true
-	}
-	err := e.read()
-	e.ex.Synthetic = e.marks["_synthetic"]
-	e.ex.Shareable = e.marks["_synthetic"] || e.marks["_published"] || e.marks["_redacted"]
+	e := newEntry(p)
+	err := p.err
 	if err == nil {
+		err = e.read()
+	}
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &syntax):
+		return e.ex, fmt.Errorf("%s: byte %d: expected JSON, got something else: record it again as HAR 1.2", p.Source.File, p.Source.Offset+syntax.ByteOffset)
+	case err == nil:
 		err = e.finish()
 	}
+	e.ex.Synthetic = e.marks.synthetic
+	e.ex.Shareable = e.marks.synthetic || e.marks.published || e.marks.redacted
 	if err != nil {
 		return e.ex, fmt.Errorf("%s:%d: %s: %w", p.Source.File, p.Source.Line, p.Source.EntryName(), err)
 	}
@@ -43,15 +46,40 @@ func (p *Part) Exchange() (*Exchange, error) {
 
 // entry is a HAR entry while it is read.
 type entry struct {
-	text  []byte
+	part  *Part
 	dec   *jsontext.Decoder
 	ex    *Exchange
-	marks map[string]bool
+	marks marks
 
-	status            jsontext.Value // nil where there is none
-	encoding          string
-	size, compression int
-	transferred       bool
+	status      jsontext.Value // nil where there is none
+	headers     bool           // whether the response has a list of headers
+	query       url.Values
+	order       []string // the names of query as they came
+	failure     string
+	content     bool // whether the response has a content
+	text        bool // whether the content has a text
+	cut         bool // whether that was dropped for its length
+	raw         bool // whether it is as it was sent
+	truncated   bool
+	encoding    string
+	mime        string
+	comment     string
+	file        string
+	size        int
+	transferred int
+}
+
+func newEntry(p *Part) *entry {
+	return &entry{
+		part: p,
+		dec:  jsontext.NewDecoder(bytes.NewBuffer(p.Text), lenient...),
+		ex: &Exchange{
+			Source: p.Source, entrySource: p.Source, Entry: p.Text, Decoded: true, maxBody: p.maxBody, squeezed: p.squeezed,
+			RequestHeader: make(http.Header), ResponseHeader: make(http.Header),
+		},
+		marks: p.marks,
+		size:  -1, transferred: -1,
+	}
 }
 
 func (e *entry) read() error {
@@ -66,13 +94,11 @@ func (e *entry) read() error {
 		case "startedDateTime":
 			var text string
 			err := e.string(&text)
-			if started, bad := time.Parse(time.RFC3339Nano, text); bad == nil {
-				e.ex.Time = started
-			}
+			e.ex.Time = parseTime(text)
 			return err
 		}
 		if e.dec.PeekKind() == 't' {
-			e.marks[name] = true
+			e.marks.set(name)
 		}
 		return e.dec.SkipValue()
 	})
@@ -81,13 +107,21 @@ func (e *entry) read() error {
 func (e *entry) request(name string) error {
 	switch name {
 	case "method":
-		return e.string(&e.ex.Method)
+		err := e.string(&e.ex.Method)
+		e.ex.Method = strings.ToUpper(e.ex.Method)
+		return err
 	case "url":
 		return e.string(&e.ex.URL)
 	case "headers":
 		return e.header(e.ex.RequestHeader)
 	case "cookies":
 		return e.cookies()
+	case "queryString":
+		e.query = make(url.Values)
+		return e.fields(func(name, value string) {
+			e.query.Add(name, value)
+			e.order = append(e.order, name)
+		})
 	case "postData":
 		var body string
 		err := e.object(func(name string) error {
@@ -109,20 +143,22 @@ func (e *entry) response(name string) (err error) {
 		e.status = value.Clone()
 		return err
 	case "headers":
+		e.headers = e.dec.PeekKind() == '[' || e.dec.PeekKind() == '{'
 		return e.header(e.ex.ResponseHeader)
 	case "cookies":
 		return e.cookies()
 	case "content":
-		return e.object(e.content)
+		e.content = true
+		return e.object(e.body)
 	case "bodySize":
-		return e.int(&e.size)
-	case "_transferSize":
-		e.transferred = true
+		return e.int(&e.transferred)
+	case "_error", "_failureText":
+		return e.string(&e.failure)
 	}
 	return e.dec.SkipValue()
 }
 
-func (e *entry) content(name string) error {
+func (e *entry) body(name string) error {
 	switch name {
 	case "text":
 		if e.dec.PeekKind() != '"' {
@@ -133,45 +169,184 @@ func (e *entry) content(name string) error {
 			return err
 		}
 		body, err := jsontext.AppendUnquote(nil, quoted)
-		e.ex.ResponseBody, e.ex.Garbled = body, err != nil || !utf8.Valid(quoted)
+		e.text, e.ex.ResponseBody, e.ex.Garbled = true, body, err != nil || !utf8.Valid(quoted)
 		end := int(e.dec.InputOffset())
-		e.ex.body = literal{text: e.text[end-len(quoted) : end], quoted: true}
-		e.ex.Source = e.ex.entrySource.after(e.text[:end-len(quoted)])
+		at := end - len(quoted)
+		e.cut = slices.Contains(e.part.cuts, at)
+		e.ex.body = literal{text: e.part.Text[at:end], quoted: true}
+		e.ex.Source = e.ex.AtEntry(at)
 		return nil
 	case "encoding":
-		return e.string(&e.encoding)
-	case "compression":
-		return e.int(&e.compression)
+		err := e.string(&e.encoding)
+		e.encoding = strings.ToLower(e.encoding)
+		return err
+	case "mimeType":
+		return e.string(&e.mime)
+	case "comment":
+		return e.string(&e.comment)
+	case "size":
+		return e.int(&e.size)
+	case "_file":
+		return e.string(&e.file)
+	case "_encoded":
+		e.raw = e.dec.PeekKind() == 't'
+	case "truncated", "_truncated":
+		e.truncated = e.dec.PeekKind() == 't'
 	}
 	return e.dec.SkipValue()
 }
 
-// finish puts together what the entry says.
+// finish puts together what the entry tells.
 func (e *entry) finish() error {
 	ex := e.ex
-	switch {
-	case ex.Method == "" || ex.URL == "":
+	if ex.Method == "" || ex.URL == "" {
 		return errors.New("expected a request with method and url, got none: record the call again or remove the entry")
-	case e.status == nil:
-		return errors.New("expected a response with a status, got none: record the call again or remove the entry")
 	}
-	var err error
-	if ex.Status, err = strconv.Atoi(string(e.status)); err != nil {
+	if len(e.order) > 0 && !strings.Contains(ex.URL, "?") {
+		e.addQuery()
+	}
+	switch {
+	case e.status == nil || e.status.Kind() == 'n':
+		ex.Unread = NoAnswer
+		return nil
+	case e.status.Kind() != '0':
 		return fmt.Errorf("response.status is a JSON %s, expected a whole number: record the call again", kindName(e.status))
 	}
+	status, err := strconv.ParseFloat(string(e.status), 64)
+	if err != nil || status != math.Trunc(status) || math.Abs(status) > math.MaxInt32 {
+		return errors.New("response.status is a JSON number, expected a whole one: record the call again")
+	}
+	if ex.Status = int(status); ex.Status <= 0 {
+		ex.Status, ex.Unread = 0, NoAnswer
+		return nil
+	}
+	if !e.headers && e.mime != "" && e.mime != "x-unknown" {
+		ex.ResponseHeader.Set("Content-Type", e.mime)
+	}
+	if err := e.decode(); err != nil {
+		return err
+	}
+	ex.Unread = e.unread()
+	return nil
+}
+
+// addQuery appends the query to a URL that was recorded without it.
+func (e *entry) addQuery() {
+	target, fragment, _ := strings.Cut(e.ex.URL, "#")
+	separator := "?"
+	for _, name := range e.order {
+		target += separator + url.QueryEscape(name) + "=" + url.QueryEscape(e.query[name][0])
+		e.query[name] = e.query[name][1:]
+		separator = "&"
+	}
+	if fragment != "" {
+		target += "#" + fragment
+	}
+	e.ex.URL = target
+}
+
+// decode undoes how the recording encoded the body's bytes.
+func (e *entry) decode() error {
+	ex := e.ex
 	switch e.encoding {
-	case "":
 	case "base64":
-		if ex.ResponseBody, err = base64.StdEncoding.DecodeString(string(ex.ResponseBody)); err != nil {
+		body, err := decodeBase64(ex.ResponseBody)
+		if err != nil {
 			return errors.New("expected base64 in response.content.text, got other text: record the call again")
 		}
-		ex.body, ex.Garbled = literal{}, false
+		e.setBody(body)
+		ex.Decoded = !e.raw
+	case "", "utf-8", "utf8", "none", "identity", "text", "plain", "7bit", "8bit", "binary":
+		if e.size == len(ex.ResponseBody) || !e.text || strings.Contains(e.mime, "text/plain") {
+			break // the text is what was sent
+		}
+		// Some recorders forget to mark base64.
+		if body, err := decodeBase64(ex.ResponseBody); err == nil && len(body) > 1 && (json.Valid(body) || bytes.HasPrefix(body, gzipMagic)) {
+			e.setBody(body)
+		}
 	default:
-		return errors.New("expected the response.content.encoding base64 or none, got another: record the call again")
+		ex.Unread = UnknownEncoding
 	}
-	// Browsers keep the header of an encoding that they have undone; their sizes tell.
-	ex.Decoded = e.compression != 0 || e.transferred || e.size > 0 && e.size != len(ex.ResponseBody)
+	if e.part.file {
+		e.setBody(e.part.attached)
+	}
 	return nil
+}
+
+// setBody replaces the body by one that does not stand in the entry as text.
+func (e *entry) setBody(body []byte) {
+	e.ex.ResponseBody, e.ex.body, e.ex.Garbled = body, literal{}, false
+	e.ex.Source = e.ex.entrySource
+}
+
+// unread returns why there is no body, or not all of it.
+func (e *entry) unread() Reason {
+	ex := e.ex
+	length, err := strconv.Atoi(ex.ResponseHeader.Get("Content-Length"))
+	if err != nil || ex.ResponseHeader.Get("Content-Encoding") != "" {
+		length = -1
+	}
+	size := max(e.size, length)
+	switch {
+	case ex.Status == http.StatusSwitchingProtocols:
+		return Upgraded
+	case ex.Status == http.StatusNotModified:
+		return NotModified
+	case ex.Unread != "":
+		return ex.Unread
+	case e.cut, len(ex.ResponseBody) > ex.limit():
+		return TooLarge
+	case ex.Method == http.MethodHead, ex.Status == http.StatusNoContent, ex.Status < 200:
+		return ""
+	case !e.text && !e.part.file && (e.file != "" || e.comment != "" || !e.content || size > 0 || e.size < 0):
+		return NotRecorded
+	case len(ex.ResponseBody) == 0 && size > 0, len(ex.ResponseBody) == 0 && e.comment != "":
+		return NotRecorded
+	case (e.failure != "" || e.truncated || size > len(ex.ResponseBody)) && !json.Valid(ex.ResponseBody) && !bytes.HasPrefix(ex.ResponseBody, gzipMagic):
+		return Cut
+	}
+	return ""
+}
+
+func decodeBase64(text []byte) ([]byte, error) {
+	clean := bytes.TrimRight(bytes.Join(bytes.Fields(text), nil), "=")
+	encoding := base64.RawStdEncoding
+	if bytes.ContainsAny(clean, "-_") {
+		encoding = base64.RawURLEncoding
+	}
+	return encoding.AppendDecode(nil, clean)
+}
+
+// zoneless are the forms of a time without its zone.
+var zoneless = []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05"}
+
+// parseTime reads the time of an entry, zero where it is none. Recorders differ in how they write the zone; without one it
+// is the last moment that it can be, so that nothing counts as in the future by mistake.
+func parseTime(text string) time.Time {
+	text = strings.TrimSpace(text)
+	for _, form := range zoneless {
+		for _, zone := range []string{"Z07:00", "Z0700", "Z07", " Z07:00", " Z0700"} {
+			if t, err := time.Parse(form+zone, text); err == nil {
+				return t
+			}
+		}
+		if t, err := time.Parse(form+"Z07:00", text+"-12:00"); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// startedIn returns the time of an entry that has not been taken apart yet, zero where it tells none. A quotation mark in a
+// body is escaped, so the first name that is found is one.
+func startedIn(entry []byte) time.Time {
+	_, after, ok := bytes.Cut(entry, []byte(`"startedDateTime"`))
+	if !ok {
+		return time.Time{}
+	}
+	after = bytes.TrimLeft(after[:min(len(after), 128)], ": \t\r\n\"")
+	text, _, _ := bytes.Cut(after, []byte(`"`))
+	return parseTime(string(text))
 }
 
 func kindName(v jsontext.Value) string {
@@ -182,44 +357,30 @@ func kindName(v jsontext.Value) string {
 		return "object"
 	case '[':
 		return "array"
-	case '0':
-		return "number"
-	case 'n':
-		return "null"
 	}
 	return "boolean"
 }
 
 // object reads an object, and calls member for each of its members to read the value. It skips what is no object.
 func (e *entry) object(member func(name string) error) error {
-	if e.dec.PeekKind() != '{' {
-		return e.dec.SkipValue()
-	}
-	if _, err := e.dec.ReadToken(); err != nil {
-		return err
-	}
-	for e.dec.PeekKind() != '}' {
+	return e.each('{', func() error {
 		name, err := e.dec.ReadToken()
 		if err != nil {
 			return err
 		}
-		if err := member(name.String()); err != nil {
-			return err
-		}
-	}
-	_, err := e.dec.ReadToken()
-	return err
+		return member(name.String())
+	})
 }
 
-// array reads an array, and calls item for each of its items to read it. It skips what is no array.
-func (e *entry) array(item func() error) error {
-	if e.dec.PeekKind() != '[' {
+// each reads an object or an array, and calls item for each of its members or items to read it. It skips all else.
+func (e *entry) each(begin jsontext.Kind, item func() error) error {
+	if e.dec.PeekKind() != begin {
 		return e.dec.SkipValue()
 	}
 	if _, err := e.dec.ReadToken(); err != nil {
 		return err
 	}
-	for e.dec.PeekKind() != ']' {
+	for kind := e.dec.PeekKind(); kind != '}' && kind != ']'; kind = e.dec.PeekKind() {
 		if err := item(); err != nil {
 			return err
 		}
@@ -240,41 +401,71 @@ func (e *entry) string(s *string) error {
 	return err
 }
 
+// scalar reads a string or another value that holds no others into s.
+func (e *entry) scalar(s *string) error {
+	switch e.dec.PeekKind() {
+	case '"', '{', '[', 'n':
+		return e.string(s)
+	}
+	value, err := e.dec.ReadValue()
+	*s = string(value)
+	return err
+}
+
 // int reads a whole number into n, and skips what is none.
 func (e *entry) int(n *int) error {
 	if e.dec.PeekKind() != '0' {
 		return e.dec.SkipValue()
 	}
 	value, err := e.dec.ReadValue()
-	if err == nil {
-		*n, _ = strconv.Atoi(string(value))
+	if f, bad := strconv.ParseFloat(string(value), 64); bad == nil && math.Abs(f) < math.MaxInt32 {
+		*n = int(f)
 	}
+	return err
+}
+
+// fields reads a list of objects with name and value, or an object of values by their names.
+func (e *entry) fields(take func(name, value string)) error {
+	if e.dec.PeekKind() == '{' {
+		return e.object(func(name string) error {
+			if e.dec.PeekKind() == '[' {
+				return e.each('[', func() error { return e.field(name, take) })
+			}
+			return e.field(name, take)
+		})
+	}
+	return e.each('[', func() error {
+		var name, value string
+		err := e.object(func(member string) error {
+			switch member {
+			case "name":
+				return e.string(&name)
+			case "value":
+				return e.scalar(&value)
+			}
+			return e.dec.SkipValue()
+		})
+		take(name, value)
+		return err
+	})
+}
+
+func (e *entry) field(name string, take func(name, value string)) error {
+	var value string
+	err := e.scalar(&value)
+	take(name, value)
 	return err
 }
 
 // header gathers fields, without the pseudo-fields of HTTP/2 that browsers list among them.
 func (e *entry) header(h http.Header) error {
-	return e.array(func() error {
-		var field, value string
-		err := e.object(func(name string) error {
-			switch name {
-			case "name":
-				return e.string(&field)
-			case "value":
-				return e.string(&value)
-			}
-			return e.dec.SkipValue()
-		})
-		if field != "" && !strings.HasPrefix(field, ":") {
-			h.Add(field, value)
+	return e.fields(func(name, value string) {
+		if name = strings.TrimSpace(name); name != "" && name[0] != ':' {
+			h.Add(name, value)
 		}
-		return err
 	})
 }
 
 func (e *entry) cookies() error {
-	return e.array(func() error {
-		e.ex.Cookies = true
-		return e.dec.SkipValue()
-	})
+	return e.fields(func(string, string) { e.ex.Cookies = true })
 }

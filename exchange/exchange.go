@@ -58,6 +58,7 @@ type Exchange struct {
 	entrySource Source  // of Entry
 	body        literal // of ResponseBody in Entry
 	maxBody     int     // bound on the decoded body, 0 for DefaultMaxBody
+	squeezed    bool    // whether Entry lacks white space, so that no place in it is known
 	keys        func() []string
 }
 
@@ -72,13 +73,14 @@ const (
 	UnknownEncoding Reason = "nobody here undoes the body's encoding"
 	TooLarge        Reason = "the body is larger than the limit"
 	Upgraded        Reason = "the connection was handed to another protocol"
+	NotModified     Reason = "the answer is in the client's cache"
 )
 
 // Error returns the reason as a text.
 func (r Reason) Error() string { return string(r) }
 
 // Answered reports whether there is a response whose status and headers can be checked.
-func (r Reason) Answered() bool { return r != NoAnswer && r != Upgraded }
+func (r Reason) Answered() bool { return r != NoAnswer && r != Upgraded && r != NotModified }
 
 // Source is where an exchange, or a value in it, stands.
 type Source struct {

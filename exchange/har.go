@@ -1,33 +1,35 @@
 package exchange
 
 import (
-	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
+	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ReadHAR reads the exchanges of a recording in the HAR 1.2 format, which browsers and proxies write, one at a time: it
-// never holds more of the file than one entry. name is what errors and [Exchange.Source] call the file. A member
-// "_published", "_redacted" or "_synthetic" that is true marks an entry, or all entries where it stands in the log before
-// them.
+// ReadHAR reads the exchanges of a recording in the HAR 1.2 format, which browsers and proxies write, one after the other: it
+// holds few entries of the file at a time. name is what errors and [Exchange.Source] call the file. A member "_published",
+// "_redacted" or "_synthetic" that is true marks an entry, or all entries where it stands in the log before them. r may be
+// compressed with gzip, and in UTF-16. Entries that are a little out of the order of their times are put in order.
 //
-// An error ends the sequence. It tells on one line what was expected, what came, at which byte or entry, and what to do:
-// the file is not JSON or breaks off, has no log or no entries, or an entry lacks its request or response. r is not
+// An error ends the sequence. It tells on one line what was expected, what came, at which byte or entry, and what to do: the
+// file is not JSON or breaks off, has no log or no entries, goes on after its end, or an entry has no request. r is not
 // closed.
 func ReadHAR(r io.Reader, name string) iter.Seq2[*Exchange, error] {
 	return func(yield func(*Exchange, error) bool) {
-		for part, err := range readParts(r, Recording{Name: name}) {
+		for part, err := range readParts(r, Recording{Name: name}, nil) {
 			var ex *Exchange
 			switch {
 			case err == nil && !part.IsEntry():
 				continue
 			case err == nil:
-				ex, err = part.Exchange()
-				if err != nil {
+				if ex, err = part.Exchange(); err != nil {
 					ex = nil
 				}
 			}
@@ -44,52 +46,46 @@ type Part struct {
 	Source Source
 	// Name is the member's, empty for an entry.
 	Name string
-	// Text is the piece's JSON value as it stands in the file.
+	// Text is the piece's JSON value as it stands in the file. Of strings too long for any use nothing but the quotation marks
+	// is left.
 	Text []byte
 
-	recording Recording
-	marks     map[string]bool // the members of the log that are true
+	cuts     []int // where in Text the strings too long begin
+	squeezed bool  // whether Text lacks white space
+	err      error // why Text is not there
+	marks    marks
+	maxBody  int
+	attached []byte // the file that a body was put in
+	file     bool   // whether attached was found
 }
 
 // IsEntry reports whether the part is an entry of the log: only those have an Exchange.
 func (p *Part) IsEntry() bool { return p.Source.Entry > 0 }
 
-// readParts cuts a recording into its parts, in the order of the file.
-func readParts(r io.Reader, recording Recording) iter.Seq2[*Part, error] {
+// marks are what a recording says of its exchanges.
+type marks struct{ published, redacted, synthetic bool }
+
+func (m *marks) set(name string) {
+	switch name {
+	case "_published":
+		m.published = true
+	case "_redacted":
+		m.redacted = true
+	case "_synthetic":
+		m.synthetic = true
+	}
+}
+
+// readParts cuts a recording into its parts.
+func readParts(r io.Reader, recording Recording, files fs.FS) iter.Seq2[*Part, error] {
 	return func(yield func(*Part, error) bool) {
-		h := &harReader{recording: recording, marks: make(map[string]bool), yield: yield}
-		buffered := bufio.NewReaderSize(r, 64<<10)
-		// HAR's specification has readers ignore a byte order mark.
-		if mark, _ := buffered.Peek(3); string(mark) == "\xef\xbb\xbf" {
-			buffered.Discard(3)
-			h.skipped = 3
+		h := &harReader{recording: recording, files: files, window: window{yield: yield}}
+		err := h.read(r)
+		if errors.Is(err, errStop) || !h.window.flush() {
+			return
 		}
-		h.lines.r = buffered
-		h.dec = jsontext.NewDecoder(&h.lines, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-		found := false
-		err := h.object("log", func(key string) (bool, error) {
-			if key != "log" {
-				return false, nil
-			}
-			return true, h.object("entries", func(key string) (bool, error) {
-				switch {
-				case key == "entries":
-					found = true
-					return true, h.entries()
-				case h.dec.PeekKind() == 't':
-					h.marks[key] = true
-				}
-				return false, nil
-			})
-		})
-		switch {
-		case errors.Is(err, errStop):
-		case err != nil:
+		if err != nil {
 			yield(nil, err)
-		case !found:
-			yield(nil, h.errorf("expected the members log and entries of a HAR file, got other JSON: record it again as HAR 1.2"))
-		case h.index == 0:
-			yield(nil, h.errorf("expected at least one entry in log.entries, got none: record a request and its response"))
 		}
 	}
 }
@@ -97,133 +93,259 @@ func readParts(r io.Reader, recording Recording) iter.Seq2[*Part, error] {
 // errStop ends the reading early because the consumer has enough.
 var errStop = errors.New("stop")
 
-// harReader walks a file's tokens.
+// harReader takes a file apart.
 type harReader struct {
 	recording Recording
-	yield     func(*Part, error) bool
-	dec       *jsontext.Decoder
-	lines     lines
-	skipped   int64 // bytes before the decoder's first
-	index     int   // of the next entry
-	marks     map[string]bool
+	files     fs.FS // that entries may name, nil where there are none
+	scan      scanner
+	window    window
+	found     bool // log.entries
+	index     int  // of the entry at hand, counted from 1
+	marks     marks
+	ours      bool // the recording was written by HARWriter
 }
 
 func (h *harReader) errorf(format string, args ...any) error {
-	return fmt.Errorf("%s: %s", h.recording.Name, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%s: %w", h.recording.Name, fmt.Errorf(format, args...))
 }
 
-// object reads an object and calls read for each member; where that does not take the value, it is skipped.
-func (h *harReader) object(member string, read func(key string) (bool, error)) error {
-	if err := h.open('{', "an object with the member "+member); err != nil {
-		return err
-	}
-	for h.dec.PeekKind() != '}' {
-		key, err := h.dec.ReadToken()
-		if err != nil {
-			return h.broken(err)
-		}
-		name := key.String()
-		took, err := read(name)
-		if err != nil {
-			return err
-		}
-		if !took {
-			if err := h.part(&Part{Name: name}); err != nil {
-				return err
-			}
-		}
-	}
-	if _, err := h.dec.ReadToken(); err != nil {
-		return h.broken(err)
-	}
-	return nil
-}
-
-func (h *harReader) open(want jsontext.Kind, what string) error {
-	token, err := h.dec.ReadToken()
+func (h *harReader) read(r io.Reader) error {
+	text, skipped, err := plainText(r)
 	if err != nil {
 		return h.broken(err)
 	}
-	if token.Kind() != want {
-		return h.errorf("byte %d: expected %s, got other JSON: record it again as HAR 1.2", h.skipped+h.dec.InputOffset(), what)
+	// A body may double where JSON escapes it; what else an entry holds gets as much room.
+	h.scan = scanner{r: text, place: Source{File: h.recording.Name, Line: 1, Column: 1, Offset: skipped}, limit: 2*limitOf(h.recording.MaxBody) + 1<<20}
+	err = h.object("an object with the member log", func(name string) (bool, error) {
+		if name != "log" {
+			return false, nil
+		}
+		return true, h.object("an object with the member entries", func(name string) (bool, error) {
+			if name != "entries" {
+				return false, nil
+			}
+			h.found = true
+			return true, h.list("the array log.entries", func() error {
+				h.index++
+				return h.part(&Part{Source: Source{Entry: h.index}})
+			})
+		})
+	})
+	switch {
+	case h.ours && h.index > 0 && errors.Is(err, errCutBetween):
+		return nil // its recorder died, after it had written the last entry to its end
+	case err != nil:
+		return err
+	case !h.found:
+		return h.errorf("expected the members log and entries of a HAR file, got other JSON: record it again as HAR 1.2")
+	case h.index == 0:
+		return h.errorf("expected at least one entry in log.entries, got none: record a request and its response")
+	}
+	_, err = h.scan.peek()
+	switch {
+	case err == nil:
+		return h.unexpected("the end of the file after the JSON document")
+	case !errors.Is(err, io.EOF):
+		return h.broken(err)
 	}
 	return nil
 }
 
-func (h *harReader) entries() error {
-	if err := h.open('[', "the array log.entries"); err != nil {
+// object reads an object and calls read for each member; where that does not take the value, it is handed on as a part.
+func (h *harReader) object(what string, read func(name string) (bool, error)) error {
+	return h.sequence('{', '}', what, func() error {
+		quoted, _, _, err := h.scan.value()
+		if err != nil {
+			return h.broken(err)
+		}
+		name, err := jsontext.AppendUnquote(nil, quoted)
+		if len(quoted) == 0 || quoted[0] != '"' {
+			return h.unexpected("the name of a member")
+		}
+		if err := h.expect(':', "a colon"); err != nil {
+			return err
+		}
+		took, err := read(string(name))
+		if err != nil || took {
+			return err
+		}
+		return h.part(&Part{Name: string(name)})
+	})
+}
+
+func (h *harReader) list(what string, read func() error) error {
+	return h.sequence('[', ']', what, read)
+}
+
+func (h *harReader) sequence(begin, end byte, what string, read func() error) error {
+	if err := h.expect(begin, what); err != nil {
 		return err
 	}
-	for h.dec.PeekKind() != ']' {
-		h.index++
-		if err := h.part(&Part{Source: Source{Entry: h.index}}); err != nil {
+	for first := true; ; first = false {
+		c, err := h.scan.peek()
+		switch {
+		case err != nil && first:
+			return h.broken(err)
+		case err != nil:
+			return h.brokenBetween(err)
+		case c == end:
+			h.scan.pos++
+			return nil
+		case !first:
+			if err := h.expect(',', "a comma"); err != nil {
+				return err
+			}
+			if _, err := h.scan.peek(); err != nil {
+				return h.brokenBetween(err)
+			}
+		}
+		if err := read(); err != nil {
 			return err
 		}
 	}
-	if _, err := h.dec.ReadToken(); err != nil {
+}
+
+func (h *harReader) expect(want byte, what string) error {
+	c, err := h.scan.peek()
+	switch {
+	case err != nil:
 		return h.broken(err)
+	case c != want && strings.IndexByte(`{["tfn-0123456789`, c) < 0:
+		return h.unexpected("JSON")
+	case c != want:
+		return h.unexpected(what)
 	}
+	h.scan.pos++
 	return nil
 }
 
 // part reads the next value as a part and hands it on.
 func (h *harReader) part(p *Part) error {
-	text, err := h.dec.ReadValue()
-	if err != nil {
+	if _, err := h.scan.peek(); err != nil {
 		return h.broken(err)
 	}
-	p.Text, p.recording, p.marks = text.Clone(), h.recording, h.marks
-	p.Source.File = h.recording.Name
-	p.Source.Offset = h.skipped + h.dec.InputOffset() - int64(len(text))
-	p.Source.Line, p.Source.Column = h.lines.place(h.dec.InputOffset() - int64(len(text)))
-	if !h.yield(p, nil) {
+	h.scan.settle()
+	number := p.Source.Entry
+	p.Source = h.scan.place
+	p.Source.Entry = number
+	var err error
+	p.Text, p.cuts, p.squeezed, err = h.scan.value()
+	switch {
+	case errors.Is(err, errLarge):
+		err = fmt.Errorf("expected at most %d bytes beside its long strings, got more: raise the limit of a body, or remove it", h.scan.limit)
+		if p.err = err; !p.IsEntry() {
+			return h.errorf("byte %d: member %.40q: %w", p.Source.Offset, p.Name, err)
+		}
+	case err != nil:
+		return h.broken(err)
+	case len(p.Text) == 0:
+		return h.unexpected("JSON")
+	}
+	p.maxBody = h.recording.MaxBody
+	if p.IsEntry() {
+		p.marks = h.marks
+		if p.attach(h.files, limitOf(h.recording.MaxBody)); !h.window.add(p) {
+			return errStop
+		}
+		return nil
+	}
+	if !jsontext.Value(p.Text).IsValid(lenient...) {
+		return h.errorf("byte %d: expected JSON, got something else: record it again as HAR 1.2", p.Source.Offset)
+	}
+	if bytes.Equal(p.Text, []byte("true")) {
+		h.marks.set(p.Name)
+	}
+	h.ours = h.ours || p.Name == "creator" && bytes.Contains(p.Text, []byte(`"`+creator+`"`))
+	if !h.window.yield(p, nil) {
 		return errStop
 	}
 	return nil
 }
 
-// broken tells at which byte the file stops to be the JSON that was expected.
-func (h *harReader) broken(err error) error {
-	at := h.skipped + h.dec.InputOffset()
-	var syntax *jsontext.SyntacticError
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return h.errorf("byte %d: expected more JSON, got the end of the file: it was cut off, record it again", h.skipped+h.lines.read)
-	case errors.As(err, &syntax):
-		return h.errorf("byte %d: expected JSON, got something else: record it again as HAR 1.2", h.skipped+syntax.ByteOffset)
-	default:
-		return fmt.Errorf("%s: byte %d: expected to read on, got: %w: check the file and its permissions", h.recording.Name, at, err)
+// unexpected tells what was expected where something else stands.
+func (h *harReader) unexpected(what string) error {
+	h.scan.settle()
+	if what == "JSON" {
+		return h.errorf("byte %d: expected JSON, got something else: record it again as HAR 1.2", h.scan.place.Offset)
 	}
+	return h.errorf("byte %d: expected %s, got something else: record it again as HAR 1.2", h.scan.place.Offset, what)
 }
 
-// lines is a reader that knows where the lines begin of what is still to be taken from it.
-type lines struct {
-	r     io.Reader
-	read  int64   // bytes so far
-	ends  []int64 // offsets of line ends that place has not passed
-	line  int     // line ends that it has
-	start int64   // offset of that line's first byte
+// errCutBetween marks the error of a file that breaks off after a whole value.
+var errCutBetween = errors.New("cut off between values")
+
+// broken tells at which byte the file breaks off, or why it cannot be read on.
+func (h *harReader) broken(err error) error {
+	h.scan.settle()
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return h.errorf("byte %d: expected more JSON, got the end of the file: it was cut off, record it again", h.scan.place.Offset)
+	}
+	return fmt.Errorf("%s: byte %d: expected to read on, got: %w: check the file and its permissions", h.recording.Name, h.scan.place.Offset, err)
 }
 
-func (l *lines) Read(p []byte) (int, error) {
-	n, err := l.r.Read(p)
-	for i, c := range p[:n] {
-		if c == '\n' {
-			l.ends = append(l.ends, l.read+int64(i))
+func (h *harReader) brokenBetween(err error) error {
+	broken := h.broken(err)
+	if errors.Is(err, io.EOF) {
+		return &betweenError{broken}
+	}
+	return broken
+}
+
+// betweenError is the error of a file that breaks off after a whole value.
+type betweenError struct{ error }
+
+func (b *betweenError) Is(target error) bool { return target == errCutBetween }
+
+// window puts the entries of a recording in the order of their times, as far as those that belong together stand within
+// its bounds.
+type window struct {
+	yield func(*Part, error) bool
+	list  []timed
+	bytes int
+	last  time.Time // of the entry read last
+}
+
+type timed struct {
+	part *Part
+	time time.Time
+}
+
+const (
+	maxWindow      = 256
+	maxWindowBytes = 4 << 20
+)
+
+// add takes an entry, and hands on what the window has no more room for. It returns false when the consumer has enough.
+func (w *window) add(p *Part) bool {
+	if t := startedIn(p.Text); !t.IsZero() {
+		w.last = t
+	}
+	w.list = append(w.list, timed{p, w.last})
+	for i := len(w.list) - 1; i > 0 && w.list[i].time.Before(w.list[i-1].time); i-- {
+		w.list[i], w.list[i-1] = w.list[i-1], w.list[i]
+	}
+	for w.bytes += len(p.Text); len(w.list) > 0 && (len(w.list) > maxWindow || w.bytes > maxWindowBytes); {
+		if !w.pop() {
+			return false
 		}
 	}
-	l.read += int64(n)
-	return n, err
+	return true
 }
 
-// place returns the line and column of a byte, counted from 1. Offsets must not go back.
-func (l *lines) place(offset int64) (line, column int) {
-	passed := 0
-	for passed < len(l.ends) && l.ends[passed] < offset {
-		l.start = l.ends[passed] + 1
-		passed++
+func (w *window) pop() bool {
+	p := w.list[0].part
+	w.list[0].part = nil
+	w.list = w.list[1:]
+	w.bytes -= len(p.Text)
+	return w.yield(p, nil)
+}
+
+// flush hands on what is left.
+func (w *window) flush() bool {
+	for len(w.list) > 0 {
+		if !w.pop() {
+			return false
+		}
 	}
-	l.ends = l.ends[passed:]
-	l.line += passed
-	return l.line + 1, int(offset-l.start) + 1
+	return true
 }

@@ -27,6 +27,9 @@ func (ex *Exchange) At(offset int) Source {
 
 // AtEntry returns the place of a byte of Entry.
 func (ex *Exchange) AtEntry(offset int) Source {
+	if ex.squeezed {
+		return ex.entrySource
+	}
 	return ex.entrySource.after(ex.Entry[:min(max(offset, 0), len(ex.Entry))])
 }
 

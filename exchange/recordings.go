@@ -27,8 +27,8 @@ type Recording struct {
 	MaxBody int
 }
 
-// FindRecordings returns the recordings at paths: files as they are, and the files *.har in folders and the folders in
-// them, by name, numbers in names by their value, so that page-2 comes before page-10. It fails where a path cannot be
+// FindRecordings returns the recordings at paths: files as they are, and the files *.har, *.har.gz, *.zhar and *.har.zip in
+// folders and the folders in them, by name, numbers in names by their value, so that page-2 comes before page-10. It fails where a path cannot be
 // read, or a folder holds no recording.
 func FindRecordings(paths ...string) ([]Recording, error) {
 	var list []Recording
@@ -43,7 +43,7 @@ func FindRecordings(paths ...string) ([]Recording, error) {
 		}
 		var found []string
 		err = filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && !entry.IsDir() && strings.EqualFold(filepath.Ext(path), ".har") {
+			if err == nil && !entry.IsDir() && isRecording(path) {
 				found = append(found, path)
 			}
 			return err
@@ -60,6 +60,13 @@ func FindRecordings(paths ...string) ([]Recording, error) {
 		}
 	}
 	return list, nil
+}
+
+// isRecording reports whether a name is that of a recording: HAR as it is, compressed with gzip, or in a zip archive with the
+// files that it names.
+func isRecording(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{".har", ".zhar", ".har.gz", ".har.zip"}, func(ending string) bool { return strings.HasSuffix(name, ending) })
 }
 
 func recordingFile(path string) Recording {
@@ -170,7 +177,7 @@ func (e *each[T]) send(ctx context.Context, j *job[T]) bool {
 	if j.part == nil {
 		close(j.done)
 	} else {
-		j.size = min(int64(len(j.part.Text)), maxInFlight)
+		j.size = min(int64(len(j.part.Text)+len(j.part.attached)), maxInFlight)
 		if e.bytes.Acquire(ctx, j.size) != nil {
 			return false
 		}
@@ -191,12 +198,12 @@ func (e *each[T]) send(ctx context.Context, j *job[T]) bool {
 // Parts opens the recording and yields its parts. The sequence ends with the first error.
 func (r Recording) Parts() iter.Seq2[*Part, error] {
 	return func(yield func(*Part, error) bool) {
-		file, err := r.Open()
+		file, files, err := r.open()
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		defer file.Close()
-		readParts(file, r)(yield)
+		readParts(file, r, files)(yield)
 	}
 }

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -35,6 +36,7 @@ type (
 		MIMEType string `json:"mimeType"`
 		Text     string `json:"text"`
 		Encoding string `json:"encoding,omitempty"`
+		Raw      bool   `json:"_encoded,omitempty"` // the text is the body as it was sent
 	}
 	harPost struct {
 		MIMEType string     `json:"mimeType"`
@@ -62,7 +64,6 @@ type (
 		RedirectURL string     `json:"redirectURL"`
 		HeadersSize int        `json:"headersSize"`
 		BodySize    int        `json:"bodySize"`
-		Transferred *int       `json:"_transferSize,omitempty"`
 	}
 	harOut struct {
 		Redacted  bool           `json:"_redacted,omitempty"`
@@ -92,11 +93,14 @@ func (h *HARWriter) Write(ex *Exchange) error {
 	return h.err
 }
 
+// creator is the name by which HARWriter signs.
+const creator = "okchat-go"
+
 const harHead = `{
   "log": {
     "version": "1.2",
     "creator": {
-      "name": "okchat-go",
+      "name": "` + creator + `",
       "version": "1"
     },
     "entries": [
@@ -152,12 +156,10 @@ func entryOf(ex *Exchange) *harOut {
 	if ex.RequestBody != nil {
 		out.Request.Post = &harPost{ex.RequestHeader.Get("Content-Type"), none, string(ex.RequestBody)}
 	}
-	if !utf8.Valid(ex.ResponseBody) {
+	raw := !ex.Decoded && (len(ex.encodings()) > 0 || bytes.HasPrefix(ex.ResponseBody, gzipMagic))
+	if raw || !utf8.Valid(ex.ResponseBody) {
 		out.Response.Content.Text, out.Response.Content.Encoding = base64.StdEncoding.EncodeToString(ex.ResponseBody), "base64"
-	}
-	if ex.Decoded {
-		size := -1
-		out.Response.Transferred = &size // tells readers that the encoding was undone
+		out.Response.Content.Raw = raw
 	}
 	return out
 }

@@ -1,0 +1,605 @@
+package exchange_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/okchat/okchat-go/exchange"
+)
+
+type object = map[string]any
+
+const page = `{"data":[],"metadata":{"currentPage":1}}`
+
+// shape returns an entry as most recorders write it.
+func shape() (entry, request, response, content object) {
+	content = object{"size": len(page), "mimeType": "application/json", "text": page}
+	request = object{
+		"method": "GET", "url": "https://host.example/p?page=1", "httpVersion": "HTTP/1.1", "queryString": []any{object{"name": "page", "value": "1"}},
+		"headers": []any{object{"name": "x-api-key", "value": "REDACTED"}}, "cookies": []any{}, "headersSize": -1, "bodySize": 0,
+	}
+	response = object{
+		"status": 200, "statusText": "OK", "httpVersion": "HTTP/1.1", "headers": []any{object{"name": "Content-Type", "value": "application/json"}},
+		"cookies": []any{}, "content": content, "redirectURL": "", "headersSize": -1, "bodySize": -1,
+	}
+	return object{"startedDateTime": "2025-03-29T05:30:01.000Z", "time": 1, "request": request, "response": response}, request, response, content
+}
+
+func harOf(t testing.TB, entries ...object) []byte {
+	t.Helper()
+	b, err := json.Marshal(object{"log": object{"version": "1.2", "creator": object{"name": "someone", "version": "1"}, "entries": entries}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func read(t testing.TB, har []byte) []*exchange.Exchange {
+	t.Helper()
+	var list []*exchange.Exchange
+	for ex, err := range exchange.ReadHAR(bytes.NewReader(har), "x.har") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, ex)
+	}
+	return list
+}
+
+func compressed(t testing.TB, name string, body string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	var w io.WriteCloser
+	switch name {
+	case "gzip":
+		w = gzip.NewWriter(&out)
+	case "deflate":
+		w = zlib.NewWriter(&out)
+	case "raw deflate":
+		w, _ = flate.NewWriter(&out, 9)
+	case "br":
+		w = brotli.NewWriter(&out)
+	case "zstd":
+		w, _ = zstd.NewWriter(&out)
+	}
+	if _, err := io.WriteString(w, body); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func encoded(names ...string) []any {
+	return []any{object{"name": "Content-Type", "value": "application/json"}, object{"name": "content-encoding", "value": strings.Join(names, ", ")}}
+}
+
+// TestTheDialectsOfRecorders reads one page as each of many recorders writes it. Where nothing else is said, the page is read.
+func TestTheDialectsOfRecorders(t *testing.T) {
+	t.Parallel()
+	base64Of := base64.StdEncoding.EncodeToString
+	for _, test := range []struct {
+		name   string
+		change func(entry, request, response, content object)
+		unread exchange.Reason // why there is no body
+	}{
+		{"as HAR 1.2 says", func(_, _, _, _ object) {}, ""},
+		{"a method in lower case", func(_, q, _, _ object) { q["method"] = "get" }, ""},
+		{"a status with a fraction of zero", func(_, _, r, _ object) { r["status"] = json.Number("200.0") }, ""},
+		{"a status with an exponent", func(_, _, r, _ object) { r["status"] = json.Number("2e2") }, ""},
+		{"the query in queryString alone", func(_, q, _, _ object) { q["url"] = "https://host.example/p" }, ""},
+		{"the query as an object", func(_, q, _, _ object) {
+			q["url"], q["queryString"] = "https://host.example/p", object{"page": "1"}
+		}, ""},
+		{"the query as an object of lists", func(_, q, _, _ object) {
+			q["url"], q["queryString"] = "https://host.example/p", object{"page": []any{"1"}}
+		}, ""},
+		{"a query of numbers", func(_, q, _, _ object) {
+			q["url"], q["queryString"] = "https://host.example/p", []any{object{"name": "page", "value": 1}}
+		}, ""},
+		{"headers as an object", func(_, q, r, _ object) {
+			q["headers"], r["headers"] = object{"x-api-key": "REDACTED"}, object{"content-type": "application/json"}
+		}, ""},
+		{"headers as an object of lists", func(_, q, r, _ object) {
+			q["headers"], r["headers"] = object{"x-api-key": []any{"REDACTED"}}, object{"content-type": []any{"application/json"}}
+		}, ""},
+		{"no response headers", func(_, _, r, _ object) { delete(r, "headers") }, ""},
+		{"pseudo headers of HTTP/2", func(_, q, r, _ object) {
+			q["headers"] = append(q["headers"].([]any), object{"name": ":authority", "value": "host.example"})
+			r["headers"] = append(r["headers"].([]any), object{"name": ":status", "value": "200"})
+		}, ""},
+		{"a header without a name", func(_, q, _, _ object) { q["headers"] = append(q["headers"].([]any), object{"value": "x"}, nil, 7) }, ""},
+		{"null in the place of lists", func(_, q, r, _ object) { q["cookies"], r["cookies"], q["postData"] = nil, nil, nil }, ""},
+		{"members that nobody knows", func(e, q, r, c object) { e["_x"], q["_x"], r["_x"], c["_x"] = object{}, []any{}, 1, nil }, ""},
+		{"base64", func(_, _, _, c object) { c["text"], c["encoding"] = base64Of([]byte(page)), "base64" }, ""},
+		{"base64 in another case", func(_, _, _, c object) { c["text"], c["encoding"] = base64Of([]byte(page)), "Base64" }, ""},
+		{"base64 in lines", func(_, _, _, c object) {
+			c["text"], c["encoding"] = base64Of([]byte(page))[:20]+"\r\n"+base64Of([]byte(page))[20:], "base64"
+		}, ""},
+		{"base64 without padding", func(_, _, _, c object) {
+			c["text"], c["encoding"] = base64.RawStdEncoding.EncodeToString([]byte(page)), "base64"
+		}, ""},
+		{"base64 that is not said", func(_, _, _, c object) { c["text"] = base64Of([]byte(page)) }, ""},
+		{"the encoding utf-8", func(_, _, _, c object) { c["encoding"] = "utf-8" }, ""},
+		{"the encoding UTF-8", func(_, _, _, c object) { c["encoding"] = "UTF-8" }, ""},
+		{"an empty encoding", func(_, _, _, c object) { c["encoding"] = "" }, ""},
+		{"the encoding null", func(_, _, _, c object) { c["encoding"] = nil }, ""},
+		{"an encoding that nobody knows", func(_, _, _, c object) { c["encoding"] = "rot13" }, exchange.UnknownEncoding},
+		{"no sizes", func(_, _, r, c object) {
+			delete(r, "bodySize")
+			delete(c, "size")
+		}, ""},
+		{"a size in characters", func(_, _, _, c object) { c["size"] = len(page) - 3 }, ""},
+		{"a size that is too large", func(_, _, _, c object) { c["size"] = 2 * len(page) }, ""},
+		{"decoded text under gzip", func(_, _, r, _ object) { r["headers"] = encoded("gzip") }, ""},
+		{"decoded text under br", func(_, _, r, _ object) { r["headers"] = encoded("br") }, ""},
+		{"decoded text under two encodings", func(_, _, r, _ object) { r["headers"] = encoded("gzip", "gzip") }, ""},
+		{"decoded text under an encoding that nobody knows", func(_, _, r, _ object) { r["headers"] = encoded("sdch") }, ""},
+		{"decoded text and its transferred size", func(_, _, r, _ object) { r["headers"], r["bodySize"] = encoded("gzip"), len(page) }, ""},
+		{"bytes in gzip", func(_, _, r, c object) {
+			r["headers"], c["text"], c["encoding"] = encoded("gzip"), base64Of(compressed(t, "gzip", page)), "base64"
+		}, ""},
+		{"bytes in gzip without any header", func(_, _, r, c object) {
+			r["headers"], c["mimeType"], c["text"], c["encoding"] = []any{}, "", base64Of(compressed(t, "gzip", page)), "base64"
+		}, ""},
+		{"bytes in deflate", func(_, _, r, c object) {
+			r["headers"], c["text"], c["encoding"] = encoded("deflate"), base64Of(compressed(t, "deflate", page)), "base64"
+		}, ""},
+		{"bytes in raw deflate", func(_, _, r, c object) {
+			r["headers"], c["text"], c["encoding"] = encoded("deflate"), base64Of(compressed(t, "raw deflate", page)), "base64"
+		}, ""},
+		{"bytes in br", func(_, _, r, c object) {
+			r["headers"], c["text"], c["encoding"] = encoded("br"), base64Of(compressed(t, "br", page)), "base64"
+		}, ""},
+		{"bytes in zstd", func(_, _, r, c object) {
+			r["headers"], c["text"], c["encoding"] = encoded("zstd"), base64Of(compressed(t, "zstd", page)), "base64"
+		}, ""},
+		{"bytes in gzip and then br", func(_, _, r, c object) {
+			r["headers"], c["text"], c["encoding"] = encoded("gzip", "br"), base64Of(compressed(t, "br", string(compressed(t, "gzip", page)))), "base64"
+		}, ""},
+
+		{"a request that was blocked", func(_, _, r, c object) {
+			r["status"], r["_error"] = 0, "net::ERR_BLOCKED_BY_CLIENT"
+			delete(c, "text")
+		}, exchange.NoAnswer},
+		{"a request that failed", func(_, _, r, _ object) { r["status"], r["_failureText"] = -1, "net::ERR_ABORTED" }, exchange.NoAnswer},
+		{"a status of null", func(_, _, r, _ object) { r["status"] = nil }, exchange.NoAnswer},
+		{"no response", func(e, _, _, _ object) { delete(e, "response") }, exchange.NoAnswer},
+		{"a response of null", func(e, _, _, _ object) { e["response"] = nil }, exchange.NoAnswer},
+		{"an empty response", func(e, _, _, _ object) { e["response"] = object{} }, exchange.NoAnswer},
+		{"a socket", func(_, _, r, c object) {
+			r["status"] = 101
+			delete(c, "text")
+		}, exchange.Upgraded},
+		{"an answer from the cache", func(_, _, r, c object) {
+			r["status"] = 304
+			delete(c, "text")
+		}, exchange.NotModified},
+		{"an answer from the cache with its body", func(_, _, r, _ object) { r["status"] = 304 }, exchange.NotModified},
+		{"no text", func(_, _, _, c object) { delete(c, "text") }, exchange.NotRecorded},
+		{"a text of null", func(_, _, _, c object) { c["text"] = nil }, exchange.NotRecorded},
+		{"no text and no size", func(_, _, _, c object) {
+			delete(c, "text")
+			delete(c, "size")
+		}, exchange.NotRecorded},
+		{"no text and the size -1", func(_, _, _, c object) {
+			delete(c, "text")
+			c["size"] = -1
+		}, exchange.NotRecorded},
+		{"no content", func(_, _, r, _ object) { delete(r, "content") }, exchange.NotRecorded},
+		{"a content of null", func(_, _, r, _ object) { r["content"] = nil }, exchange.NotRecorded},
+		{"an empty text and a size", func(_, _, _, c object) { c["text"] = "" }, exchange.NotRecorded},
+		{"an empty text and a Content-Length", func(_, _, r, c object) {
+			c["text"], c["size"] = "", 0
+			r["headers"] = []any{object{"name": "Content-Length", "value": "40"}}
+		}, exchange.NotRecorded},
+		{"a comment that bodies are not included", func(_, _, _, c object) {
+			delete(c, "text")
+			c["size"], c["comment"] = 0, "Response bodies are not included."
+		}, exchange.NotRecorded},
+		{"a file that is not there", func(_, _, _, c object) {
+			delete(c, "text")
+			c["_file"] = "1b2c3d.json"
+		}, exchange.NotRecorded},
+		{"text that was cut", func(_, _, _, c object) { c["text"] = page[:20] }, exchange.Cut},
+		{"text that was cut, and said to be", func(_, _, _, c object) { c["text"], c["size"], c["truncated"] = page[:20], 20, true }, exchange.Cut},
+		{"text that was cut by a failure", func(_, _, r, c object) { c["text"], c["size"], r["_error"] = page[:20], 20, "net::ERR_ABORTED" }, exchange.Cut},
+		{"text that is shorter than its Content-Length", func(_, _, r, c object) {
+			c["text"], c["size"] = page[:20], 20
+			r["headers"] = []any{object{"name": "Content-Length", "value": "40"}}
+		}, exchange.Cut},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			entry, request, response, content := shape()
+			test.change(entry, request, response, content)
+			ex := read(t, harOf(t, entry))[0]
+			if ex.Method != "GET" || ex.URL != "https://host.example/p?page=1" || ex.RequestHeader.Get("X-Api-Key") != "REDACTED" {
+				t.Errorf("expected the request as it was sent, got %s %s with %v", ex.Method, ex.URL, ex.RequestHeader)
+			}
+			if ex.Unread != test.unread {
+				t.Errorf("expected the reason %q, got %q", test.unread, ex.Unread)
+			}
+			body, err := ex.Body()
+			if test.unread == "" && (err != nil || string(body) != page || ex.Status != 200) {
+				t.Errorf("expected the page, got status %d, %d bytes and the error %v", ex.Status, len(body), err)
+			}
+			if test.unread != "" && err != test.unread { //nolint:errorlint // it is the reason itself
+				t.Errorf("expected no body for its reason, got %d bytes and the error %v", len(body), err)
+			}
+			if list, ok := response["headers"].([]any); test.unread == "" && (!ok || len(list) > 0) && ex.ResponseHeader.Get("Content-Type") != "application/json" {
+				t.Errorf("expected the content type, got %v", ex.ResponseHeader)
+			}
+		})
+	}
+}
+
+// TestAnEmptyBodyIsABodyWhereNoneWasSent distinguishes it from one that was not recorded.
+func TestAnEmptyBodyIsABodyWhereNoneWasSent(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(request, response, content object){
+		"no content":                  func(_, r, c object) { r["status"], c["size"] = 204, 0 },
+		"HEAD":                        func(q, _, _ object) { q["method"] = "HEAD" },
+		"a failure with an empty one": func(_, r, c object) { r["status"], c["size"] = 500, 0 },
+	} {
+		entry, request, response, content := shape()
+		delete(content, "text")
+		change(request, response, content)
+		ex := read(t, harOf(t, entry))[0]
+		if body, err := ex.Body(); len(body) > 0 || err != nil {
+			t.Errorf("%s: expected an empty body, got %d bytes and the error %v", name, len(body), err)
+		}
+	}
+}
+
+func TestTimesAreReadAsRecordersWriteThem(t *testing.T) {
+	t.Parallel()
+	want := time.Date(2025, 3, 29, 5, 30, 1, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"2025-03-29T05:30:01Z":                want,
+		"2025-03-29T05:30:01.000Z":            want,
+		"2025-03-29T14:30:01.000+09:00":       want,
+		"2025-03-29T14:30:01.0000000+09:00":   want,
+		"2025-03-29T14:30:01.000+0900":        want,
+		"2025-03-29T14:30:01+09":              want,
+		"2025-03-29 14:30:01 +0900":           want,
+		"2025-03-29 14:30:01.5+09:00":         want.Add(500 * time.Millisecond),
+		"2025-03-28T17:30:01":                 want, // without a zone the last moment that it can be
+		"yesterday":                           {},
+		"":                                    {},
+		"2025-03-29T05:30:01.000Z and more":   {},
+		"2025-03-29T05:30:01.000000000+00:00": want,
+	} {
+		entry, _, _, _ := shape()
+		entry["startedDateTime"] = text
+		if got := read(t, harOf(t, entry))[0].Time; !got.Equal(want) {
+			t.Errorf("%q: expected %v, got %v", text, want, got)
+		}
+	}
+}
+
+func TestEntriesComeInTheOrderOfTheirTimes(t *testing.T) {
+	t.Parallel()
+	var entries []object
+	for _, second := range []int{3, 1, -1, 2, 2, 0} {
+		entry, _, _, _ := shape()
+		entry["comment"] = fmt.Sprint(second)
+		entry["startedDateTime"] = fmt.Sprintf("2025-03-29T05:30:0%d.000Z", second)
+		if second < 0 { // it stays behind the one before it
+			delete(entry, "startedDateTime")
+		}
+		entries = append(entries, entry)
+	}
+	var got []string
+	for _, ex := range read(t, harOf(t, entries...)) {
+		got = append(got, ex.Comment+ex.Source.EntryName())
+	}
+	if want := []string{"0entry 5", "1entry 1", "-1entry 2", "2entry 3", "2entry 4", "3entry 0"}; !slices.Equal(got, want) {
+		t.Errorf("expected %q, got %q", want, got)
+	}
+}
+
+func inUTF16(text []byte, order func([]byte, uint16) []byte, mark bool) []byte {
+	var out []byte
+	if mark {
+		out = order(out, 0xfeff)
+	}
+	for _, unit := range utf16.Encode([]rune(string(text))) {
+		out = order(out, unit)
+	}
+	return out
+}
+
+func TestAFileIsReadInEachOfItsForms(t *testing.T) {
+	t.Parallel()
+	entry, _, _, _ := shape()
+	entry["comment"] = "대화 😀"
+	har := harOf(t, entry)
+	little := func(b []byte, u uint16) []byte { return append(b, byte(u), byte(u>>8)) }
+	big := func(b []byte, u uint16) []byte { return append(b, byte(u>>8), byte(u)) }
+	for name, text := range map[string][]byte{
+		"as it is":                            har,
+		"with a byte order mark":              append([]byte("\xef\xbb\xbf"), har...),
+		"with white space around":             append(append([]byte("\n\n "), har...), "\r\n\t"...),
+		"in gzip":                             compressed(t, "gzip", string(har)),
+		"in UTF-16":                           inUTF16(har, little, true),
+		"in UTF-16, the other way":            inUTF16(har, big, true),
+		"in UTF-16 without a mark":            inUTF16(har, little, false),
+		"in UTF-16 the other way without one": inUTF16(har, big, false),
+		"in UTF-16 and gzip":                  compressed(t, "gzip", string(inUTF16(har, little, true))),
+	} {
+		ex := read(t, text)[0]
+		if body, err := ex.Body(); string(body) != page || err != nil || ex.Comment != "대화 😀" {
+			t.Errorf("%s: expected the page, got %d bytes, the comment %q and the error %v", name, len(body), ex.Comment, err)
+		}
+	}
+	for name, text := range map[string][]byte{
+		"gzip cut off": compressed(t, "gzip", string(har))[:100],
+		"gzip in gzip": compressed(t, "gzip", string(compressed(t, "gzip", string(har)))),
+	} {
+		n := 0
+		for _, err := range exchange.ReadHAR(bytes.NewReader(text), "x.har") {
+			if n++; err == nil {
+				t.Errorf("%s: expected an error", name)
+			} else {
+				wantLine(t, err, "x.har: ", "")
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: expected one error, got %d", name, n)
+		}
+	}
+}
+
+func parts(t testing.TB, paths ...string) (list []*exchange.Part) {
+	t.Helper()
+	recordings, err := exchange.FindRecordings(paths...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, recording := range recordings {
+		for part, err := range recording.Parts() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if part.IsEntry() {
+				list = append(list, part)
+			}
+		}
+	}
+	return list
+}
+
+func TestABodyInAFileOfItsOwnIsRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	named := func(file string) []byte {
+		entry, _, _, content := shape()
+		delete(content, "text")
+		content["_file"] = file
+		return harOf(t, entry)
+	}
+	save := func(name string, text []byte) {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	archive := func(har []byte) []byte {
+		var out bytes.Buffer
+		w := zip.NewWriter(&out)
+		for name, text := range map[string][]byte{"har/log.har": har, "har/body.json": []byte(page), "secret": []byte("no")} {
+			f, err := w.Create(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = f.Write(text)
+		}
+		_ = w.Close()
+		return out.Bytes()
+	}
+	save("body.json", []byte(page))
+	if err := os.Mkdir(filepath.Join(dir, "outside"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		text []byte
+		want exchange.Reason
+	}{
+		"beside.har":          {named("body.json"), ""},
+		"gone.har":            {named("gone.json"), exchange.NotRecorded},
+		"outside.har":         {named("../body.json"), exchange.NotRecorded},
+		"outside/up.har":      {named("../body.json"), exchange.NotRecorded},
+		"rooted.har":          {named(filepath.Join(dir, "body.json")), exchange.NotRecorded},
+		"zipped.har.zip":      {archive(named("body.json")), ""},
+		"zipped-up.har.zip":   {archive(named("../secret")), exchange.NotRecorded},
+		"plain.zhar":          {archive(named("body.json")), ""},
+		"compressed.har.gz":   {compressed(t, "gzip", string(named("body.json"))), ""},
+		"compressed-2.zhar":   {compressed(t, "gzip", string(named("body.json"))), ""},
+		"misnamed-as-zip.har": {archive(named("body.json")), ""},
+	} {
+		save(name, test.text)
+		list := parts(t, filepath.Join(dir, name))
+		if len(list) != 1 {
+			t.Fatalf("%s: expected an entry, got %d", name, len(list))
+		}
+		ex, err := list[0].Exchange()
+		if err != nil || ex.Unread != test.want || test.want == "" && string(ex.ResponseBody) != page {
+			t.Errorf("%s: expected the page or the reason %q, got %d bytes, %q and the error %v", name, test.want, len(ex.ResponseBody), ex.Unread, err)
+		}
+	}
+	if list := parts(t, dir); len(list) != 11 {
+		t.Errorf("expected the recordings of the folder by their endings, got %d", len(list))
+	}
+	save("empty.har.zip", []byte("PK\x03\x04"))
+	recordings, _ := exchange.FindRecordings(filepath.Join(dir, "empty.har.zip"))
+	for _, err := range recordings[0].Parts() {
+		if err == nil {
+			t.Error("expected a broken archive to be refused")
+		}
+	}
+}
+
+// TestABodyIsDecodedAsItWasSent undoes encodings of live answers.
+func TestABodyIsDecodedAsItWasSent(t *testing.T) {
+	t.Parallel()
+	bomb := string(compressed(t, "gzip", strings.Repeat(" ", exchange.DefaultMaxBody+1)))
+	for _, test := range []struct {
+		name, encoding, body string
+		want                 string // the body
+		err                  string
+	}{
+		{"no encoding", "", page, page, ""},
+		{"identity", "identity", page, page, ""},
+		{"gzip", "gzip", string(compressed(t, "gzip", page)), page, ""},
+		{"gzip by its old name", "x-gzip", string(compressed(t, "gzip", page)), page, ""},
+		{"gzip in capitals", " GZIP ", string(compressed(t, "gzip", page)), page, ""},
+		{"deflate", "deflate", string(compressed(t, "deflate", page)), page, ""},
+		{"deflate as some servers send it", "deflate", string(compressed(t, "raw deflate", page)), page, ""},
+		{"br", "br", string(compressed(t, "br", page)), page, ""},
+		{"zstd", "zstd", string(compressed(t, "zstd", page)), page, ""},
+		{"two", "deflate, gzip", string(compressed(t, "gzip", string(compressed(t, "deflate", page)))), page, ""},
+		{"an empty body", "gzip", "", "", ""},
+		{"gzip that is none", "gzip", page, "", "gzip, and a body that is not"},
+		{"gzip that is not said", "", string(compressed(t, "gzip", page)), "", "none, and a body in gzip"},
+		{"gzip cut off", "gzip", string(compressed(t, "gzip", page))[:30], "", "gzip that breaks off"},
+		{"br that is none", "br", page, "", "br, and a body that is not"},
+		{"br cut off", "br", string(compressed(t, "br", page))[:20], "", "br that breaks off"},
+		{"zstd that is none", "zstd", page, "", "zstd, and a body that is not"},
+		{"zstd cut off", "zstd", string(compressed(t, "zstd", page))[:20], "", "zstd that breaks off"},
+		{"deflate that is none", "deflate", page, "", "deflate"},
+		{"deflate and more", "deflate", string(compressed(t, "deflate", page)) + "x", "", "deflate, and more after its end"},
+		{"an encoding that nobody knows", "compress", page, "", string(exchange.UnknownEncoding)},
+		{"more encodings than anyone uses", strings.Repeat("gzip,", 100), bomb, "", string(exchange.UnknownEncoding)},
+		{"a bomb", "gzip", bomb, "", string(exchange.TooLarge)},
+	} {
+		ex := &exchange.Exchange{Method: "GET", Status: 200, ResponseBody: []byte(test.body), ResponseHeader: map[string][]string{"Content-Encoding": {test.encoding}}}
+		body, err := ex.Body()
+		if string(body) != test.want || (err != nil) != (test.err != "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%s: expected %d bytes and the error %q, got %d and %v", test.name, len(test.want), test.err, len(body), err)
+		}
+	}
+}
+
+// TestWhatIsTooLargeIsNotKept reads entries that hold more than the limit of a body.
+func TestWhatIsTooLargeIsNotKept(t *testing.T) {
+	t.Parallel()
+	const limit = 1 << 16
+	huge := strings.Repeat(`\u0041\\`, limit)
+	open := func(text string) exchange.Recording {
+		return exchange.Recording{Name: "x.har", MaxBody: limit, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }}
+	}
+	one := func(request, content, more string) string {
+		return `{"startedDateTime":"2025-03-29T05:30:01Z","request":{"method":"GET","url":"https://host.example/p"` + request +
+			`},"response":{"status":200,"content":{"text":` + content + `}}` + more + `}`
+	}
+	huge20 := `"` + strings.Repeat(huge, 20) + `"`
+	blank := strings.Repeat(" \n", 2*limit)
+	for name, test := range map[string]struct {
+		entry string
+		want  exchange.Reason
+		err   string
+	}{
+		"a body":                         {one("", huge20, ""), exchange.TooLarge, ""},
+		"a body between limit and twice": {one("", `"`+strings.Repeat("x", limit+1)+`"`, ""), exchange.TooLarge, ""},
+		"another string":                 {one(`,"x":`+huge20, `"{}"`, `,"y":`+huge20), "", ""},
+		"white space":                    {one("", blank+`"{}"`+blank, strings.Repeat(blank, 10)), "", ""},
+		"brackets":                       {one("", `"{}"`, `,"x":[`+strings.Repeat("[],", 20*limit)+"0]"), "", "expected at most"},
+	} {
+		n := 0
+		for part, err := range open(`{"log":{"entries":[` + test.entry + "," + one("", `"{}"`, "") + `]}}`).Parts() {
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if len(part.Text) > 3*limit+1<<20 {
+				t.Errorf("%s: expected a bounded text, got %d bytes", name, len(part.Text))
+			}
+			ex, err := part.Exchange()
+			if n++; n == 2 { // what comes after is not hurt
+				if err != nil || ex.Unread != "" || part.Source.Entry != 2 {
+					t.Errorf("%s: expected the next entry to be read, got %v and the error %v", name, ex.Unread, err)
+				}
+				continue
+			}
+			if test.err != "" {
+				wantLine(t, err, "x.har:1: entry 0: ", test.err)
+			} else if err != nil || ex.Unread != test.want || ex.URL != "https://host.example/p" {
+				t.Errorf("%s: expected the reason %q, got %q and the error %v", name, test.want, ex.Unread, err)
+			}
+		}
+		if n != 2 {
+			t.Errorf("%s: expected 2 entries, got %d", name, n)
+		}
+	}
+}
+
+// TestARecordingWhoseRecorderDiedIsRead cuts one of our own at each byte: what was written whole is read, and what was not is
+// told.
+func TestARecordingWhoseRecorderDiedIsRead(t *testing.T) {
+	t.Parallel()
+	var file bytes.Buffer
+	w := exchange.NewHARWriter(&file)
+	var ends []int
+	for range 3 {
+		if err := w.Write(&exchange.Exchange{Method: "GET", URL: "/p", Status: 200, ResponseBody: []byte(page)}); err != nil {
+			t.Fatal(err)
+		}
+		ends = append(ends, file.Len())
+	}
+	_ = w.Close()
+	for cut := ends[0]; cut <= file.Len(); cut++ {
+		whole, broken := 0, 0
+		for _, err := range exchange.ReadHAR(bytes.NewReader(file.Bytes()[:cut]), "x.har") {
+			if err != nil {
+				broken++
+			} else {
+				whole++
+			}
+		}
+		n, _ := slices.BinarySearch(ends, cut+1)
+		inEntry := cut > ends[n-1]+len(",\n      ") && n < len(ends)
+		if whole != n || broken > 1 || (broken == 1) != inEntry {
+			t.Fatalf("byte %d of %d: expected %d entries, told to be cut: %v; got %d and %d errors", cut, file.Len(), n, inEntry, whole, broken)
+		}
+	}
+}
+
+// TestPlacesAreThoseOfAnEditor compares places with a count of UTF-16 code units.
+func TestPlacesAreThoseOfAnEditor(t *testing.T) {
+	t.Parallel()
+	const head = "{\"log\":{\"한\":\"😀\",\n\"entries\":[ {\"comment\":\"가\",\"request\":{\"method\":\"GET\",\"url\":\"/\"},\n\"response\":{\"status\":200,\"_\":\"나😀\",\"content\":{\"text\":"
+	const literal = `"{\"a\":\"가\ud83d\ude00\n\u0041é\",\"b\":1}"`
+	ex := read(t, []byte(head+literal+`}}}]}}`))[0]
+	last := head[strings.LastIndexByte(head, '\n')+1:]
+	if at := ex.At(-1); at.Line != 3 || at.Column != 1+len(utf16.Encode([]rune(last))) || at.Offset != int64(len(head)) {
+		t.Errorf("expected the body at line 3, column %d, byte %d, got %+v", 1+len(utf16.Encode([]rune(last))), len(head), at)
+	}
+	at := ex.At(strings.Index(string(ex.ResponseBody), "b"))
+	before := head + literal[:strings.Index(literal, `b\"`)]
+	if at.Offset != int64(len(before)) || at.Column != 1+len(utf16.Encode([]rune(before[strings.LastIndexByte(before, '\n')+1:]))) {
+		t.Errorf("expected the member at byte %d, got %+v", len(before), at)
+	}
+	if at := ex.AtEntry(0); at.Line != 2 || at.Column != 13 {
+		t.Errorf("expected the entry at line 2, column 13, got %+v", at)
+	}
+	if at := ex.AtEntry(strings.Index(string(ex.Entry), `"status"`)); at.Line != 3 {
+		t.Errorf("expected the status on line 3, got %+v", at)
+	}
+}
