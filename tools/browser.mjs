@@ -1,0 +1,98 @@
+// Looks at the program's pages with a headless Chromium: the documentation of okchat serve sends a request and shows the answer,
+// the page of okchat stats draws, nothing is asked for beyond loopback, and the console has no errors.
+//
+//	node browser.mjs OKCHAT CHROMIUM REFERENCE COVERAGE [FOLDER]
+//
+// The first two are programs, the next two the reference page of the contract and that of its coverage; screenshots go to the folder.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const [okchat, executablePath, reference, coverage, folder] = process.argv.slice(2);
+const scratch = mkdtempSync(join(tmpdir(), 'browser'));
+const server = spawn(okchat, ['serve', '--addr', '127.0.0.1:0', '--synthetic', '20000'], { stdio: ['ignore', 'ignore', 'pipe'] });
+// What leaves for another host ends at a proxy where nobody listens, and is a fault.
+const browser = await chromium.launch({
+  executablePath, args: ['--no-sandbox', '--disable-quic', '--disable-background-networking', '--disable-component-update'],
+  proxy: { server: 'http://127.0.0.1:9', bypass: '127.0.0.1' },
+});
+try {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
+  const faults = [], answers = [];
+  page.on('request', (r) => /^(https?:\/\/127\.0\.0\.1:|data:|blob:|file:)/.test(r.url()) || faults.push(`a page asked for ${r.url()}`));
+  page.on('requestfailed', (r) => faults.push(`failed: ${r.url()} ${r.failure()?.errorText}`));
+  page.on('response', (r) => r.url().includes('/api/') && answers.push(`${r.status()} ${r.url()}`));
+  page.on('console', (m) => ['error', 'warning', 'assert'].includes(m.type()) && faults.push(`console ${m.type()}: ${m.text()}`));
+  page.on('pageerror', (e) => faults.push(`exception: ${e.message}`));
+  const picture = (name) => folder && page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+
+  let talk = '';
+  for await (const line of createInterface(server.stderr)) {
+    talk += `${line}\n`;
+    if (line.startsWith('The key is')) break;
+  }
+  const [, chatbot, url, key] = talk.match(/chatbot (\S+) at (\S+)\nThe key is (\S+),/) ?? assert.fail(`okchat serve said ${talk}`);
+
+  // "Try it out" as a person would: the fields hold the contract's examples, one of them a state of three in four conversations.
+  await page.goto(`${url}/docs`);
+  await page.click('.auth-wrapper .authorize');
+  await page.fill('.auth-container input', key);
+  await page.click('.auth-btn-wrapper button[type=submit]');
+  await page.click('.auth-btn-wrapper .btn-done');
+  for (const selector of ['.opblock-summary-control', '.try-out__btn', '.execute']) await page.click(selector);
+  const row = page.locator('.live-responses-table tbody tr.response').first();
+  assert.equal((await row.locator('.response-col_status').innerText()).trim(), '200');
+  const answer = await row.locator('.response-col_description').innerText();
+  assert(answer.includes('"totalCount": 15000') && answer.includes(chatbot), `the documentation does not show the answer, but ${answer.slice(0, 300)}`);
+  assert.equal(answers.length, 1);
+  assert(answers[0].startsWith(`200 ${url}/api/`), answers[0]);
+  await picture('docs');
+
+  // The page of stats in both colour schemes and on a telephone.
+  const html = join(scratch, 'stats.html');
+  const want = JSON.parse(execFileSync(okchat, ['stats', '--quiet', '--json', '--html', html, '--chatbot', chatbot],
+    { env: { ...process.env, OKCHAT_API_KEY: key, OKCHAT_BASE_URL: url } }));
+  for (const [name, colorScheme, width] of [['stats-light', 'light', 1280], ['stats-dark', 'dark', 1280], ['stats-narrow', 'light', 390]]) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 900 });
+    await page.goto(pathToFileURL(html).href);
+    const got = await page.evaluate(() => {
+      const boxes = (selector) => [...document.querySelectorAll(selector)].map((e) => e.getBoundingClientRect());
+      const columns = boxes('svg rect'), bars = boxes('i'), root = document.documentElement;
+      return {
+        total: Number(document.querySelector('dd').textContent), beside: root.scrollWidth - root.clientWidth,
+        columns: columns.filter((b) => b.height > 0 && b.width > 0).length, bars: bars.filter((b) => b.width > 0).length,
+        tallest: Math.max(...columns.map((b) => b.height)) / boxes('svg')[0].height, widest: Math.max(...bars.map((b) => b.width)),
+        labels: boxes('svg text').length, paper: getComputedStyle(document.body).backgroundColor,
+        inks: [getComputedStyle(document.body).color, getComputedStyle(document.querySelector('svg rect')).fill],
+      };
+    });
+    assert.deepEqual({ total: got.total, columns: got.columns, bars: got.bars, beside: got.beside },
+      { total: want.total, columns: want.per_day.length, bars: want.per_platform.length + want.per_state.length, beside: 0 }, name);
+    assert(got.tallest >= 0.5 && got.widest >= 50 && got.labels >= 5, `${name}: the plots are not to be seen: ${JSON.stringify(got)}`);
+    assert(!got.inks.includes(got.paper), `${name}: nothing stands out: ${JSON.stringify(got)}`);
+    await picture(name);
+  }
+
+  // Pages that stand still: words and elements that a reader has to find.
+  await page.setViewportSize({ width: 1280, height: 1000 });
+  for (const [name, path, words, selector, least] of [
+    ['reference', reference, "List a chatbot's conversations", '.model-container', 5], ['coverage', coverage, 'never seen', '.facet', 60],
+  ]) {
+    await page.goto(pathToFileURL(path).href);
+    await page.locator(selector).first().waitFor();
+    const text = await page.innerText('body'), shown = await page.locator(selector).count();
+    assert(text.includes(words) && !text.includes('Could not resolve') && shown >= least, `${name}: it shows ${shown} of ${selector} and says ${text.slice(0, 300)}`);
+    await picture(name);
+  }
+  assert.deepEqual(faults, []);
+} finally {
+  await browser.close();
+  server.kill();
+  rmSync(scratch, { recursive: true });
+}
