@@ -1,0 +1,85 @@
+package atomicfile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+const suffix = ".part"
+
+var errLocked = errors.New("another process holds it")
+
+// live holds the names of the unfinished files of this process. File locks do not tell two users within one process apart.
+var live = struct {
+	sync.Mutex
+	names map[string]bool
+}{names: map[string]bool{}}
+
+// hold locks a file that has just been opened, so that no other run sweeps it. It reports whether the file still stands
+// under its name; otherwise another run was faster.
+func hold(file *os.File) bool {
+	live.Lock()
+	defer live.Unlock()
+	// A file system without locks has nobody who sweeps.
+	if live.names[file.Name()] || errors.Is(lock(file), errLocked) || !named(file) {
+		return false
+	}
+	live.names[file.Name()] = true
+	return true
+}
+
+func forget(name string) {
+	live.Lock()
+	defer live.Unlock()
+	delete(live.names, name)
+}
+
+// sweep removes the files of dir with names of the form prefix*.part that no run holds: a run that was killed left them. It
+// returns their names.
+func sweep(dir, prefix string) (swept []string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), prefix) || !strings.HasSuffix(e.Name(), suffix) || !e.Type().IsRegular() {
+			continue
+		}
+		if name := filepath.Join(dir, e.Name()); sweepOne(name) {
+			swept = append(swept, name)
+		}
+	}
+	return swept
+}
+
+func sweepOne(name string) bool {
+	live.Lock()
+	defer live.Unlock()
+	if live.names[name] {
+		return false
+	}
+	file, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	if !canLock {
+		_ = file.Close() // the system refuses to remove a file that somebody has open
+	} else if lock(file) != nil || !named(file) {
+		return false
+	}
+	return os.Remove(name) == nil
+}
+
+// named reports whether file still stands under its name.
+func named(file *os.File) bool {
+	is, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	at, err := os.Lstat(file.Name())
+	return err == nil && os.SameFile(is, at)
+}
