@@ -1,32 +1,31 @@
 package archive
 
 import (
+	"bufio"
 	"encoding/csv"
 	"io"
-	"strconv"
 	"strings"
+	"unicode"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive/internal/column"
 )
 
-// csvColumns are stable: new ones come last. docs/archive.md says what each holds.
-var csvColumns = []string{
-	"id", "chatbot_id", "created_at", "updated_at", "platform", "state", "active", "is_human_mode", "migrated_data",
-	"sns_user_id", "user_id", "session_token", "voice_path",
-	"last_message", "last_message_id", "last_message_sender", "metadata", "unknown",
-}
-
-// NewCSV makes a writer of comma-separated values (RFC 4180, UTF-8) under a line of column names: times in UTC with six
+// NewCSV returns a writer of comma-separated values (RFC 4180, UTF-8) under a line of column names: times in UTC with six
 // digits of fraction, which sort as text; null as an empty cell; objects as JSON. No cell can start a formula in a
-// spreadsheet: see docs/archive.md for how, and for the way back.
+// spreadsheet: docs/archive.md tells how, and the way back.
 func NewCSV(w io.Writer) Writer {
-	return &csvWriter{out: csv.NewWriter(w)}
+	c := &csvWriter{out: csv.NewWriter(bufio.NewWriterSize(w, bufferSize)), columns: column.Table()}
+	c.cells = make([]string, len(c.columns))
+	return c
 }
 
 type csvWriter struct {
-	out    *csv.Writer
-	begun  bool
-	record []string
+	out     *csv.Writer
+	columns []column.Column
+	row     column.Row
+	cells   []string
+	begun   bool
 }
 
 func (c *csvWriter) WritePage(page []okchat.Conversation) error {
@@ -34,32 +33,35 @@ func (c *csvWriter) WritePage(page []okchat.Conversation) error {
 		return err
 	}
 	for i := range page {
-		r, err := rowOf(&page[i])
-		if err != nil {
+		if err := c.row.Read(&page[i]); err != nil {
 			return err
 		}
-		c.record = append(c.record[:0],
-			r.id, r.chatbotID, r.createdAt, r.updatedAt, defuse(r.platform), defuse(r.state),
-			strconv.FormatBool(r.active), strconv.FormatBool(r.humanMode), strconv.FormatBool(r.migrated),
-			cell(r.snsUserID), cell(r.userID), cell(r.sessionToken), cell(r.voicePath),
-			cell(r.lastMessage), cell(r.lastMessageID), cell(r.lastMessageSender), cell(r.metadata), cell(r.unknown))
-		if err := c.out.Write(c.record); err != nil {
+		for j, value := range c.row.Values {
+			c.cells[j] = value.Text
+			if c.columns[j].Free {
+				c.cells[j] = defuse(value.Text)
+			}
+		}
+		if err := c.out.Write(c.cells); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// begin writes the names of the columns, which an empty list has, too.
 func (c *csvWriter) begin() error {
 	if c.begun {
 		return nil
 	}
 	c.begun = true
-	return c.out.Write(csvColumns)
+	for i := range c.columns {
+		c.cells[i] = c.columns[i].Name
+	}
+	return c.out.Write(c.cells)
 }
 
-func (c *csvWriter) Close() error {
-	// An empty list has columns too.
+func (c *csvWriter) Flush() error {
 	if err := c.begin(); err != nil {
 		return err
 	}
@@ -67,18 +69,27 @@ func (c *csvWriter) Close() error {
 	return c.out.Error()
 }
 
-func cell(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return defuse(*s)
-}
-
-// defuse puts an apostrophe before text that a spreadsheet would run as a formula. Text that has apostrophes there
-// already gets one more, so that taking one away always brings the text back.
+// defuse puts an apostrophe before text that a spreadsheet would run as a formula. Text of the same kind that has
+// apostrophes there already gets one more, so that taking one away always brings the text back.
 func defuse(s string) string {
-	if rest := strings.TrimLeft(s, "'"); rest != "" && strings.ContainsRune("=+-@\t\r", rune(rest[0])) {
+	if isFormula(strings.TrimLeft(s, "'")) {
 		return "'" + s
 	}
 	return s
 }
+
+// isFormula reports whether a spreadsheet may run s as a formula: one that drops white space and characters without a
+// width before it, and takes full-width signs for plain ones, included.
+func isFormula(s string) bool {
+	if s == "" || s[0] > '@' && s[0] < utf8Start {
+		return false // most texts
+	}
+	if s[0] == '\t' || s[0] == '\r' {
+		return true
+	}
+	s = strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf) })
+	return strings.IndexAny(s, "=+-@＝＋－＠") == 0
+}
+
+// utf8Start is less than the first byte of any character outside of ASCII.
+const utf8Start = 0x80

@@ -1,15 +1,16 @@
-// Package archive keeps a chatbot's conversations in files: newline-delimited JSON, CSV, and SQLite.
+// Package archive writes a chatbot's conversations to files, and counts them: newline-delimited JSON and CSV here, SQLite in
+// package sqlite below, so that a program that does without it does not link it.
 //
+//	w := archive.NewCSV(file)
 //	for page, err := range client.Pages(ctx, chatbotID, okchat.ListOptions{Limit: 100}) {
 //		if err != nil {
-//			return err // the file is as it was
+//			return err // the file is not complete
 //		}
 //		if err := w.WritePage(page.Items); err != nil {
 //			return err
 //		}
 //	}
-//	return w.Close()
+//	return w.Flush()
 //
-// w is what [NewNDJSON] or [NewCSV] made, on a [File] for instance, which takes the place of its target only when it is
-// whole. docs/archive.md tells of the columns.
+// docs/archive.md describes the columns.
 package archive

@@ -3,111 +3,83 @@ package archive
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive/internal/column"
 )
 
-// Stats counts conversations that are in the list. Make one with [NewStats] or [SQLite.Stats].
+// Stats counts conversations that are in the list, as [NewStats] or an SQLite archive does.
 type Stats struct {
 	ChatbotID string `json:"chatbot_id"`
 	// Total counts all, Active those that can go on, HumanMode those that a human agent has taken over (both presumably:
-	// the vendor does not explain them).
+	// the vendor does not explain them). A conversation whose server did not send the member counts as neither.
 	Total     int `json:"total"`
 	Active    int `json:"active"`
 	HumanMode int `json:"human_mode"`
-	// PerDay has a count for each day (UTC) on which a conversation started, oldest first; the others the larger first.
+	// PerDay has a count for each day (UTC) on which a conversation started, oldest first; the others have the larger first.
 	PerDay      []Count `json:"per_day"`
 	PerPlatform []Count `json:"per_platform"`
 	PerState    []Count `json:"per_state"`
-
-	days, platforms, states map[string]int
 }
 
 // Count is how many conversations there are of a name, or of a day such as 2025-03-07.
 type Count struct {
-	Name          string `json:"name"`
-	Conversations int    `json:"conversations"`
+	Name string `json:"name"`
+	// Missing is set for the conversations for which the server sent no name; Name is empty then.
+	Missing       bool `json:"missing,omitempty"`
+	Conversations int  `json:"conversations"`
 }
 
-// NewStats counts the conversations of a walk.
+// NewStats counts the conversations of a walk. After an error that matches [okchat.ErrItems] or [okchat.ErrIncomplete] the
+// counts are those of the conversations that came; after any other there are none.
 func NewStats(ctx context.Context, from Source, chatbotID string, opts okchat.ListOptions) (*Stats, error) {
-	s := &Stats{ChatbotID: chatbotID, days: map[string]int{}, platforms: map[string]int{}, states: map[string]int{}}
+	s := &Stats{ChatbotID: chatbotID}
+	var row column.Row
+	days, platforms, states := map[Count]int{}, map[Count]int{}, map[Count]int{}
+	var ended error
 	for page, err := range from.Pages(ctx, chatbotID, opts) {
+		if errors.Is(err, okchat.ErrItems) || errors.Is(err, okchat.ErrIncomplete) {
+			ended = err
+			break
+		}
 		if err != nil {
 			return nil, err
 		}
 		for i := range page.Items {
-			s.count(&page.Items[i])
+			if err := row.Read(&page.Items[i]); err != nil {
+				return nil, err
+			}
+			s.Total++
+			if row.Get("active").Text == "true" {
+				s.Active++
+			}
+			if row.Get("is_human_mode").Text == "true" {
+				s.HumanMode++
+			}
+			days[Count{Name: row.Get("created_at").Text[:len(time.DateOnly)]}]++
+			platforms[named(row.Get("platform"))]++
+			states[named(row.Get("state"))]++
 		}
 	}
-	s.PerDay, s.PerPlatform, s.PerState = counts(s.days), counts(s.platforms), counts(s.states)
+	s.PerDay, s.PerPlatform, s.PerState = counts(days), counts(platforms), counts(states)
 	slices.SortFunc(s.PerDay, func(a, b Count) int { return cmp.Compare(a.Name, b.Name) })
-	return s, nil
+	return s, ended
 }
 
-func (s *Stats) count(conv *okchat.Conversation) {
-	s.Total++
-	if conv.Active {
-		s.Active++
-	}
-	if conv.IsHumanMode {
-		s.HumanMode++
-	}
-	s.days[conv.CreatedAt.UTC().Format(time.DateOnly)]++
-	s.platforms[string(conv.Platform)]++
-	s.states[string(conv.State)]++
-}
+func named(v column.Value) Count { return Count{Name: v.Text, Missing: v.Null} }
 
 // counts orders the larger first.
-func counts(m map[string]int) []Count {
+func counts(m map[Count]int) []Count {
 	list := make([]Count, 0, len(m))
-	for name, n := range m {
-		list = append(list, Count{name, n})
+	for c, n := range m {
+		c.Conversations = n
+		list = append(list, c)
 	}
 	slices.SortFunc(list, func(a, b Count) int {
 		return cmp.Or(cmp.Compare(b.Conversations, a.Conversations), cmp.Compare(a.Name, b.Name))
 	})
 	return list
-}
-
-// Stats counts the conversations of the archive that were in the list when it was last brought up to date.
-func (s *SQLite) Stats() (*Stats, error) {
-	stats := &Stats{ChatbotID: s.chatbot}
-	err := s.row("SELECT count(*), coalesce(sum(active), 0), coalesce(sum(is_human_mode), 0) FROM conversations WHERE gone_at IS NULL").
-		Scan(&stats.Total, &stats.Active, &stats.HumanMode)
-	if err != nil {
-		return nil, s.explain(err)
-	}
-	for _, q := range []struct {
-		into  *[]Count
-		query string
-	}{
-		{&stats.PerDay, "SELECT day, listed FROM per_day WHERE listed > 0 ORDER BY day"},
-		{&stats.PerPlatform, "SELECT platform, listed FROM per_platform WHERE listed > 0 ORDER BY listed DESC, platform"},
-		{&stats.PerState, "SELECT state, listed FROM per_state WHERE listed > 0 ORDER BY listed DESC, state"},
-	} {
-		if *q.into, err = s.counts(q.query); err != nil {
-			return nil, s.explain(err)
-		}
-	}
-	return stats, nil
-}
-
-func (s *SQLite) counts(query string) ([]Count, error) {
-	rows, err := s.conn.QueryContext(context.Background(), query)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	list := []Count{}
-	for rows.Next() {
-		var c Count
-		if err := rows.Scan(&c.Name, &c.Conversations); err != nil {
-			return nil, err
-		}
-		list = append(list, c)
-	}
-	return list, rows.Err()
 }

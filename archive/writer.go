@@ -2,29 +2,30 @@ package archive
 
 import (
 	"bufio"
-	"encoding/json"
-	"errors"
-	"fmt"
+	"context"
 	"io"
+	"iter"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive/internal/column"
 )
 
-// Writer takes conversations as they come.
-type Writer interface {
-	// WritePage writes conversations. Where it fails the output is of no use.
-	WritePage([]okchat.Conversation) error
-	// Close writes what is held back. It leaves what is below open.
-	Close() error
+// Source hands out conversations page by page: a *[okchat.Client], or something around one.
+type Source interface {
+	Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error]
 }
 
-// bufferSize is what a writer holds back, in bytes.
+// Writer writes conversations in one format.
+type Writer interface {
+	// WritePage writes conversations. Once it has failed the output is of no use.
+	WritePage([]okchat.Conversation) error
+	// Flush writes what is buffered, and must be called at the end. It does not close the writer below.
+	Flush() error
+}
+
 const bufferSize = 64 << 10
 
-// errNoJSON is of a conversation that was made in Go and did not come from a server or an archive.
-var errNoJSON = errors.New("it has no JSON that it came as")
-
-// NewNDJSON makes a writer of one conversation a line, as the server sent it but for white space between the tokens:
+// NewNDJSON returns a writer of one conversation a line, as the server sent it but for white space between the tokens:
 // members that the contract does not know included, numbers and escapes as they were.
 func NewNDJSON(w io.Writer) Writer {
 	return &ndjson{out: bufio.NewWriterSize(w, bufferSize)}
@@ -37,11 +38,11 @@ type ndjson struct {
 
 func (n *ndjson) WritePage(page []okchat.Conversation) error {
 	for i := range page {
-		raw, err := rawOf(&page[i])
+		raw, err := column.Raw(&page[i])
 		if err != nil {
 			return err
 		}
-		n.line = append(appendCompact(n.line[:0], raw), '\n')
+		n.line = append(column.AppendCompact(n.line[:0], raw), '\n')
 		if _, err := n.out.Write(n.line); err != nil {
 			return err
 		}
@@ -49,12 +50,4 @@ func (n *ndjson) WritePage(page []okchat.Conversation) error {
 	return nil
 }
 
-func (n *ndjson) Close() error { return n.out.Flush() }
-
-func rawOf(conv *okchat.Conversation) (json.RawMessage, error) {
-	raw := conv.Raw()
-	if raw == nil {
-		return nil, fmt.Errorf("archive: conversation %s: %w", conv.ID, errNoJSON)
-	}
-	return raw, nil
-}
+func (n *ndjson) Flush() error { return n.out.Flush() }

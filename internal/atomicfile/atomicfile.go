@@ -20,10 +20,6 @@ var ErrInUse = errors.New("another run is writing it")
 // A target that is not a regular file, such as a device, a pipe or an open descriptor (/dev/stdout), cannot be replaced:
 // it is written to directly.
 type File struct {
-	// Swept names the unfinished files of earlier runs for the same target that were removed. Files of a run that is still
-	// alive are left alone.
-	Swept []string
-
 	file   *os.File
 	direct *writer // nil unless the target is written to directly
 	target string
@@ -43,10 +39,8 @@ func Create(ctx context.Context, path string) (*File, error) {
 		return createDirect(ctx, path)
 	}
 	f := &File{target: target}
-	dir, prefix := filepath.Dir(target), "."+filepath.Base(target)+"."
-	f.Swept = sweep(dir, prefix)
 	for f.file == nil {
-		file, err := os.CreateTemp(dir, prefix+"*"+suffix)
+		file, err := os.CreateTemp(filepath.Dir(target), prefix(target)+"*"+suffix)
 		if err != nil {
 			return nil, err
 		}
@@ -85,9 +79,7 @@ func Continue(path string) (*File, error) {
 		_ = file.Close()
 		return nil, fmt.Errorf("%s: %w", name, ErrInUse)
 	}
-	f := &File{file: file, target: target}
-	f.Swept = sweep(filepath.Dir(target), "."+filepath.Base(target)+".")
-	return f, nil
+	return &File{file: file, target: target}, nil
 }
 
 // inspect returns the file that path leads to and the mode that its successor is to have. The target is empty where path
@@ -120,6 +112,9 @@ func (f *File) Name() string { return f.file.Name() }
 
 // Direct reports whether the target is written to directly.
 func (f *File) Direct() bool { return f.direct != nil }
+
+// Fd returns the descriptor of the file.
+func (f *File) Fd() uintptr { return f.file.Fd() }
 
 // Write appends to the file.
 func (f *File) Write(p []byte) (int, error) {

@@ -37,24 +37,32 @@ func forget(name string) {
 	delete(live.names, name)
 }
 
-// sweep removes the files of dir with names of the form prefix*.part that no run holds: a run that was killed left them. It
-// returns their names.
-func sweep(dir, prefix string) (swept []string) {
-	entries, err := os.ReadDir(dir)
+// prefix returns how the names of unfinished files for target begin.
+func prefix(target string) string { return "." + filepath.Base(target) + "." }
+
+// Sweep removes the unfinished files for path that earlier runs left when they were killed, and returns their names. Files of
+// a run that is still alive are left alone.
+func Sweep(path string) (swept []string) {
+	target, _, err := inspect(path)
+	if err != nil || target == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(filepath.Dir(target))
 	if err != nil {
 		return nil
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), prefix) || !strings.HasSuffix(e.Name(), suffix) || !e.Type().IsRegular() {
+		if !strings.HasPrefix(e.Name(), prefix(target)) || !strings.HasSuffix(e.Name(), suffix) || !e.Type().IsRegular() {
 			continue
 		}
-		if name := filepath.Join(dir, e.Name()); sweepOne(name) {
+		if name := filepath.Join(filepath.Dir(target), e.Name()); sweepOne(name) {
 			swept = append(swept, name)
 		}
 	}
 	return swept
 }
 
+// sweepOne removes the file unless a run holds it.
 func sweepOne(name string) bool {
 	live.Lock()
 	defer live.Unlock()

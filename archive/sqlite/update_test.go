@@ -1,4 +1,4 @@
-package archive
+package sqlite
 
 import (
 	"context"
@@ -11,13 +11,15 @@ import (
 	"time"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/archive/internal/column"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
 const pageSize = 10
 
 // update runs once and fails the test where that fails.
-func update(t *testing.T, path, chatbotID string, from Source, opts okchat.ListOptions, newOnly bool) Result {
+func update(t *testing.T, path, chatbotID string, from archive.Source, opts okchat.ListOptions, newOnly bool) Result {
 	t.Helper()
 	result, err := tryUpdate(t, path, chatbotID, from, opts, newOnly)
 	if err != nil {
@@ -26,9 +28,9 @@ func update(t *testing.T, path, chatbotID string, from Source, opts okchat.ListO
 	return result
 }
 
-func tryUpdate(t *testing.T, path, chatbotID string, from Source, opts okchat.ListOptions, newOnly bool) (Result, error) {
+func tryUpdate(t *testing.T, path, chatbotID string, from archive.Source, opts okchat.ListOptions, newOnly bool) (Result, error) {
 	t.Helper()
-	s, err := CreateSQLite(path, chatbotID)
+	s, err := Create(t.Context(), path, chatbotID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +162,7 @@ func TestARunSinceATimeMarksOnlyWhatIsNewer(t *testing.T) {
 func TestAnExportOfOneStateIsCompletedByAnUpdate(t *testing.T) {
 	srv, client := serve(t, okchattest.Synthetic(1, 95))
 	path := filepath.Join(t.TempDir(), "a.sqlite")
-	if _, err := ExportSQLite(t.Context(), path, srv.ChatbotID, client, okchat.ListOptions{State: okchattest.StateClosed}); err != nil {
+	if _, err := Export(t.Context(), path, srv.ChatbotID, client, okchat.ListOptions{State: okchattest.StateClosed}, ExportOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := one(t, path, "SELECT state, conversations FROM per_state"); got != string(okchattest.StateClosed)+"|24" {
@@ -181,15 +183,15 @@ func TestAnyScriptOfRunsEndsEqualToAFreshExport(t *testing.T) {
 			}
 			srv, client := serve(t, options...)
 			path := filepath.Join(t.TempDir(), "a.sqlite")
-			for i := range 6 {
+			for range 6 {
 				srv.AddNew(random.IntN(25))
 				newOnly, opts := random.IntN(2) == 0, okchat.ListOptions{ReadAhead: random.IntN(4)}
 				// An archive that begins with a time reaches back no further.
-				if i > 0 && srv.Len() > 0 && random.IntN(3) == 0 {
+				if _, err := os.Stat(path); err == nil && srv.Len() > 0 && random.IntN(3) == 0 {
 					limit, _ := srv.At(random.IntN(srv.Len()))
 					opts.CreatedAfter = limit.CreatedAt
 				}
-				from := Source(client)
+				from := archive.Source(client)
 				if random.IntN(2) == 0 {
 					from = cut{client, random.IntN(5)}
 				}
@@ -218,7 +220,7 @@ func TestAnArchiveBelongsToOneChatbot(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a? #%.sqlite")
 	update(t, path, srv.ChatbotID, client, okchat.ListOptions{}, false)
-	if _, err := CreateSQLite(path, "00000000-0000-4000-8000-000000000000"); !errors.Is(err, ErrOtherChatbot) {
+	if _, err := Create(t.Context(), path, "00000000-0000-4000-8000-000000000000"); !errors.Is(err, ErrOtherChatbot) {
 		t.Errorf("another chatbot: %v", err)
 	}
 	for name, content := range map[string]string{"text": "some text that is long enough to be a header of a hundred bytes, and then a little more than that, too", "empty": ""} {
@@ -226,14 +228,14 @@ func TestAnArchiveBelongsToOneChatbot(t *testing.T) {
 		if err := os.WriteFile(other, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenSQLite(other); !errors.Is(err, ErrNotArchive) {
+		if _, err := Open(t.Context(), other); !errors.Is(err, ErrNotArchive) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 3 {
 		t.Errorf("%v, %v in the directory, expected three files", entries, err)
 	}
-	s, err := OpenSQLite(path)
+	s, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +243,7 @@ func TestAnArchiveBelongsToOneChatbot(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	if _, err := OpenSQLite(path); err == nil || errors.Is(err, ErrNotArchive) {
+	if _, err := Open(t.Context(), path); err == nil || errors.Is(err, ErrNotArchive) {
 		t.Errorf("a newer schema: %v", err)
 	}
 }
@@ -250,11 +252,11 @@ func TestRunsAreToldApartWhateverTheClockSays(t *testing.T) {
 	srv, client := serve(t, okchattest.Synthetic(1, 15))
 	path := filepath.Join(t.TempDir(), "a.sqlite")
 	update(t, path, srv.ChatbotID, client, okchat.ListOptions{}, false)
-	s, err := OpenSQLite(path)
+	s, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	future := formatTime(time.Now().AddDate(1, 0, 0))
+	future := column.FormatTime(time.Now().AddDate(1, 0, 0))
 	if err := s.exec("UPDATE runs SET started_at = ?; ", future); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,8 @@
-package archive
+package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -23,15 +24,15 @@ func TestAFullDiskIsNamedAndTheOldFileSurvives(t *testing.T) {
 	if err := os.WriteFile(old, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := ExportSQLite(t.Context(), old, srv.ChatbotID, client, opts)
-	if !errors.Is(err, syscall.ENOSPC) || read(t, old) != "old" {
-		t.Errorf("export: %v, the file is %q", err, read(t, old))
+	_, err := Export(t.Context(), old, srv.ChatbotID, client, opts, ExportOptions{})
+	if !errors.Is(err, syscall.ENOSPC) || readFile(t, old) != "old" {
+		t.Errorf("export: %v, the file is %q", err, readFile(t, old))
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v were left", entries, err)
 	}
 	archive := filepath.Join(dir, "a.sqlite")
-	s, err := CreateSQLite(archive, srv.ChatbotID)
+	s, err := Create(t.Context(), archive, srv.ChatbotID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,7 @@ func TestAFullDiskIsNamedAndTheOldFileSurvives(t *testing.T) {
 	if got := one(t, archive, "PRAGMA integrity_check"); got != "ok" {
 		t.Errorf("the integrity check says %s", got)
 	}
-	if got := one(t, archive, "SELECT count(*) FROM conversations"); got != intText(result.Added) {
+	if got := one(t, archive, "SELECT count(*) FROM conversations"); got != fmt.Sprint(result.Added) {
 		t.Errorf("%s conversations are there, %d were reported", got, result.Added)
 	}
 }

@@ -1,4 +1,4 @@
-package archive
+package column
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 // which takes a fifth of the time that encoding/json needs to be sure once again. On text that is no JSON they return
 // something, and do not fail.
 
-// appendCompact appends the JSON text src without the white space between its tokens.
-func appendCompact(dst, src []byte) []byte {
+// AppendCompact appends the JSON text src without the white space between its tokens.
+func AppendCompact(dst, src []byte) []byte {
 	start := 0
 	for i := 0; i < len(src); i++ {
 		switch src[i] {
@@ -26,8 +26,8 @@ func appendCompact(dst, src []byte) []byte {
 }
 
 // members are those of the JSON object, in order. A name may come twice.
-func members(object []byte) iter.Seq2[string, json.RawMessage] {
-	return func(yield func(string, json.RawMessage) bool) {
+func members(object []byte) iter.Seq2[[]byte, json.RawMessage] {
+	return func(yield func([]byte, json.RawMessage) bool) {
 		i := skipSpace(object, 0) + 1 // {
 		for {
 			i = skipSpace(object, i)
@@ -92,11 +92,11 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-func unquote(name []byte) string {
+func unquote(name []byte) []byte {
 	if bytes.IndexByte(name, '\\') >= 0 || len(name) < 2 {
 		var s string
 		_ = json.Unmarshal(name, &s)
-		return s
+		return []byte(s)
 	}
-	return string(name[1 : len(name)-1])
+	return name[1 : len(name)-1]
 }

@@ -1,4 +1,4 @@
-package archive
+package sqlite
 
 import (
 	"path/filepath"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -20,22 +21,21 @@ func TestTheServerAndTheArchiveCountTheSame(t *testing.T) {
 			srv.Remove(c.ID)
 		}
 		update(t, path, srv.ChatbotID, client, opts, false)
-		want, err := NewStats(t.Context(), client, srv.ChatbotID, opts)
+		want, err := archive.NewStats(t.Context(), client, srv.ChatbotID, opts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := ReadSQLite(path)
+		s, err := Read(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Stats()
+		got, err := s.Stats(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		want.days, want.platforms, want.states = nil, nil, nil
 		if !reflect.DeepEqual(got, want) || got.Total != srv.Len() {
 			t.Errorf("of %d, the archive counts\n%+v, the server\n%+v", n, got, want)
 		}

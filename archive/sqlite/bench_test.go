@@ -1,4 +1,4 @@
-package archive
+package sqlite
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -41,10 +42,10 @@ func BenchmarkWriters(b *testing.B) {
 	const n = 20_000
 	srv, client := serve(b, okchattest.Synthetic(1, n))
 	for name, write := range map[string]func(held) error{
-		"ndjson": func(pages held) error { return writeAll(NewNDJSON(io.Discard), pages) },
-		"csv":    func(pages held) error { return writeAll(NewCSV(io.Discard), pages) },
+		"ndjson": func(pages held) error { return writeAll(archive.NewNDJSON(io.Discard), pages) },
+		"csv":    func(pages held) error { return writeAll(archive.NewCSV(io.Discard), pages) },
 		"sqlite": func(pages held) error {
-			_, err := ExportSQLite(b.Context(), filepath.Join(b.TempDir(), "a.sqlite"), srv.ChatbotID, pages, okchat.ListOptions{})
+			_, err := Export(b.Context(), filepath.Join(b.TempDir(), "a.sqlite"), srv.ChatbotID, pages, okchat.ListOptions{}, ExportOptions{})
 			return err
 		},
 	} {
@@ -62,11 +63,11 @@ func BenchmarkWriters(b *testing.B) {
 	}
 }
 
-func writeAll(w Writer, pages held) error {
+func writeAll(w archive.Writer, pages held) error {
 	for _, p := range pages {
 		if err := w.WritePage(p.Items); err != nil {
 			return err
 		}
 	}
-	return w.Close()
+	return w.Flush()
 }

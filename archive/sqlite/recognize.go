@@ -1,0 +1,144 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/okchat/okchat-go/archive/internal/column"
+)
+
+var errDamaged = errors.New("the archive is damaged: export to a new file")
+
+// recognize checks that the file is an archive, and reads whose and of which version it is. A file may come from anywhere:
+// nothing in it runs, and nothing is relied on, that this package would not have made.
+func (a *Archive) recognize(ctx context.Context) error {
+	var application, objects int
+	err := a.row(ctx, "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id, pragma_user_version").
+		Scan(&application, &a.version, &objects)
+	switch {
+	case err != nil:
+		return a.explain(err)
+	case application == 0 && objects == 0:
+		return fmt.Errorf("%s: %w", a.path, errEmpty)
+	case application != applicationID:
+		return fmt.Errorf("%s is an SQLite file, but %w", a.path, ErrNotArchive)
+	case a.version < 1 || a.version > schemaVersion:
+		return fmt.Errorf("%s has schema version %d, expected 1 to %d: use the okchat that made it", a.path, a.version, schemaVersion)
+	}
+	if err := a.checkSchema(ctx); err != nil {
+		return a.explain(err)
+	}
+	if err := a.row(ctx, "SELECT chatbot_id FROM archive WHERE one = 1").Scan(&a.chatbot); err != nil {
+		return a.explain(err)
+	}
+	if _, err := uuid.Parse(a.chatbot); err != nil {
+		return fmt.Errorf("%s: %w", a.path, errDamaged)
+	}
+	return nil
+}
+
+// checkIntegrity reads the whole file and fails where it is damaged.
+func (a *Archive) checkIntegrity(ctx context.Context) error {
+	var finding string
+	if err := a.row(ctx, "PRAGMA quick_check(1)").Scan(&finding); err != nil {
+		return a.explain(err)
+	}
+	if finding != "ok" {
+		return fmt.Errorf("%s: %w", a.path, errDamaged)
+	}
+	return nil
+}
+
+// checkSchema refuses triggers, which would run when a row is written, names of tables that stand for something else, and
+// columns that this program would not keep up to date.
+func (a *Archive) checkSchema(ctx context.Context) error {
+	var trigger string
+	err := a.row(ctx, "SELECT coalesce(max(name), '') FROM sqlite_schema WHERE type = 'trigger'").Scan(&trigger)
+	if err != nil {
+		return err
+	}
+	if trigger != "" {
+		return fmt.Errorf("%s has a trigger %q that okchat did not make: drop it first", a.path, trigger)
+	}
+	names := []string{"archive", "runs", "conversations", "changes"}
+	if a.version == 1 {
+		names = names[:3]
+	}
+	for _, name := range names {
+		there, err := a.columns(ctx, name)
+		if err != nil {
+			return err
+		}
+		if len(there) == 0 {
+			return fmt.Errorf("%s has no table %s: %w", a.path, name, errDamaged)
+		}
+		for _, c := range there {
+			if name == "conversations" && !isColumn(c) {
+				return fmt.Errorf("%s has a column %q that this okchat does not know: use the one that made it", a.path, c)
+			}
+		}
+	}
+	return nil
+}
+
+// isColumn reports whether the table conversations has a column of this name.
+func isColumn(name string) bool {
+	return slices.Contains(ownColumns, name) ||
+		slices.ContainsFunc(column.Table(), func(c column.Column) bool { return c.Name == name })
+}
+
+// columns returns the names of the columns of a table; none where there is no such table, but a view or a virtual table, or
+// where columns are computed.
+func (a *Archive) columns(ctx context.Context, table string) (names []string, err error) {
+	rows, err := a.conn.QueryContext(ctx, `SELECT name, hidden FROM pragma_table_xinfo(?1)
+		WHERE EXISTS (SELECT 1 FROM pragma_table_list(?1) WHERE schema = 'main' AND type = 'table')`, table)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name string
+		var hidden int
+		if err := rows.Scan(&name, &hidden); err != nil {
+			return nil, err
+		}
+		if hidden != 0 {
+			return nil, nil
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
+}
+
+// Kept reports whether path is an archive that [Archive.Update] has brought up to date. One that cannot be read counts, too:
+// it may hold what nothing else does.
+func Kept(ctx context.Context, path string) (bool, error) {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return false, nil //nolint:nilerr // whoever writes there will tell
+	}
+	a, err := Read(ctx, path)
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case errors.Is(err, ErrNotArchive), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return false, nil
+	case err != nil:
+		return true, nil //nolint:nilerr // see above
+	}
+	kept, err := a.kept(ctx)
+	return kept, errors.Join(err, a.Close())
+}
+
+func (a *Archive) kept(ctx context.Context) (kept bool, err error) {
+	if a.version == 1 { // which did not note it
+		return true, nil
+	}
+	err = a.row(ctx, "SELECT kept FROM archive WHERE one = 1").Scan(&kept)
+	return kept, a.explain(err)
+}

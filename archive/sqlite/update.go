@@ -1,0 +1,379 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/archive/internal/column"
+)
+
+// Result tells what a run did. It counts what is in the file, also where the run was cut short.
+type Result struct {
+	// Pages is how many transactions there were.
+	Pages int
+	// Added and Changed count conversations; Gone those that left the list since the last run.
+	Added, Changed, Gone int
+}
+
+// Update brings the archive up to date: conversations that are new or changed, one transaction a page. The earlier values of
+// a changed one go into the table changes; another order of members, white space and the case of a UUID are no change. After
+// a walk that ended without an error, a conversation that it did not bring is marked with gone_at; nothing is ever deleted.
+// One that comes back loses the mark. With opts.State nothing is marked, with opts.CreatedAfter only what is newer.
+//
+// With newOnly the run ends at the first page that holds nothing unknown, which in a list that is newest first has
+// nothing new behind it. Where an earlier run was cut short, what it brought counts as unknown: something may be missing
+// behind it. Such a run finds no changes further down, and marks nothing.
+//
+// The error is that of the walk or of the file. Whatever ends a run, the file is whole, what came is in it, and the next run
+// brings what is missing; so it does after an error that matches [okchat.ErrItems] or [okchat.ErrIncomplete].
+func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.ListOptions, newOnly bool) (Result, error) {
+	if opts.Page > 1 || opts.MaxItems != 0 {
+		return Result{}, fmt.Errorf("%w: Page and MaxItems are not for an archive, which would have gaps", okchat.ErrArgument)
+	}
+	r := &run{archive: a, opts: opts, newOnly: newOnly, runs: map[string]int64{}}
+	defer r.close()
+	if a.conn != nil {
+		if err := r.begin(ctx); err != nil {
+			return Result{}, err
+		}
+		r.before = r.id - 1
+	}
+	for page, err := range from.Pages(ctx, a.chatbot, opts) {
+		if err == nil && r.id == 0 {
+			// A run that fails before its first page leaves nothing behind.
+			if err = a.attach(ctx, a.chatbot, true); err == nil {
+				err = r.begin(ctx)
+			}
+		}
+		if err != nil {
+			return r.result, err
+		}
+		known, err := r.store(ctx, page.Items)
+		if err != nil {
+			return r.result, err
+		}
+		// A page may have nothing that the walk did not hand out before; that says nothing of what comes behind it.
+		if newOnly && known && len(page.Items) > 0 {
+			break
+		}
+	}
+	if r.id == 0 {
+		return r.result, nil
+	}
+	return r.result, r.end(ctx)
+}
+
+// run is one walk into the archive.
+type run struct {
+	archive *Archive
+	opts    okchat.ListOptions
+	newOnly bool
+	result  Result
+
+	id      int64  // runs.id
+	started string // runs.started_at
+	before  int64  // the last run that had begun when the walk did
+	gap     int64  // the first run since which something may be missing
+
+	lookup, touch, remember, put *sql.Stmt
+
+	runs map[string]int64 // ids by started_at, as far as they were asked for
+	row  column.Row
+	raw  []byte
+}
+
+// begin notes the run.
+func (r *run) begin(ctx context.Context) error {
+	a := r.archive
+	err := a.transaction(ctx, func() error {
+		for now := time.Now(); ; now = now.Add(time.Microsecond) {
+			r.started = column.FormatTime(now)
+			taken, err := r.idOf(ctx, r.started)
+			if err != nil {
+				return err
+			}
+			if taken == 0 {
+				break
+			}
+		}
+		clear(r.runs)
+		if err := a.row(ctx, "INSERT INTO runs (started_at, new_only, state, since) VALUES (?, ?, nullif(?, ''), ?) RETURNING id",
+			r.started, r.newOnly, string(r.opts.State), r.since()).Scan(&r.id); err != nil {
+			return err
+		}
+		var gapSince string
+		if err := a.row(ctx, "UPDATE archive SET gap_since = coalesce(gap_since, ?), kept = max(kept, ?) RETURNING gap_since",
+			r.started, !a.fresh).Scan(&gapSince); err != nil {
+			return err
+		}
+		var err error
+		r.gap, err = r.idOf(ctx, gapSince)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range []struct {
+		stmt  **sql.Stmt
+		query string
+	}{
+		{&r.lookup, "SELECT first_seen, last_seen, CASE WHEN raw = ?2 THEN NULL ELSE raw END FROM conversations WHERE id = ?1"},
+		{&r.touch, "UPDATE conversations SET last_seen = ?2, gone_at = NULL WHERE id = ?1"},
+		{&r.remember, rememberQuery()},
+		{&r.put, putQuery()},
+	} {
+		if *p.stmt, err = a.conn.PrepareContext(context.Background(), p.query); err != nil { //nolint:sqlclosecheck // close does
+			return a.explain(err)
+		}
+	}
+	return nil
+}
+
+// putQuery returns the statement that stores a conversation: its columns, its JSON, and when it was seen.
+func putQuery() string {
+	names, values, set := []string{}, []string{}, []string{}
+	add := func(name string, update bool) {
+		names = append(names, quote(name))
+		values = append(values, fmt.Sprintf("?%d", len(names)))
+		if update {
+			set = append(set, fmt.Sprintf("%s = excluded.%[1]s", quote(name)))
+		}
+	}
+	for _, c := range column.Table() {
+		add(c.Name, c.Name != "id")
+	}
+	add("raw", true)
+	add("last_seen", true)
+	add("first_seen", false)
+	return fmt.Sprintf("INSERT INTO conversations (%s) VALUES (%s) ON CONFLICT (id) DO UPDATE SET %s, gone_at = NULL",
+		strings.Join(names, ", "), strings.Join(values, ", "), strings.Join(set, ", "))
+}
+
+// rememberQuery returns the statement that keeps the present values of a conversation in the table changes, provided that
+// one of those differs from the values to come.
+func rememberQuery() string {
+	var names, values []string
+	for i, c := range history() {
+		names = append(names, quote(c.Name))
+		values = append(values, fmt.Sprintf("?%d", i+3))
+	}
+	list := strings.Join(names, ", ")
+	return fmt.Sprintf(`INSERT INTO changes (conversation_id, changed_at, last_seen, %s) SELECT id, ?2, last_seen, %[1]s FROM conversations
+		WHERE id = ?1 AND (%[1]s) IS NOT (%s) ON CONFLICT DO NOTHING`, list, strings.Join(values, ", "))
+}
+
+// store puts a page into the file, and reports whether all of it was there before anything could be missing.
+func (r *run) store(ctx context.Context, page []okchat.Conversation) (known bool, err error) {
+	known, result := true, r.result
+	err = r.archive.transaction(ctx, func() error {
+		for i := range page {
+			first, err := r.storeOne(&page[i])
+			if err != nil {
+				return err
+			}
+			known = known && first != 0 && first < r.gap
+		}
+		r.result.Pages++
+		return r.note("")
+	})
+	if err != nil {
+		r.result = result
+		return false, err
+	}
+	return known, nil
+}
+
+// storeOne returns the id of the run that brought the conversation first, 0 where that is this one.
+func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
+	came, err := column.Raw(conv)
+	if err != nil {
+		return 0, err
+	}
+	r.raw = column.AppendCompact(r.raw[:0], came)
+	id, raw, seen, firstSeen := conv.ID.String(), string(r.raw), r.started, ""
+	if !r.archive.fresh {
+		var lastSeen string
+		var before sql.NullString
+		err := r.lookup.QueryRow(id, raw).Scan(&firstSeen, &lastSeen, &before)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return 0, err
+		}
+		if err == nil {
+			if first, err = r.idOf(context.Background(), firstSeen); err != nil {
+				return 0, err
+			}
+			last, err := r.idOf(context.Background(), lastSeen)
+			if err != nil {
+				return 0, err
+			}
+			if last > r.id { // a run that began later was here already
+				seen = lastSeen
+			}
+			if !before.Valid || sameJSON(before.String, raw) {
+				_, err := r.touch.Exec(id, seen)
+				return first, err
+			}
+		}
+	}
+	if err := r.row.Read(conv); err != nil {
+		return 0, err
+	}
+	values := arguments(&r.row)
+	if firstSeen == "" {
+		r.result.Added++
+	} else {
+		r.result.Changed++
+		if err := r.keep(id, values); err != nil {
+			return 0, err
+		}
+	}
+	_, err = r.put.Exec(append(values, raw, seen, r.started)...)
+	return first, err
+}
+
+// keep keeps the present values of a conversation that is about to get new ones.
+func (r *run) keep(id string, values []any) error {
+	arguments := []any{id, r.started}
+	for _, c := range history() {
+		arguments = append(arguments, values[column.Place(c.Name)])
+	}
+	_, err := r.remember.Exec(arguments...)
+	return err
+}
+
+// idOf returns the id of the run that started then, 0 where there is none.
+func (r *run) idOf(ctx context.Context, started string) (int64, error) {
+	if id, ok := r.runs[started]; ok {
+		return id, nil
+	}
+	var id int64
+	err := r.archive.row(ctx, "SELECT id FROM runs WHERE started_at = ?", started).Scan(&id)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, err
+	}
+	if len(r.runs) == 10_000 { // more would be a burden, and few are asked for again and again
+		clear(r.runs)
+	}
+	r.runs[started] = id
+	return id, nil
+}
+
+// sameJSON reports whether two texts hold the same JSON: members in whatever order, strings however escaped, UUIDs in
+// whatever case.
+func sameJSON(a, b string) bool {
+	left, ok := decodeJSON(a)
+	right, fine := decodeJSON(b)
+	return ok && fine && reflect.DeepEqual(left, right)
+}
+
+func decodeJSON(text string) (value any, ok bool) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	err := decoder.Decode(&value)
+	return lowerUUIDs(value), err == nil
+}
+
+func lowerUUIDs(value any) any {
+	switch v := value.(type) {
+	case string:
+		if id, err := uuid.Parse(v); err == nil && len(v) == 36 {
+			return id.String()
+		}
+	case []any:
+		for i := range v {
+			v[i] = lowerUUIDs(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = lowerUUIDs(v[name])
+		}
+	}
+	return value
+}
+
+// note keeps the run's numbers in the file.
+func (r *run) note(ended string) error {
+	return r.archive.exec("UPDATE runs SET pages = ?, added = ?, changed = ?, gone = ?, ended_at = nullif(?, '') WHERE id = ?",
+		r.result.Pages, r.result.Added, r.result.Changed, r.result.Gone, ended, r.id)
+}
+
+// end marks what has left the list, when the walk is over.
+func (r *run) end(ctx context.Context) error {
+	a, result := r.archive, r.result
+	err := a.transaction(ctx, func() error {
+		if !r.newOnly && r.opts.State == "" {
+			// What only a run has seen that began after this walk did may have been behind the walk.
+			marked, err := a.conn.ExecContext(context.Background(), `UPDATE conversations SET gone_at = ?1 WHERE gone_at IS NULL
+				AND last_seen NOT IN (SELECT started_at FROM runs WHERE id > ?2) AND created_at > coalesce(?3, '')`, r.started, r.before, r.since())
+			if err != nil {
+				return err
+			}
+			n, err := marked.RowsAffected()
+			if err != nil {
+				return err
+			}
+			r.result.Gone = int(n)
+		}
+		closed, err := r.closesGap(ctx)
+		if err != nil {
+			return err
+		}
+		if closed {
+			// A run that began later may be under way, and have a gap of its own.
+			if err := a.exec("UPDATE archive SET gap_since = NULL WHERE (SELECT max(id) FROM runs) = ?", r.id); err != nil {
+				return err
+			}
+		}
+		return r.note(column.FormatTime(time.Now()))
+	})
+	if err != nil {
+		r.result = result
+	}
+	return err
+}
+
+// closesGap reports whether nothing can be missing any more, down to the oldest conversation of the archive.
+func (r *run) closesGap(ctx context.Context) (bool, error) {
+	switch {
+	case r.opts.State != "", r.before != r.id-1:
+		return false, nil
+	case r.opts.CreatedAfter.IsZero():
+		return true, nil
+	}
+	// The walk has to have come down to what was there before the gap. An archive that begins with it reaches back to
+	// where it ended, and that is what its owner asked for.
+	var newest sql.NullString
+	err := r.archive.row(ctx, "SELECT max(created_at) FROM conversations WHERE first_seen IN (SELECT started_at FROM runs WHERE id < ?)", r.gap).Scan(&newest)
+	if err != nil || newest.Valid {
+		return newest.String > column.FormatTime(r.opts.CreatedAfter), err
+	}
+	var first int64
+	err = r.archive.row(ctx, "SELECT min(id) FROM runs").Scan(&first)
+	return first == r.id, err
+}
+
+// since returns the SQL argument for opts.CreatedAfter: null for a run over all.
+func (r *run) since() any {
+	if r.opts.CreatedAfter.IsZero() {
+		return nil
+	}
+	return column.FormatTime(r.opts.CreatedAfter)
+}
+
+func (r *run) close() {
+	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.remember, r.put} {
+		if stmt != nil {
+			_ = stmt.Close()
+		}
+	}
+}
