@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,22 +35,26 @@ func (a *Archive) recognize(ctx context.Context) error {
 	if err := a.checkSchema(ctx); err != nil {
 		return a.explain(err)
 	}
-	if err := a.row(ctx, "SELECT chatbot_id FROM archive WHERE one = 1").Scan(&a.chatbot); err != nil {
-		return a.explain(err)
+	err = a.row(ctx, "SELECT chatbot_id FROM archive WHERE one = 1").Scan(&a.chatbot)
+	if err == nil || errors.Is(err, sql.ErrNoRows) {
+		if _, err = uuid.Parse(a.chatbot); err != nil {
+			return fmt.Errorf("%s: %w", a.path, errDamaged)
+		}
 	}
-	if _, err := uuid.Parse(a.chatbot); err != nil {
-		return fmt.Errorf("%s: %w", a.path, errDamaged)
-	}
-	return nil
+	return a.explain(err)
 }
 
 // checkIntegrity reads the whole file and fails where it is damaged.
 func (a *Archive) checkIntegrity(ctx context.Context) error {
 	var finding string
+	var pageSize int64
+	if err := a.row(ctx, "PRAGMA page_size").Scan(&pageSize); err != nil {
+		return a.explain(err)
+	}
 	if err := a.row(ctx, "PRAGMA quick_check(1)").Scan(&finding); err != nil {
 		return a.explain(err)
 	}
-	if finding != "ok" {
+	if finding != "ok" || a.file.Size()%pageSize != 0 {
 		return fmt.Errorf("%s: %w", a.path, errDamaged)
 	}
 	return nil

@@ -42,7 +42,7 @@ var (
 )
 
 // busyFor is how long another program may hold the file before an operation fails.
-const busyFor = 10 * time.Second
+var busyFor = 10 * time.Second
 
 // Archive is an archive in an SQLite file. One goroutine at a time may use it. Other programs can read the file meanwhile,
 // and a second one that writes waits for its turn.
@@ -67,23 +67,33 @@ func Open(ctx context.Context, path string) (*Archive, error) {
 
 // Create opens the archive of chatbotID at path or, where there is none or an empty file, prepares one that begins with the
 // first page of an [Archive.Update]. An archive without a page belongs to nobody yet; any other one of another chatbot is
-// refused with [ErrOtherChatbot].
+// refused with [ErrOtherChatbot]. An empty chatbotID stands for the chatbot that the archive belongs to.
 func Create(ctx context.Context, path, chatbotID string) (*Archive, error) {
-	id, err := uuid.Parse(chatbotID)
-	if err != nil {
-		return nil, errNoUUID
+	chatbot := ""
+	if chatbotID != "" {
+		id, err := uuid.Parse(chatbotID)
+		if err != nil {
+			return nil, errNoUUID
+		}
+		chatbot = id.String()
 	}
-	a := &Archive{path: path, chatbot: id.String()}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		info, err = os.Stat(filepath.Dir(path))
+		if err == nil && !info.IsDir() {
+			err = &fs.PathError{Op: "open", Path: path, Err: syscall.ENOTDIR}
+		}
+		return &Archive{path: path, chatbot: chatbot}, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	err = a.attach(ctx, a.chatbot, false)
-	if errors.Is(err, errEmpty) {
-		return a, nil
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		_, err := os.Stat(filepath.Dir(path))
-		return a, err
+	a := &Archive{path: path}
+	if err = a.attach(ctx, chatbot, false); errors.Is(err, errEmpty) {
+		a.chatbot, err = chatbot, nil
 	}
 	if err != nil {
 		return nil, err
@@ -238,7 +248,7 @@ func (a *Archive) create(chatbot, schema string) error {
 	return a.exec("INSERT INTO archive (one, chatbot_id) VALUES (1, ?)", chatbot)
 }
 
-// ChatbotID returns whose conversations the archive holds.
+// ChatbotID returns whose conversations the archive holds, empty where that is open still.
 func (a *Archive) ChatbotID() string { return a.chatbot }
 
 // Close closes the file. Nothing is left beside it unless another program has it open.

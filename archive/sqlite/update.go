@@ -40,6 +40,9 @@ func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.L
 	if opts.Page > 1 || opts.MaxItems != 0 {
 		return Result{}, fmt.Errorf("%w: Page and MaxItems are not for an archive, which would have gaps", okchat.ErrArgument)
 	}
+	if a.chatbot == "" {
+		return Result{}, errNoUUID
+	}
 	r := &run{archive: a, opts: opts, newOnly: newOnly, runs: map[string]int64{}}
 	defer r.close()
 	if a.conn != nil {

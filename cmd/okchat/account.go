@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,7 @@ type account struct {
 type accountFlags struct {
 	chatbot, keyFile string
 	archived         string // the chatbot where --chatbot names none: an archive knows its own
+	noSample         string // why there has to be a key, empty where the recorded sample does
 }
 
 func (f *accountFlags) add(cmd *cobra.Command) {
@@ -36,7 +38,7 @@ The key comes from ` + okchat.EnvKey + ` or --key-file; ` + okchat.EnvBaseURL + 
 
 // open makes the client. command is how the caller is called, for the errors.
 func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) (*account, error) {
-	key, err := f.key(std.in)
+	key, err := f.key(std)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +49,8 @@ func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) 
 	switch {
 	case key == "" && f.chatbot != "":
 		return nil, usageErrorf("--chatbot needs a key: set %s or name a file with --key-file, or leave --chatbot out to see the recorded sample", okchat.EnvKey)
+	case key == "" && f.noSample != "":
+		return nil, usageErrorf("%s: set %s or name a file with --key-file", f.noSample, okchat.EnvKey)
 	case key == "":
 		if a.sample, err = startSample(); err != nil {
 			return nil, err
@@ -77,11 +81,11 @@ func (a *account) close() {
 }
 
 // key is empty where there is none.
-func (f *accountFlags) key(stdin io.Reader) (string, error) {
+func (f *accountFlags) key(std streams) (string, error) {
 	if f.keyFile == "" {
 		return os.Getenv(okchat.EnvKey), nil
 	}
-	from, in := "standard input", stdin
+	from, in := "standard input", std.in
 	if f.keyFile != "-" {
 		from = f.keyFile
 		file, err := os.Open(f.keyFile)
@@ -90,6 +94,9 @@ func (f *accountFlags) key(stdin io.Reader) (string, error) {
 		}
 		defer func() { _ = file.Close() }()
 		in = file
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+			fmt.Fprintf(std.err, "okchat: others can read the key in %s (mode %#o): chmod 600 it\n", plain(f.keyFile), info.Mode().Perm())
+		}
 	}
 	if in == nil {
 		in = strings.NewReader("")

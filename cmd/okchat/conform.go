@@ -55,7 +55,7 @@ func (f *conformFlags) run(ctx context.Context, std streams, c *contract.Contrac
 	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
 		return usageErrorf("--url: expected the URL of a server, such as http://127.0.0.1:8080")
 	}
-	key, err := f.key(std.in)
+	key, err := f.key(std)
 	switch {
 	case err != nil:
 		return err

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/report"
 )
@@ -69,7 +67,7 @@ func coverage(ctx context.Context, std streams, flags coverageFlags, paths []str
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return err
 	}
-	if err := flags.write(std.out, cov); err != nil {
+	if err := flags.write(ctx, std, cov); err != nil {
 		return err
 	}
 	seen, all := cov.Count()
@@ -83,7 +81,7 @@ func coverage(ctx context.Context, std streams, flags coverageFlags, paths []str
 	return nil
 }
 
-func (f coverageFlags) write(out io.Writer, cov *contract.Coverage) error {
+func (f coverageFlags) write(ctx context.Context, std streams, cov *contract.Coverage) error {
 	unwritten := func(err error) error {
 		if err == nil {
 			return nil
@@ -91,9 +89,9 @@ func (f coverageFlags) write(out io.Writer, cov *contract.Coverage) error {
 		return uncheckedError{fmt.Errorf("cannot write %s: %w: name another file with -o", f.output, err)}
 	}
 	if f.output == "-" {
-		return unwritten(report.WriteCoverage(f.format, out, cov))
+		return unwritten(report.WriteCoverage(f.format, std.out, cov))
 	}
-	file, err := archive.CreateFile(f.output)
+	file, err := newFile(ctx, std, f.output, false)
 	if err != nil {
 		return unwritten(err)
 	}

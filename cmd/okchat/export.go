@@ -1,18 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/archive/sqlite"
 )
 
 // What a walk over all takes at a time, unless flags say otherwise. The API's largest page is unknown.
@@ -25,7 +27,7 @@ type exportFlags struct {
 	accountFlags
 	output, format, update, state, since string
 	limit, readAhead                     int
-	newOnly, quiet                       bool
+	newOnly, quiet, force, partial       bool
 }
 
 func newExport(std streams) *cobra.Command {
@@ -38,13 +40,14 @@ written beside its target and takes its place when it is whole: after a failure 
 there still.
 
 With --update an SQLite archive is brought up to date in place, or begun where there is none. A conversation that left the
-list is marked and kept. An interrupt leaves what has come; the next run brings the rest.
+list is marked and kept, and so are the earlier values of one that changed. An interrupt leaves what has come; the next run
+brings the rest.
 
 ` + keyHelp,
 		Example: `  okchat export -o conversations.ndjson
   okchat export -o - | jq -r .platform | sort | uniq -c
-  okchat export --update conversations.sqlite
-  ` + okchat.EnvKey + `=... okchat export --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 -o conversations.csv --since 30d`,
+  ` + okchat.EnvKey + `=... okchat export --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 -o conversations.csv --since 30d
+  ` + okchat.EnvKey + `=... okchat export --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 --update conversations.sqlite`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if flags.newOnly && !cmd.Flags().Changed("read-ahead") {
@@ -62,6 +65,8 @@ list is marked and kept. An interrupt leaves what has come; the next run brings 
 	cmd.Flags().StringVar(&flags.since, "since", "", "only conversations started after this `time`: 90m, 24h, 7d, 2025-03-07 or RFC 3339")
 	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
 	cmd.Flags().IntVar(&flags.readAhead, "read-ahead", defaultAhead, fmt.Sprintf("read `n` pages at once, 1 to %d", okchat.MaxReadAhead))
+	cmd.Flags().BoolVar(&flags.force, "force", false, "with -o: replace an archive with a history, too")
+	cmd.Flags().BoolVar(&flags.partial, "allow-incomplete", false, "with -o: write what came where the server does not hand out all that it counts")
 	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show no progress")
 	complete(cmd)
 	return cmd
@@ -91,11 +96,14 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 		return err
 	}
 	target := flags.output
+	var kept *sqlite.Archive
 	if flags.update != "" {
 		target = flags.update
-		if flags.archived, err = archivedChatbot(target); err != nil {
+		if kept, err = sqlite.Create(ctx, target, flags.chatbot); err != nil {
 			return targetError(ctx, err, target)
 		}
+		defer func() { _ = kept.Close() }()
+		flags.archived, flags.noSample = kept.ChatbotID(), "--update needs a key, as the recorded sample is not for archives"
 	}
 	from, err := flags.open(std, "okchat export -o FILE")
 	if err != nil {
@@ -112,22 +120,31 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 	if target == "-" && std.width > 0 {
 		watched.width = 0 // a bar would run through the data
 	}
-	e := exporter{source: watched, progress: watched, chatbot: from.chatbot, opts: opts, target: target}
+	e := exporter{exportFlags: flags, std: std, source: watched, progress: watched, chatbot: from.chatbot, opts: opts, target: target}
 	switch {
-	case flags.update != "":
-		err = e.update(ctx, flags.newOnly)
+	case kept != nil:
+		err = e.bring(ctx, kept)
 	case kind == "sqlite":
-		err = e.sqlite(ctx)
+		sweep(std, target)
+		_, err = sqlite.Export(ctx, target, from.chatbot, watched, opts, sqlite.ExportOptions{Force: flags.force, Partial: flags.partial})
+		err = e.replaced(err)
 	case target == "-":
-		err = e.stream(ctx, newWriter(kind, std.out))
+		err = e.stream(ctx, newWriter(kind, forTerminal(std.out, std.width > 0)))
 	default:
 		err = e.file(ctx, kind)
+	}
+	if errors.Is(err, sqlite.ErrKept) {
+		return usageErrorf("%s is %w, which would be lost: bring it up to date with okchat export --update %[1]s, name another file, or replace it with --force",
+			target, sqlite.ErrKept)
 	}
 	return targetError(ctx, err, target)
 }
 
 // exporter is one run of the command.
 type exporter struct {
+	exportFlags
+
+	std      streams
 	source   archive.Source
 	progress *progress
 	chatbot  string
@@ -142,51 +159,58 @@ func newWriter(kind string, out io.Writer) archive.Writer {
 	return archive.NewNDJSON(out)
 }
 
-func (e exporter) write(ctx context.Context, w archive.Writer) error {
+// spoils reports whether what came of a walk that ended with err must not take the place of a whole export.
+func (e *exporter) spoils(err error) bool {
+	return err != nil && !errors.Is(err, okchat.ErrItems) && !(e.partial && errors.Is(err, okchat.ErrIncomplete))
+}
+
+// write writes all pages of the walk. An error that spoils nothing is returned once all that came is written.
+func (e *exporter) write(ctx context.Context, w archive.Writer) error {
+	var ended error
 	for page, err := range e.source.Pages(ctx, e.chatbot, e.opts) {
-		if err != nil {
+		if e.spoils(err) {
 			return err
+		}
+		if err != nil {
+			ended = err
+			break
 		}
 		if err := w.WritePage(page.Items); err != nil {
 			return err
 		}
 	}
-	return w.Close()
+	return cmp.Or(w.Flush(), ended)
 }
 
-func (e exporter) stream(ctx context.Context, w archive.Writer) error {
+func (e *exporter) stream(ctx context.Context, w archive.Writer) error {
 	err := e.write(ctx, w)
-	if err != nil && !isClosedPipe(err) {
-		_ = w.Close() // what has come is written whole
+	if isClosedPipe(err) {
 		return err
 	}
-	if err == nil {
+	_ = w.Flush() // what came is written whole
+	if !e.spoils(err) {
 		e.progress.summary("%d conversations", e.progress.count)
 	}
 	return err
 }
 
-func (e exporter) file(ctx context.Context, kind string) error {
-	file, err := archive.CreateFile(e.target)
+func (e *exporter) file(ctx context.Context, kind string) error {
+	file, err := newFile(ctx, e.std, e.target, e.force)
 	if err != nil {
 		return err
 	}
 	defer file.Abort()
-	if err = e.write(ctx, newWriter(kind, file)); err == nil {
-		err = file.Commit()
+	err = e.write(ctx, newWriter(kind, forTerminal(file, file.Direct() && term.IsTerminal(int(file.Fd())))))
+	if e.spoils(err) {
+		return e.replaced(err)
 	}
-	return e.replaced(err)
-}
-
-func (e exporter) sqlite(ctx context.Context) error {
-	_, err := archive.ExportSQLite(ctx, e.target, e.chatbot, e.source, e.opts)
-	return e.replaced(err)
+	return e.replaced(cmp.Or(file.Commit(), err))
 }
 
 // replaced tells what became of the target.
-func (e exporter) replaced(err error) error {
+func (e *exporter) replaced(err error) error {
 	switch _, missing := os.Lstat(e.target); {
-	case err == nil:
+	case !e.spoils(err):
 		e.progress.summary("%d conversations are in %s", e.progress.count, e.target)
 	case missing == nil:
 		e.progress.say("%s is as it was before", e.target)
@@ -196,38 +220,21 @@ func (e exporter) replaced(err error) error {
 	return err
 }
 
-func (e exporter) update(ctx context.Context, newOnly bool) error {
-	_, missing := os.Lstat(e.target)
-	s, err := archive.CreateSQLite(e.target, e.chatbot)
-	if err != nil {
-		return err
-	}
-	r, err := s.Update(ctx, e.source, e.opts, newOnly)
-	if closing := s.Close(); err == nil {
-		err = closing
-	}
-	if err != nil && errors.Is(missing, fs.ErrNotExist) && r.Pages == 0 {
-		// It would belong to a chatbot that may be mistyped.
-		_ = os.Remove(e.target)
+// bring brings an archive up to date.
+func (e *exporter) bring(ctx context.Context, kept *sqlite.Archive) error {
+	r, err := kept.Update(ctx, e.source, e.opts, e.newOnly)
+	err = cmp.Or(err, kept.Close())
+	switch _, missing := os.Lstat(e.target); {
+	case err == nil:
+		e.progress.summary("%s is up to date: %d new, %d changed, %d gone", e.target, r.Added, r.Changed, r.Gone)
+	case missing != nil:
 		e.progress.say("%s was not written", e.target)
-		return err
-	}
-	if err != nil {
+	case r.Pages == 0:
+		e.progress.say("%s is as it was before", e.target)
+	case errors.Is(err, okchat.ErrItems), errors.Is(err, okchat.ErrIncomplete):
+		e.progress.summary("%s has all that came: %d new, %d changed; nothing was marked as gone", e.target, r.Added, r.Changed)
+	default:
 		e.progress.say("%s is whole: %d new and %d changed conversations came so far, the next run brings the rest", e.target, r.Added, r.Changed)
-		return err
 	}
-	e.progress.summary("%s is up to date: %d new, %d changed, %d gone", e.target, r.Added, r.Changed, r.Gone)
-	return nil
-}
-
-// archivedChatbot is whose conversations the archive at path holds, empty where there is none yet.
-func archivedChatbot(path string) (string, error) {
-	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return "", nil
-	}
-	s, err := archive.ReadSQLite(path)
-	if err != nil {
-		return "", err
-	}
-	return s.ChatbotID(), s.Close()
+	return err
 }

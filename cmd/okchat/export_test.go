@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,7 +137,7 @@ func TestExportUpdate(t *testing.T) {
 		t.Errorf("another chatbot: exit %d: %s", code, errs)
 	}
 	noKey(t)
-	if code, _, errs := okchatRun(t, 0, "export", "--update", path); code != exitUsage || !strings.Contains(errs, "another chatbot") {
+	if code, _, errs := okchatRun(t, 0, "export", "--update", path); code != exitUsage || !strings.Contains(errs, okchat.EnvKey) {
 		t.Errorf("the sample into an archive: exit %d: %s", code, errs)
 	}
 	if left := names(t, filepath.Dir(path)); len(left) != 1 {
@@ -318,32 +317,5 @@ func TestTheShellCompletesFormats(t *testing.T) {
 		if _, out, errs := okchatRun(t, 0, "__complete", "export", flag, ""); !strings.Contains(out, want) {
 			t.Errorf("%s completes to %q%s, expected %q", flag, out, errs, want)
 		}
-	}
-}
-
-// Examples that need no key are run as they stand, up to the first pipe.
-func TestTheExamplesInTheHelpRun(t *testing.T) {
-	noKey(t)
-	t.Chdir(t.TempDir())
-	n := 0
-	for _, command := range newRoot(streams{}).Commands() {
-		if command.Name() != "export" && command.Name() != "stats" {
-			continue
-		}
-		for line := range strings.Lines(command.Example) {
-			line, _, _ = strings.Cut(strings.TrimSpace(line), " |")
-			if args := strings.Fields(line); args[0] == "okchat" {
-				n++
-				if code, _, errs := okchatRun(t, 0, args[1:]...); code != exitOK {
-					t.Errorf("%s: exit %d: %s", line, code, errs)
-				}
-			}
-		}
-	}
-	if n < 5 {
-		t.Errorf("%d examples", n)
-	}
-	if _, err := fs.Stat(os.DirFS("."), "stats.html"); err != nil {
-		t.Error(err)
 	}
 }

@@ -72,7 +72,7 @@ func list(ctx context.Context, std streams, flags listFlags) error {
 	}
 	defer from.close()
 
-	out := bufio.NewWriter(std.out)
+	out := bufio.NewWriter(forTerminal(std.out, flags.json && std.width > 0))
 	if err := printList(ctx, out, std, from, flags, opts); err != nil {
 		_ = out.Flush()
 		return err

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/internal/atomicfile"
 )
 
 // The exit codes, as the help tells them.
@@ -58,9 +59,13 @@ func (s streams) colour() bool { return s.width > 0 && os.Getenv("NO_COLOR") == 
 func main() {
 	// A reader that goes away shows as an error of the write, not as a signal.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as it is under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second one ends the program wherever it is
-	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	std := streams{in: os.Stdin, out: atomicfile.NewWriter(ctx, os.Stdout), err: os.Stderr}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		std.width = width
 	}
@@ -72,7 +77,29 @@ func main() {
 	os.Exit(code)
 }
 
+// outputError is the error of a write to standard output.
+type outputError struct{ error }
+
+func (e outputError) Unwrap() error { return e.error }
+
+// output marks the errors of standard output. Only there does a broken pipe mean that whoever reads has seen enough.
+type output struct{ io.Writer }
+
+func (o output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if err != nil {
+		err = outputError{err}
+	}
+	return n, err
+}
+
+func isClosedPipe(err error) bool {
+	_, ok := errors.AsType[outputError](err)
+	return ok && errors.Is(err, syscall.EPIPE)
+}
+
 func run(ctx context.Context, args []string, std streams) int {
+	std.out = output{std.out}
 	root := newRoot(std)
 	root.SetArgs(args)
 	root.SetOut(std.out)
@@ -121,6 +148,8 @@ func newRoot(std streams) *cobra.Command {
 
 // usageError is the caller's mistake.
 type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
 
 func usageErrorf(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
@@ -171,7 +200,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 // errorText is err on one line, with the flag or variable that helps.
 func errorText(err error, code int) string {
-	text := strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), "okchat: ")
+	text := strings.TrimPrefix(plain(err.Error()), "okchat: ")
 	switch {
 	case code == exitUnauthorized:
 		text += " (the key comes from " + okchat.EnvKey + " or --key-file)"
@@ -190,7 +219,7 @@ func exitCode(ctx context.Context, err error) int {
 		contract *okchat.ContractError
 	)
 	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE): // whoever reads has seen enough
+	case err == nil, isClosedPipe(err):
 		return exitOK
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted

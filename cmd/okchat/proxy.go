@@ -65,7 +65,7 @@ func (f *proxyFlags) serve(ctx context.Context, std streams, c *contract.Contrac
 	}
 	var rec *recorder
 	if f.record != "" {
-		if rec, err = startRecorder(std, c, f.record, f.salt); err != nil {
+		if rec, err = startRecorder(ctx, std, c, f.record, f.salt); err != nil {
 			return err
 		}
 		defer rec.abort()

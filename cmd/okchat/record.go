@@ -11,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/report"
 	"github.com/okchat/okchat-go/exchange"
+	"github.com/okchat/okchat-go/internal/atomicfile"
 )
 
 type recordFlags struct {
@@ -60,7 +60,7 @@ func record(ctx context.Context, std streams, flags *recordFlags) error {
 	if err != nil {
 		return err
 	}
-	rec, err := startRecorder(std, c, flags.output, flags.salt)
+	rec, err := startRecorder(ctx, std, c, flags.output, flags.salt)
 	if err != nil {
 		return err
 	}
@@ -83,14 +83,14 @@ type recorder struct {
 	contract *contract.Contract
 	redactor *contract.Redactor
 	walk     *contract.Walk
-	file     *archive.File
+	file     *atomicfile.File
 	path     string
 	har      *exchange.HARWriter
 	count    report.Count
 	err      error
 }
 
-func startRecorder(std streams, c *contract.Contract, path, saltFile string) (*recorder, error) {
+func startRecorder(ctx context.Context, std streams, c *contract.Contract, path, saltFile string) (*recorder, error) {
 	salt, err := readSalt(std, saltFile)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func startRecorder(std streams, c *contract.Contract, path, saltFile string) (*r
 	if err != nil {
 		return nil, usageErrorf("--salt-file %s: %w", saltFile, err)
 	}
-	file, err := archive.CreateFile(path)
+	file, err := newFile(ctx, std, path, false)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write %s: %w: name another file with -o", path, err)
 	}

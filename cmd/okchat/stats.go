@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/archive/sqlite"
 )
 
 type statsFlags struct {
@@ -35,7 +37,8 @@ elsewhere.
 ` + keyHelp,
 		Example: `  okchat stats
   okchat stats --json
-  okchat stats --archive conversations.sqlite --html stats.html`,
+  okchat stats --html stats.html
+  okchat stats --archive conversations.sqlite`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return stats(cmd.Context(), std, flags) },
 	}
@@ -51,17 +54,18 @@ elsewhere.
 }
 
 func stats(ctx context.Context, std streams, flags statsFlags) error {
-	s, err := flags.count(ctx, std)
-	if err != nil {
-		return err
+	s, ended := flags.count(ctx, std)
+	if s == nil {
+		return ended
 	}
+	var err error
 	if flags.html != "" {
-		if err := writePage(flags.html, s); err != nil {
+		if err := writePage(ctx, std, flags.html, s); err != nil {
 			return targetError(ctx, err, flags.html)
 		}
 		fmt.Fprintf(std.err, "The page is in %s\n", flags.html)
 	}
-	out := bufio.NewWriter(std.out)
+	out := bufio.NewWriter(forTerminal(std.out, flags.json && std.width > 0))
 	switch {
 	case flags.json:
 		encoder := json.NewEncoder(out)
@@ -77,7 +81,7 @@ func stats(ctx context.Context, std streams, flags statsFlags) error {
 	if flushing := out.Flush(); err == nil {
 		err = flushing
 	}
-	return targetError(ctx, err, "-")
+	return cmp.Or(targetError(ctx, err, "-"), ended)
 }
 
 func (f statsFlags) count(ctx context.Context, std streams) (*archive.Stats, error) {
@@ -85,15 +89,12 @@ func (f statsFlags) count(ctx context.Context, std streams) (*archive.Stats, err
 		if f.chatbot != "" || f.keyFile != "" {
 			return nil, usageErrorf("--archive needs neither --chatbot nor --key-file: leave out one or the other")
 		}
-		s, err := archive.ReadSQLite(f.archive)
+		a, err := sqlite.Read(ctx, f.archive)
 		if err != nil {
 			return nil, archiveError(err)
 		}
-		counted, err := s.Stats()
-		if closing := s.Close(); err == nil {
-			err = closing
-		}
-		if err != nil {
+		counted, err := a.Stats(ctx)
+		if err = cmp.Or(err, a.Close()); err != nil {
 			return nil, archiveError(err)
 		}
 		return counted, nil
@@ -115,9 +116,17 @@ func printCounts(out io.Writer, s *archive.Stats) {
 		counts []archive.Count
 	}{{"day", s.PerDay}, {"platform", s.PerPlatform}, {"state", s.PerState}} {
 		for _, c := range part.counts {
-			fmt.Fprintf(out, "%s\t%s\t%d\n", part.by, plain(c.Name), c.Conversations)
+			fmt.Fprintf(out, "%s\t%s\t%d\n", part.by, plain(nameOf(c)), c.Conversations)
 		}
 	}
+}
+
+// nameOf returns what stands for the conversations of one count.
+func nameOf(c archive.Count) string {
+	if c.Missing {
+		return "(missing)"
+	}
+	return c.Name
 }
 
 // printBars is for people. The days of more than a month are put together to months, or years.
@@ -133,11 +142,11 @@ func printBars(out io.Writer, s *archive.Stats, width int) {
 		}
 		names, digits := 0, len(fmt.Sprint(largest(part.counts)))
 		for i := range part.counts {
-			names = min(max(names, runewidth.StringWidth(plain(part.counts[i].Name))), 24)
+			names = min(max(names, runewidth.StringWidth(plain(nameOf(part.counts[i])))), 24)
 		}
 		fmt.Fprintf(out, "\n%s\n", part.title)
 		for _, c := range part.counts {
-			name := runewidth.FillRight(runewidth.Truncate(plain(c.Name), names, "…"), names)
+			name := runewidth.FillRight(runewidth.Truncate(plain(nameOf(c)), names, "…"), names)
 			room := max(width-names-digits-len("    "), 4)
 			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s %*d %s", name, digits, c.Conversations, bar(c.Conversations, largest(part.counts), room)), " "))
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	_ "embed"
 	"html/template"
 	"io"
@@ -19,8 +20,8 @@ var statsPage string
 var statsTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("stats").Parse(statsPage)) })
 
 // writePage writes the page; the file that was there stays until it is whole.
-func writePage(path string, s *archive.Stats) error {
-	file, err := archive.CreateFile(path)
+func writePage(ctx context.Context, std streams, path string, s *archive.Stats) error {
+	file, err := newFile(ctx, std, path, false)
 	if err != nil {
 		return err
 	}

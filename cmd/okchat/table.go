@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
 
@@ -81,13 +84,50 @@ func ago(now, t time.Time) string {
 	}
 }
 
+// terminal writes text from outside to a terminal. What could steer it stands as \u and four hexadecimal digits, which in a
+// JSON string means the same.
+type terminal struct {
+	out  io.Writer
+	rest []byte // of a character that was cut off
+}
+
+// forTerminal returns out, or a writer in front of it if it is a terminal.
+func forTerminal(out io.Writer, is bool) io.Writer {
+	if is {
+		return &terminal{out: out}
+	}
+	return out
+}
+
+func (t *terminal) Write(p []byte) (int, error) {
+	text := append(t.rest, p...)
+	var safe []byte
+	for len(text) > 0 && (utf8.FullRune(text) || len(text) >= utf8.UTFMax) {
+		r, size := utf8.DecodeRune(text)
+		if text = text[size:]; r != '\n' && r != '\t' && r != ' ' && r != zeroWidthJoiner && !unicode.IsGraphic(r) {
+			for _, unit := range utf16.Encode([]rune{r}) {
+				safe = fmt.Appendf(safe, "\\u%04x", unit)
+			}
+			continue
+		}
+		safe = utf8.AppendRune(safe, r)
+	}
+	t.rest = bytes.Clone(text)
+	if _, err := t.out.Write(safe); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+const zeroWidthJoiner = '\u200d' // joins emoji
+
 // plain puts text from outside on one line, and keeps it from steering the terminal.
 func plain(s string) string {
 	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case !unicode.IsGraphic(r) && r != '\u200d': // emoji are joined by it
+		case !unicode.IsGraphic(r) && r != zeroWidthJoiner:
 			return -1
 		}
 		return r

@@ -14,7 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/archive/sqlite"
+	"github.com/okchat/okchat-go/internal/atomicfile"
 )
 
 // formats are the kinds of files, each with the endings that stand for it.
@@ -81,11 +82,30 @@ func (f exportFlags) kind() (string, error) {
 	return kind, nil
 }
 
-func isClosedPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
+// newFile begins the file that is to stand at path, and removes what killed runs have left beside it. An archive with a
+// history is replaced only by force.
+func newFile(ctx context.Context, std streams, path string, force bool) (*atomicfile.File, error) {
+	if !force {
+		if kept, err := sqlite.Kept(ctx, path); err != nil {
+			return nil, err
+		} else if kept {
+			return nil, usageErrorf("%s is %w, which would be lost: name another file", path, sqlite.ErrKept)
+		}
+	}
+	sweep(std, path)
+	return atomicfile.Create(ctx, path)
+}
 
-// targetError tells the failures of the file from those of the calls, which speak for themselves.
+func sweep(std streams, path string) {
+	for _, name := range atomicfile.Sweep(path) {
+		fmt.Fprintf(std.err, "%s was left by a run that was killed: removed\n", plain(name))
+	}
+}
+
+// targetError adds to an error of the target what to do next. Errors of calls speak for themselves.
 func targetError(ctx context.Context, err error, target string) error {
 	var (
+		usage     usageError
 		api       *okchat.APIError
 		broken    *okchat.ContractError
 		transport *okchat.TransportError
@@ -94,13 +114,15 @@ func targetError(ctx context.Context, err error, target string) error {
 	switch {
 	case err == nil, isClosedPipe(err), errors.Is(err, okchat.ErrArgument), errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return err
-	case errors.As(err, &api), errors.As(err, &broken), errors.As(err, &transport):
+	case errors.As(err, &usage), errors.As(err, &api), errors.As(err, &broken), errors.As(err, &transport):
 		return err
-	case errors.Is(err, archive.ErrOtherChatbot), errors.Is(err, archive.ErrNotArchive):
+	case errors.Is(err, sqlite.ErrOtherChatbot), errors.Is(err, sqlite.ErrNotArchive):
 		return archiveError(err)
+	case errors.Is(err, atomicfile.ErrInUse):
+		return fmt.Errorf("%w: wait for its end, or name another file", err)
 	}
 	if errors.As(err, &place) {
-		err = place.Err // the path is that of the file under way
+		err = place.Err // the path is that of the unfinished file
 	}
 	if target == "-" {
 		target = "to standard output"
@@ -112,13 +134,13 @@ func targetError(ctx context.Context, err error, target string) error {
 	return fmt.Errorf("cannot write %s: %w: %s", target, err, help)
 }
 
-// archiveError says of an archive that cannot be read what to do next.
+// archiveError adds to the error of an archive that cannot be read what to do next.
 func archiveError(err error) error {
 	var place *os.PathError
 	switch {
-	case errors.Is(err, archive.ErrOtherChatbot):
+	case errors.Is(err, sqlite.ErrOtherChatbot):
 		return usageErrorf("%w: name another file, or its chatbot with --chatbot", err)
-	case errors.Is(err, archive.ErrNotArchive):
+	case errors.Is(err, sqlite.ErrNotArchive):
 		return usageErrorf("%w: make one with okchat export -o FILE.sqlite", err)
 	case errors.As(err, &place) && errors.Is(err, fs.ErrNotExist):
 		return usageErrorf("there is no file %s: make an archive with okchat export -o FILE.sqlite", place.Path)

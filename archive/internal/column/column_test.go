@@ -1,0 +1,122 @@
+package column
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/gen/okchatapi"
+)
+
+// later stands for the type that a later contract generates: each kind of member that may come, in an order of its own.
+type later struct {
+	Zeal      *bool                `json:"zeal,omitempty"`
+	Tags      *[]string            `json:"tags,omitempty"`
+	ID        uuid.UUID            `json:"id"`
+	Rating    *float64             `json:"rating,omitempty"`
+	ChatbotID uuid.UUID            `json:"chatbot_id"`
+	CreatedAt time.Time            `json:"created_at"`
+	Count     *int64               `json:"count,omitempty"`
+	ClosedAt  *time.Time           `json:"closed_at,omitempty"`
+	Agent     *uuid.UUID           `json:"agent,omitempty"`
+	Mood      *okchatapi.Platform  `json:"mood,omitempty"`
+	State     okchatapi.SenderType `json:"state"`
+}
+
+func TestAMemberThatTheContractGainsGetsAColumnBehindTheOthers(t *testing.T) {
+	var got [][4]any
+	for _, c := range compile(reflect.TypeFor[later]()).columns {
+		got = append(got, [4]any{c.Name, c.Type, c.NotNull, c.Truth})
+	}
+	want := [][4]any{
+		{"id", "TEXT", true, false}, {"chatbot_id", "TEXT", true, false}, {"created_at", "TEXT", true, false}, {"state", "TEXT", false, false},
+		{"unknown", "TEXT", false, false},
+		{"agent", "TEXT", false, false}, {"closed_at", "TEXT", false, false}, {"count", "INTEGER", false, false}, {"mood", "TEXT", false, false},
+		{"rating", "REAL", false, false}, {"tags", "TEXT", false, false}, {"zeal", "INTEGER", false, true},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the columns are\n%v, expected\n%v", got, want)
+	}
+}
+
+func TestEachKindOfMemberIsRead(t *testing.T) {
+	raw := map[string]json.RawMessage{}
+	text := `{"id":"00000000-0000-4000-8000-00000000000A","zeal":false,"tags":[ "a" ],"rating":-1.50,"count":9007199254740993,"closed_at":"2025-01-02T09:00:00+09:00",
+		"agent":null,"mood":"=fine","state":"x"}`
+	var value later
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(text), &raw); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]Value{"id": {Text: "00000000-0000-4000-8000-00000000000a"}, "zeal": {Text: "false"}, "tags": {Text: `["a"]`}, "rating": {Text: "-1.50"},
+		"count": {Text: "9007199254740993"}, "closed_at": {Text: "2025-01-02T00:00:00.000000Z"}, "agent": {Null: true}, "mood": {Text: "=fine"}, "state": {Text: "x"},
+		"chatbot_id": {Null: true}, "created_at": {Null: true}}
+	for _, c := range compile(reflect.TypeFor[later]()).columns {
+		if c.member < 0 {
+			continue
+		}
+		if got := c.value(reflect.ValueOf(&value).Elem(), raw[c.Name]); got != want[c.Name] {
+			t.Errorf("%s is %+v, expected %+v", c.Name, got, want[c.Name])
+		}
+	}
+}
+
+func TestEveryMemberOfTheContractHasAColumn(t *testing.T) {
+	for i, conversation := 0, reflect.TypeFor[okchatapi.Conversation](); i < conversation.NumField(); i++ {
+		member := conversation.Field(i).Tag.Get("json")
+		if !slices.ContainsFunc(Table(), func(c Column) bool { return c.Name == member || c.Name+",omitempty" == member }) {
+			t.Errorf("there is no column for %s", member)
+		}
+	}
+	for i, name := range published {
+		if Place(name) != i {
+			t.Errorf("%s is column %d, expected %d as in the files that are there", name, Place(name), i)
+		}
+	}
+}
+
+func TestWhatTheServerDidNotSendIsNull(t *testing.T) {
+	const ids = `"id":"00000000-0000-4000-8000-000000000001","chatbot_id":"00000000-0000-4000-8000-00000000000b","created_at":"2025-03-07T10:00:00Z"`
+	for raw, want := range map[string]map[string]Value{
+		`{` + ids + `}`: {"id": {Text: "00000000-0000-4000-8000-000000000001"}, "created_at": {Text: "2025-03-07T10:00:00.000000Z"},
+			"chatbot_id": {Text: "00000000-0000-4000-8000-00000000000b"}},
+		`{` + ids + `,"active":null,"updated_at":null,"platform":null,"last_message":null,"metadata":null}`: {},
+		`{` + ids + `,"active":false,"platform":"","last_message":"","metadata":{ },"user_id":"","x":null}`: {"active": {Text: "false"}, "platform": {},
+			"last_message": {}, "metadata": {Text: "{}"}, "user_id": {}, "unknown": {Text: `{"x":null}`}},
+		`{` + ids + `,"last_message":{"id":"00000000-0000-4000-8000-00000000000C","content":"hi","sender_type":"bot","x":1}}`: {"last_message": {Text: "hi"},
+			"last_message_id": {Text: "00000000-0000-4000-8000-00000000000c"}, "last_message_sender": {Text: "bot"}},
+	} {
+		var conv okchat.Conversation
+		if err := json.Unmarshal([]byte(raw), &conv); err != nil {
+			t.Fatal(err)
+		}
+		var row Row
+		for range 2 { // the memory is used again
+			if err := row.Read(&conv); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, c := range Table() {
+			expected, ok := want[c.Name]
+			if !ok && !c.NotNull {
+				expected = Value{Null: true}
+			}
+			if (ok || !c.NotNull) && row.Values[i] != expected {
+				t.Errorf("%s: %s is %+v, expected %+v", raw, c.Name, row.Values[i], expected)
+			}
+		}
+	}
+}
+
+func TestAConversationThatWasMadeInGoIsRefused(t *testing.T) {
+	if err := new(Row).Read(&okchat.Conversation{}); err == nil {
+		t.Error("it was read")
+	}
+}

@@ -1,0 +1,163 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/okchattest"
+)
+
+// change runs SQL on the file as a program does that is not ours.
+func change(t *testing.T, path, statements string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statements); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNothingInAForeignFileRunsOrIsReliedOn(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(1, 15))
+	whole := filepath.Join(t.TempDir(), "a.sqlite")
+	update(t, whole, srv.ChatbotID, client, okchat.ListOptions{}, false)
+	for name, tt := range map[string]struct{ change, says string }{
+		"a trigger":              {"CREATE TRIGGER \"\x1b[2J\nx\" AFTER UPDATE ON conversations BEGIN DELETE FROM conversations; END", `\x1b[2J\nx`},
+		"a view for a table":     {"DROP TABLE changes; CREATE VIEW changes AS SELECT 1", "no table changes"},
+		"a virtual table":        {"DROP TABLE changes; CREATE VIRTUAL TABLE changes USING fts5(a)", "no table changes"},
+		"a computed column":      {"ALTER TABLE runs ADD COLUMN x BLOB AS (zeroblob(1000000000))", "no table runs"},
+		"a column of the future": {"ALTER TABLE conversations ADD COLUMN \"\x1b]0;x\x07\" TEXT", "use the one that made it"},
+		"another id":             {"PRAGMA application_id = 1", "not an archive"},
+		"a version to come":      {"PRAGMA user_version = 3", "schema version 3"},
+		"version 0":              {"PRAGMA user_version = 0", "schema version 0"},
+		"a chatbot that is none": {"UPDATE archive SET chatbot_id = '\x1b[31m'", "damaged"},
+		"no chatbot":             {"DELETE FROM archive", "damaged"},
+		"a page that is damaged": {"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 2 WHERE name = 'runs'", "damaged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "a.sqlite")
+			if err := os.WriteFile(path, []byte(readFile(t, whole)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			change(t, path, tt.change)
+			before := readFile(t, path)
+			for _, open := range []func() (*Archive, error){
+				func() (*Archive, error) { return Open(t.Context(), path) },
+				func() (*Archive, error) { return Read(t.Context(), path) },
+				func() (*Archive, error) { return Create(t.Context(), path, srv.ChatbotID) },
+			} {
+				_, err := open()
+				if err == nil || !strings.Contains(err.Error(), tt.says) || strings.ContainsAny(err.Error(), "\x1b\n\a") {
+					t.Errorf("it was opened, or not with %q: %q", tt.says, err)
+				}
+			}
+			if readFile(t, path) != before {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestViewsOfAForeignFileAreNotAsked(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(1, 15))
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	update(t, path, srv.ChatbotID, client, okchat.ListOptions{}, false)
+	change(t, path, "DROP VIEW per_day; CREATE VIEW per_day AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS day, 1 AS listed FROM n")
+	a, err := Read(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if s, err := a.Stats(t.Context()); err != nil || s.Total != 15 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestAFileThatIsCutOffIsRefusedWhereverThatIs(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(1, 60))
+	dir := t.TempDir()
+	whole, path := filepath.Join(dir, "whole.sqlite"), filepath.Join(dir, "a.sqlite")
+	update(t, whole, srv.ChatbotID, client, okchat.ListOptions{}, false)
+	content := readFile(t, whole)
+	for n := 1; n < len(content); n += 3000 {
+		if err := os.WriteFile(path, []byte(content[:n]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if a, err := Read(t.Context(), path); err == nil {
+			a.Close()
+			t.Errorf("%d of %d bytes were read as an archive", n, len(content))
+		}
+	}
+}
+
+func TestAnArchiveOfVersion1IsBroughtToTheColumnsOfToday(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	if err := os.WriteFile(path, []byte(readFile(t, "testdata/version1.sqlite")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := Read(t.Context(), path) // which changes nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := a.Stats(t.Context()); err != nil || s.Total != 11 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	a.Close()
+	if _, err := Export(t.Context(), path, bot, held{}, okchat.ListOptions{}, ExportOptions{}); !errors.Is(err, ErrKept) {
+		t.Errorf("an export over it: %v", err)
+	}
+	raws := query(t, path, "SELECT raw FROM conversations WHERE gone_at IS NULL ORDER BY created_at DESC")
+	raws[0] = strings.Replace(raws[0], `"in_progress"`, `"closed"`, 1)
+	if got, want := update(t, path, bot, pages(t, raws...), okchat.ListOptions{}, false), (Result{Pages: 1, Changed: 1}); got != want {
+		t.Errorf("the run did %+v, expected %+v", got, want)
+	}
+	for question, want := range map[string]string{
+		"PRAGMA user_version":    "2",
+		"PRAGMA integrity_check": "ok",
+		"SELECT id FROM runs WHERE ended_at IS NOT NULL ORDER BY started_at":                                               "1\n2\n3",
+		"SELECT count(*) FROM conversations":                                                                               "12",
+		"SELECT count(*) FROM conversations WHERE gone_at = (SELECT started_at FROM runs WHERE id = 2)":                    "1",
+		"SELECT changed_at = (SELECT started_at FROM runs WHERE id = 3), state FROM changes":                               "1|in_progress",
+		"SELECT gap_since, kept FROM archive":                                                                              "<nil>|1",
+		"SELECT updated_at, voice_path, migrated_data FROM conversations WHERE json_type(raw, '$.updated_at') IS NULL":     "<nil>|<nil>|<nil>",
+		"SELECT count(*) FROM conversations WHERE platform IS NULL AND json_type(raw, '$.platform') = 'null'":              "1",
+		"SELECT unknown FROM conversations WHERE unknown IS NOT NULL":                                                      `{"mood":"good","nested":{"b":1,"a":[1.0]}}`,
+		"SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'view') AND name LIKE '%old%'": "0",
+	} {
+		if got := one(t, path, question); got != want {
+			t.Errorf("%s is %s, expected %s", question, got, want)
+		}
+	}
+	fresh := filepath.Join(t.TempDir(), "fresh.sqlite")
+	update(t, fresh, bot, pages(t, raws...), okchat.ListOptions{}, false)
+	const schema = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'archive' ORDER BY type, name"
+	if got, want := one(t, path, schema), one(t, fresh, schema); got != want {
+		t.Errorf("the schema is\n%s, expected that of a new archive\n%s", got, want)
+	}
+	if got, want := one(t, path, content), one(t, fresh, content); got != want {
+		t.Errorf("it lists\n%s, expected\n%s", got, want)
+	}
+}
+
+func TestAColumnThatAnArchiveLacksIsFilledFromTheJSON(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	raw := conversation(`"state":"open","voice_path":"a.ogg","active":true,"mood":"good"`)
+	update(t, path, bot, pages(t, raw), okchat.ListOptions{}, false)
+	// As it is when the contract does not have the members yet.
+	change(t, path, `DROP VIEW open_conversations; ALTER TABLE conversations DROP COLUMN voice_path; ALTER TABLE conversations DROP COLUMN active;
+		UPDATE conversations SET unknown = '{"active":true,"mood":"good","voice_path":"a.ogg"}'`)
+	if got := update(t, path, bot, pages(t, raw), okchat.ListOptions{}, false); got.Changed != 0 {
+		t.Errorf("the run did %+v", got)
+	}
+	if got := one(t, path, "SELECT voice_path, active, unknown FROM conversations"); got != `a.ogg|1|{"mood":"good"}` {
+		t.Errorf("the row is %s", got)
+	}
+}
