@@ -70,6 +70,7 @@ const (
 	NoAnswer        Reason = "no answer was recorded"
 	NotRecorded     Reason = "the body was not recorded"
 	Cut             Reason = "the body was cut off by its recorder or reader"
+	Broken          Reason = "the connection broke before the end of the body"
 	UnknownEncoding Reason = "nobody here undoes the body's encoding"
 	TooLarge        Reason = "the body is larger than the limit"
 	Upgraded        Reason = "the connection was handed to another protocol"

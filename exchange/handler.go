@@ -46,7 +46,9 @@ type teeWriter struct {
 	head     bool // the request is HEAD: net/http sends no body
 	status   int
 	header   http.Header // as it was sent
-	sniffed  string      // the content type that net/http finds in the body
+	sent     int         // bytes of the body
+	start    []byte      // its first ones
+	found    string      // the content type that net/http finds in them
 	hijacked bool
 }
 
@@ -89,23 +91,28 @@ func (t *teeWriter) begin() {
 	}
 }
 
-// sniffBuffer is how much net/http collects before it sends the headers.
-const sniffBuffer = 2048
+// What net/http collects before it sends the headers, and how much of that it looks at to find a content type.
+const (
+	sniffBuffer = 2048
+	sniffed     = 512
+)
 
 func (t *teeWriter) keep(p []byte) {
 	if t.head {
 		return
 	}
 	t.kept.Write(p)
-	if t.kept.buffer.Len() >= sniffBuffer {
+	t.sent += len(p)
+	t.start = append(t.start, p[:min(len(p), sniffed-len(t.start))]...)
+	if t.sent >= sniffBuffer {
 		t.sniff()
 	}
 }
 
 // sniff finds the content type as net/http does where the handler says nothing.
 func (t *teeWriter) sniff() {
-	if t.sniffed == "" && t.kept.buffer.Len() > 0 {
-		t.sniffed = http.DetectContentType(t.kept.buffer.Bytes())
+	if t.found == "" && len(t.start) > 0 {
+		t.found = http.DetectContentType(t.start)
 	}
 }
 
@@ -138,8 +145,8 @@ func (t *teeWriter) finish(ex *Exchange, whole bool) {
 	}
 	t.begin()
 	t.sniff()
-	if _, ok := t.header["Content-Type"]; !ok && t.header.Get("Content-Encoding") == "" && t.sniffed != "" {
-		t.header.Set("Content-Type", t.sniffed)
+	if _, ok := t.header["Content-Type"]; !ok && t.header.Get("Content-Encoding") == "" && t.found != "" {
+		t.header.Set("Content-Type", t.found)
 	}
 	ex.Status, ex.ResponseHeader, ex.ResponseBody, ex.Unread = t.status, t.header, t.kept.buffer.Bytes(), t.kept.unread
 	if ex.Unread == "" && !whole {

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -10,7 +11,8 @@ import (
 )
 
 // Transport returns a transport that sends through next (http.DefaultTransport where it is nil) and captures each exchange
-// when the response's body was read to its end or closed. A body that was closed early has the reason [Cut]. A try that got
+// when the response's body was read to its end or closed. A body that was closed early has the reason [Cut], one
+// that the server broke off [Broken]. A try that got
 // no response is not captured. The transport is safe for concurrent use if next is.
 func (c *Capture) Transport(next http.RoundTripper) http.RoundTripper {
 	if next == nil {
@@ -44,7 +46,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.capture.Take(ex)
 		return resp, nil // whose body can be written to
 	}
-	body := &watchedBody{body: resp.Body, exchange: ex, take: t.capture.Take, length: resp.ContentLength}
+	body := &watchedBody{body: resp.Body, exchange: ex, request: req.Context(), take: t.capture.Take, length: resp.ContentLength}
 	body.kept.limit = t.capture.limit()
 	if resp.Body == http.NoBody {
 		body.length = 0
@@ -61,6 +63,7 @@ type watchedBody struct {
 	body     io.ReadCloser
 	kept     kept
 	exchange *Exchange
+	request  context.Context
 	take     func(*Exchange)
 	length   int64 // of the body, -1 where it is unknown
 	read     int64
@@ -71,26 +74,31 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	b.read += int64(n)
 	b.kept.Write(p[:n])
-	if err != nil {
-		b.end(err == io.EOF)
+	switch {
+	case err == io.EOF:
+		b.end("")
+	case err != nil && b.request.Err() == nil:
+		b.end(Broken)
+	case err != nil:
+		b.end(Cut)
 	}
 	return n, err
 }
 
 func (b *watchedBody) Close() error {
 	err := b.body.Close()
-	b.end(false)
+	b.end(Cut)
 	return err
 }
 
 // end hands the exchange on. Many readers of JSON stop where the document ends, before they see the end of the body, so a
 // whole document counts as a whole body.
-func (b *watchedBody) end(whole bool) {
+func (b *watchedBody) end(reason Reason) {
 	b.once.Do(func() {
 		ex := b.exchange
 		ex.ResponseBody, ex.Unread = b.kept.buffer.Bytes(), b.kept.unread
-		if ex.Unread == "" && !whole && b.read != b.length && !json.Valid(bytes.TrimSpace(ex.ResponseBody)) {
-			ex.Unread = Cut
+		if ex.Unread == "" && reason != "" && b.read != b.length && !json.Valid(bytes.TrimSpace(ex.ResponseBody)) {
+			ex.Unread = reason
 		}
 		b.take(ex)
 	})

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -32,11 +31,12 @@ type (
 		Value string `json:"value"`
 	}
 	harContent struct {
-		Size     int    `json:"size"`
-		MIMEType string `json:"mimeType"`
-		Text     string `json:"text"`
-		Encoding string `json:"encoding,omitempty"`
-		Raw      bool   `json:"_encoded,omitempty"` // the text is the body as it was sent
+		Size     int     `json:"size"`
+		MIMEType string  `json:"mimeType"`
+		Text     *string `json:"text,omitempty"`
+		Encoding string  `json:"encoding,omitempty"`
+		Raw      bool    `json:"_encoded,omitempty"` // the text is the body as it was sent
+		Comment  string  `json:"comment,omitempty"`
 	}
 	harPost struct {
 		MIMEType string     `json:"mimeType"`
@@ -80,23 +80,25 @@ type (
 
 // Write writes one exchange. After an error it writes nothing more and returns that error again.
 func (h *HARWriter) Write(ex *Exchange) error {
-	b, err := json.MarshalIndent(entryOf(ex), "      ", "  ")
+	entry, err := marshalEntry(ex)
 	if err != nil && h.err == nil {
 		h.err = err
 	}
 	if h.n++; h.n == 1 {
-		h.print(harHead)
+		h.print([]byte(harHead))
 	} else {
-		h.print(",\n      ")
+		h.print([]byte(harBetween))
 	}
-	h.print(string(b))
+	h.print(entry)
 	return h.err
 }
 
-// creator is the name by which HARWriter signs.
+// creator is the name by which recordings of this package are signed.
 const creator = "okchat-go"
 
-const harHead = `{
+// The text of a recording before, between and after its entries.
+const (
+	harHead = `{
   "log": {
     "version": "1.2",
     "creator": {
@@ -105,21 +107,28 @@ const harHead = `{
     },
     "entries": [
       `
+	harBetween = ",\n      "
+	harTail    = "\n    ]\n  }\n}\n"
+)
 
 // Close ends the recording. It does not close what the recording is written to. A recording without exchanges is an
 // error, as no reader takes one.
 func (h *HARWriter) Close() error {
 	if h.n == 0 && h.err == nil {
-		return fmt.Errorf("expected an exchange to record, got none")
+		return errNothing
 	}
-	h.print("\n    ]\n  }\n}\n")
+	h.print([]byte(harTail))
 	return h.err
 }
 
-func (h *HARWriter) print(s string) {
+func (h *HARWriter) print(text []byte) {
 	if h.err == nil {
-		_, h.err = io.WriteString(h.w, s)
+		_, h.err = h.w.Write(text)
 	}
+}
+
+func marshalEntry(ex *Exchange) ([]byte, error) {
+	return json.MarshalIndent(entryOf(ex), "      ", "  ")
 }
 
 func entryOf(ex *Exchange) *harOut {
@@ -127,7 +136,7 @@ func entryOf(ex *Exchange) *harOut {
 	if started.IsZero() {
 		started = time.Now()
 	}
-	none := []harField{}
+	none, text := []harField{}, string(ex.ResponseBody)
 	out := &harOut{
 		Redacted:  ex.Shareable && !ex.Synthetic,
 		Synthetic: ex.Synthetic,
@@ -142,7 +151,7 @@ func entryOf(ex *Exchange) *harOut {
 		Response: harResponse{
 			Status: ex.Status, StatusText: http.StatusText(ex.Status), HTTPVersion: "HTTP/1.1", Cookies: none,
 			Headers: fieldsOf(ex.ResponseHeader), HeadersSize: -1, BodySize: -1,
-			Content: harContent{Size: len(ex.ResponseBody), MIMEType: ex.ResponseHeader.Get("Content-Type"), Text: string(ex.ResponseBody)},
+			Content: harContent{Size: len(ex.ResponseBody), MIMEType: ex.ResponseHeader.Get("Content-Type"), Text: &text},
 		},
 	}
 	if target, err := url.Parse(ex.URL); err == nil {
@@ -156,9 +165,13 @@ func entryOf(ex *Exchange) *harOut {
 	if ex.RequestBody != nil {
 		out.Request.Post = &harPost{ex.RequestHeader.Get("Content-Type"), none, string(ex.RequestBody)}
 	}
+	if ex.Unread != "" { // readers find the reason by the lack of a text
+		out.Response.Content = harContent{Size: -1, MIMEType: ex.ResponseHeader.Get("Content-Type"), Comment: string(ex.Unread)}
+		return out
+	}
 	raw := !ex.Decoded && (len(ex.encodings()) > 0 || bytes.HasPrefix(ex.ResponseBody, gzipMagic))
 	if raw || !utf8.Valid(ex.ResponseBody) {
-		out.Response.Content.Text, out.Response.Content.Encoding = base64.StdEncoding.EncodeToString(ex.ResponseBody), "base64"
+		text, out.Response.Content.Encoding = base64.StdEncoding.EncodeToString(ex.ResponseBody), "base64"
 		out.Response.Content.Raw = raw
 	}
 	return out

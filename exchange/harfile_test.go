@@ -1,0 +1,132 @@
+package exchange
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+)
+
+// comments returns those of the entries of a recording, which must be a whole document.
+func comments(t *testing.T, path string) (list []string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasSuffix(text, []byte(harTail)) {
+		t.Errorf("expected a whole document, got %q at its end", text[max(0, len(text)-20):])
+	}
+	for ex, err := range ReadHAR(bytes.NewReader(text), path) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, ex.Comment)
+	}
+	return list
+}
+
+func commented(comment string) *Exchange {
+	return &Exchange{Method: "GET", URL: "/p", Status: 200, Comment: comment, ResponseBody: bytes.Repeat([]byte("x"), 1000)}
+}
+
+func TestARecordingIsWholeAfterEachExchange(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.har")
+	if err := os.WriteFile(path, []byte("what was there"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	har, err := CreateHAR(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(path); string(text) != "what was there" {
+		t.Errorf("expected the file to stay until there is an exchange, got %q", text)
+	}
+	var want []string
+	for _, comment := range []string{"one", "two", "three"} {
+		if err := har.Write(commented(comment)); err != nil {
+			t.Fatal(err)
+		}
+		if want = append(want, comment); !slices.Equal(comments(t, path), want) {
+			t.Errorf("expected %q, got %q", want, comments(t, path))
+		}
+	}
+	if err := har.Close(); err != nil {
+		t.Error(err)
+	}
+	if list, _ := os.ReadDir(dir); len(list) != 1 {
+		t.Errorf("expected the recording alone in its folder, got %d files", len(list))
+	}
+}
+
+func TestARecordingOfNothingLeavesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	har, err := CreateHAR(filepath.Join(dir, "a.har"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if har.Close() == nil {
+		t.Error("expected an error")
+	}
+	if list, _ := os.ReadDir(dir); len(list) != 0 {
+		t.Errorf("expected an empty folder, got %d files", len(list))
+	}
+	if _, err := CreateHAR(filepath.Join(dir, "nowhere", "a.har")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("expected to be told before anything is recorded, got %v", err)
+	}
+}
+
+// fullDisk is a file on a disk that has room for so many bytes more.
+type fullDisk struct {
+	*os.File
+	size, room int64
+}
+
+func (f *fullDisk) WriteAt(p []byte, at int64) (int, error) {
+	fits := max(0, min(int64(len(p)), f.size+f.room-at))
+	n, err := f.File.WriteAt(p[:fits], at)
+	if err == nil && n < len(p) {
+		err = syscall.ENOSPC
+	}
+	return n, err
+}
+
+func TestAFullDiskLosesTheLastExchangeAlone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.har")
+	har, err := CreateHAR(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := har.Write(commented("one")); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := &fullDisk{har.file.(*os.File), info.Size(), 700}
+	har.file = disk
+	if err := har.Write(commented("two")); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("expected to be told that the disk is full, got %v", err)
+	}
+	if got := comments(t, path); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("expected the exchange before, got %q", got)
+	}
+	disk.room = 1 << 20
+	if err := har.Write(commented("three")); err != nil {
+		t.Error(err)
+	}
+	if got := comments(t, path); !slices.Equal(got, []string{"one", "three"}) {
+		t.Errorf("expected to go on when there is room, got %q", got)
+	}
+	if err := har.Close(); err != nil {
+		t.Error(err)
+	}
+}
