@@ -104,31 +104,45 @@ func fetch[T any](ctx context.Context, c *Client, op operation[T], q query) (*Pa
 
 // fetchTries sends requests until one succeeds or the retry policy ends the call.
 func fetchTries[T any](ctx context.Context, c *Client, op operation[T], q query) (page *Page[T], tries int, err error) {
-	for try := 1; ; try++ {
+	var (
+		a       attempts
+		failure callError // of the last try
+	)
+	for {
+		if err := c.pace.wait(ctx); err != nil {
+			if failure == nil {
+				failure = &TransportError{Page: q.page, err: fmt.Errorf("the request was not sent: %w", err)}
+			}
+			failure.finish(a.sent, err)
+			return nil, a.sent, failure
+		}
+		a.sent++
 		start := time.Now()
-		page, status, size, failure := fetchOnce(ctx, c, op, q)
-		info := TryInfo{Page: q.page, Try: try, StatusCode: status, Bytes: size, Duration: time.Since(start)}
-		if failure == nil {
+		page, status, size, failed := fetchOnce(ctx, c, op, q)
+		info := TryInfo{Page: q.page, Try: a.sent, StatusCode: status, Bytes: size, Duration: time.Since(start)}
+		if failed == nil {
 			c.budget.refund()
-			page.Tries = try
+			page.Tries = a.sent
 			c.tried(ctx, info)
-			return page, try, nil
+			return page, a.sent, nil
 		}
-		var stopped error
-		info.Delay, stopped = c.retryDelay(ctx, q, try, failure)
-		info.Err, info.Reason, info.Retry = failure, failure.reason(), info.Delay >= 0 && stopped == nil
-		info.Asked = info.Retry && failure.after() > 0
-		failure.finish(try, stopped)
-		if !info.Retry {
-			info.Delay = 0
+		failure = failed
+		then := c.afterFailure(ctx, q, &a, failure)
+		failure.finish(a.sent, then.reason)
+		if then.asked {
+			c.pace.pause(then.delay)
 		}
+		info.Err, info.Reason, info.Retry, info.Asked, info.Delay = failure, failure.reason(), then.again, then.asked, then.delay
 		c.tried(ctx, info)
-		if !info.Retry {
-			return nil, try, failure
+		if !then.again {
+			return nil, a.sent, failure
 		}
-		if err := sleep(ctx, info.Delay); err != nil {
-			failure.finish(try, err)
-			return nil, try, failure
+		if then.asked {
+			continue
+		}
+		if err := sleep(ctx, then.delay); err != nil {
+			failure.finish(a.sent, err)
+			return nil, a.sent, failure
 		}
 	}
 }
@@ -167,7 +181,7 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 	case err != nil:
 		if tooLarge := (*tooLargeError)(nil); errors.As(err, &tooLarge) {
 			return nil, resp.StatusCode, len(body), &ContractError{Page: q.page, StatusCode: resp.StatusCode, Header: resp.Header, Where: "body",
-				Expected: fmt.Sprintf("at most %d bytes", tooLarge.limit), Got: "more", kind: ErrTooLarge}
+				Expected: fmt.Sprintf("at most %d bytes", tooLarge.limit), Got: "more, so ask for smaller pages", kind: ErrTooLarge}
 		}
 		return nil, resp.StatusCode, len(body), transportError(fmt.Errorf("the body broke off after %d bytes: %w", len(body), err))
 	}
@@ -189,6 +203,11 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 func (c *Client) complete(e *ContractError, q query, resp *http.Response, body []byte) {
 	e.Page, e.StatusCode, e.Header, e.Body = q.page, resp.StatusCode, resp.Header, body
 	e.Got = c.key.scrub(e.Got)
+	if e.Where == "/data" && e.Got == "none" {
+		if text := c.clean(reason(body[:min(len(body), maxErrorBody)]), maxMessage); text != "" {
+			e.Got = "none, and the message: " + text
+		}
+	}
 }
 
 // send adds the headers that each request of a call has, and sends it. The key is added further down, by keyTransport.

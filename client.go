@@ -27,6 +27,7 @@ type Client struct {
 	http   *http.Client
 	key    secret
 	budget *budget
+	pace   *pace
 }
 
 // New makes a client that sends key with each request. The key is the one of the OKChat account (documented: every
@@ -57,6 +58,7 @@ func New(key string, opts ...Option) (*Client, error) {
 		http:   conf.newHTTPClient(),
 		key:    k,
 		budget: newBudget(conf.retry.Budget),
+		pace:   &pace{interval: conf.interval},
 	}
 	guardKey(c.http, originOf(conf.baseURL), k)
 	return c, nil

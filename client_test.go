@@ -265,7 +265,7 @@ func TestTheStatusDecidesBeforeTheBody(t *testing.T) {
 			return err
 		}
 		var api *okchat.APIError
-		if err := call(); !errors.As(err, &api) || api.StatusCode != 502 || api.Message != "" || !strings.Contains(api.Snippet, "<html>") {
+		if err := call(); !errors.As(err, &api) || api.StatusCode != 502 || api.Message != "502 Bad Gateway" || strings.Contains(err.Error(), "(") || !strings.Contains(api.Snippet, "<html>") {
 			t.Errorf("HTML under 502 is %v", err)
 		}
 		var broken *okchat.ContractError

@@ -11,7 +11,8 @@ import (
 // Sentinels for errors.Is. They match an [APIError] by its status; which statuses the vendor uses is undocumented, so
 // the mapping follows HTTP (assumed).
 var (
-	// ErrUnauthorized matches 401 and 403: the key is missing, wrong or not allowed to see this chatbot.
+	// ErrUnauthorized matches 401 and 403: the key is missing, wrong or not allowed to see this chatbot. It does not match the
+	// challenge of a firewall, see [APIError].
 	ErrUnauthorized = errors.New("okchat: the key was refused")
 	// ErrNotFound matches 404: there is no such chatbot, or no such endpoint at the base URL.
 	ErrNotFound = errors.New("okchat: not found")
@@ -36,8 +37,8 @@ var (
 	ErrBudget = errors.New("the client's retry budget is used up")
 	// ErrTryTimeout matches a [TransportError] of a try that took too long, see [WithTryTimeout].
 	ErrTryTimeout = errors.New("the try timed out")
-	// ErrWaitTooLong matches an [APIError] whose RetryAfter is longer than [RetryPolicy] allows to wait.
-	ErrWaitTooLong = errors.New("the wait is longer than the longest allowed")
+	// ErrWaitTooLong matches an [APIError] after which the server asked for a longer wait than [RetryPolicy] allows.
+	ErrWaitTooLong = errors.New("the server asks to wait longer than allowed")
 )
 
 func argumentErrorf(format string, args ...any) error {
@@ -60,8 +61,12 @@ type callError interface {
 // no failure, so everything but StatusCode is as good as what came. Texts hold no key and are at most a few hundred bytes.
 type APIError struct {
 	StatusCode int
-	// Message is the server's own, where the body is JSON with a "message" or "error", or plain text.
+	// Message is the reason that the body gives, in whatever form it does: plain text, JSON with a message, an error, a
+	// detail or a list of those anywhere, a web page's title. It is on one line and at most 200 bytes.
 	Message string
+	// Challenge reports that a firewall in front of the API asks a browser to prove that a person uses it. The API has not
+	// seen the request, so the key is not what was refused.
+	Challenge bool
 	// RequestID is the server's or its proxy's id of the request, where it sent one (X-Request-Id, X-Vercel-Id, CF-Ray).
 	RequestID string
 	// RetryAfter is how long the server asked to wait, rounded up to whole seconds; 0 where it did not.
@@ -77,8 +82,9 @@ type APIError struct {
 }
 
 func (e *APIError) Error() string {
-	s := fmt.Sprintf("okchat: page %d: the server answered %d %s", e.Page, e.StatusCode, http.StatusText(e.StatusCode))
-	if e.Message != "" {
+	status := fmt.Sprintf("%d %s", e.StatusCode, http.StatusText(e.StatusCode))
+	s := fmt.Sprintf("okchat: page %d: the server answered %s", e.Page, status)
+	if e.Message != "" && e.Message != status {
 		s += fmt.Sprintf(" (%s)", e.Message)
 	}
 	s += triesText(e.Tries)
@@ -89,6 +95,8 @@ func (e *APIError) Error() string {
 		s += ", not retried: " + e.stopped.Error()
 	}
 	switch {
+	case e.Challenge:
+		s += ": a firewall in front of the API wants to see a browser: try from another network, or ask OKChat to let this one through"
 	case e.Is(ErrUnauthorized):
 		s += ": check the API key and that it may see this chatbot"
 	case e.Is(ErrNotFound):
@@ -101,7 +109,7 @@ func (e *APIError) Error() string {
 func (e *APIError) Is(target error) bool {
 	switch e.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return target == ErrUnauthorized
+		return !e.Challenge && target == ErrUnauthorized
 	case http.StatusNotFound:
 		return target == ErrNotFound
 	case http.StatusTooManyRequests:
@@ -118,6 +126,9 @@ func (e *APIError) after() time.Duration { return e.RetryAfter }
 func (e *APIError) reason() string       { return fmt.Sprintf("status %d", e.StatusCode) }
 
 func (e *APIError) retryable() bool {
+	if e.Challenge {
+		return false
+	}
 	switch e.StatusCode {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

@@ -1,14 +1,15 @@
 package okchat
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"mime"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
-	"time"
 	"unicode"
 )
 
@@ -20,39 +21,123 @@ const (
 
 // newAPIError makes what can be made of a failure that nobody documented.
 func (c *Client) newAPIError(q query, resp *http.Response, body []byte) *APIError {
-	// The text is made printable before the key is taken out of it: what goes could have stood inside the key.
-	clean := func(s string, limit int) string { return clip(c.key.scrub(oneLine(s)), limit) }
 	return &APIError{
 		Page:       q.page,
 		StatusCode: resp.StatusCode,
-		Message:    clean(errorMessage(resp.Header.Get("Content-Type"), body), maxMessage),
-		RequestID:  clean(requestID(resp.Header), maxRequestID),
-		RetryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), time.Now()),
-		Snippet:    clean(string(body), maxSnippet),
+		Message:    c.clean(reason(body), maxMessage),
+		Challenge:  isChallenge(resp.Header, body),
+		RequestID:  c.clean(requestID(resp.Header), maxRequestID),
+		RetryAfter: retryAfter(resp.Header),
+		Snippet:    c.clean(string(body), maxSnippet),
 	}
 }
 
-func errorMessage(contentType string, body []byte) string {
-	media, _, _ := mime.ParseMediaType(contentType)
-	if media == "text/plain" {
-		return string(body)
+// clean makes text from a server fit for an error: on one line, bounded and without the key. It is made printable before
+// the key is taken out, as what goes could have stood inside the key.
+func (c *Client) clean(s string, limit int) string { return clip(c.key.scrub(oneLine(s)), limit) }
+
+// reason returns the reason that the body of a failure gives, in whatever form: a text, or JSON with a message somewhere.
+// Of a web page it is the title.
+func reason(body []byte) string {
+	text := strings.TrimSpace(string(body))
+	var value any
+	if json.Unmarshal(body, &value) == nil {
+		return reasonIn(value, 0)
 	}
-	var object struct{ Message, Error json.RawMessage }
-	if json.Unmarshal(body, &object) != nil {
+	if strings.HasPrefix(text, "<") {
+		return titleOf(text)
+	}
+	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+		return "" // JSON that was cut off
+	}
+	return text
+}
+
+// The members of JSON that commonly hold the reason of a failure, best first: what happened, and what of the request was
+// wrong. RFC 9457 has title and detail.
+var (
+	summaryMembers = []string{"message", "msg", "title", "error_description", "error", "reason", "description", "fault", "faultstring"}
+	detailMembers  = []string{"detail", "details", "errors"}
+)
+
+func reasonIn(value any, depth int) string {
+	const deepest, most = 8, 5
+	if depth > deepest {
 		return ""
 	}
-	for _, raw := range []json.RawMessage{object.Message, object.Error} {
-		var text string
-		var nested struct{ Message string }
-		if json.Unmarshal(raw, &text) == nil && text != "" {
+	switch value := value.(type) {
+	case string:
+		return strings.TrimSpace(value)
+	case []any:
+		var parts []string
+		for _, item := range value[:min(most, len(value))] {
+			if part := reasonIn(item, depth+1); part != "" {
+				parts = append(parts, part)
+			}
+		}
+		return strings.Join(parts, "; ")
+	case map[string]any:
+		first := func(names []string) string {
+			for _, name := range names {
+				for key, inner := range value {
+					if strings.EqualFold(key, name) {
+						if text := reasonIn(inner, depth+1); text != "" {
+							return text
+						}
+					}
+				}
+			}
+			return ""
+		}
+		summary, detail := first(summaryMembers), first(detailMembers)
+		switch {
+		case detail == "" || strings.Contains(summary, detail):
+			detail = ""
+		case summary != "":
+			return summary + ": " + detail
+		}
+		if text := summary + detail; text != "" || depth == 0 {
 			return text
 		}
-		if json.Unmarshal(raw, &nested) == nil && nested.Message != "" {
-			return nested.Message
+		// {"limit": ["is too large"]} in a list of errors
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(value))[:min(most, len(value))] {
+			if part := reasonIn(value[name], depth+1); part != "" {
+				parts = append(parts, name+": "+part)
+			}
+		}
+		return strings.Join(parts, "; ")
+	default:
+		return ""
+	}
+}
+
+// titleOf returns the title of a web page.
+func titleOf(page string) string {
+	_, rest, _ := strings.Cut(page, "<title")
+	_, rest, _ = strings.Cut(rest, ">")
+	title, _, found := strings.Cut(rest, "</title>")
+	if !found {
+		return ""
+	}
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#39;", "'", "&amp;", "&").Replace(strings.TrimSpace(title))
+}
+
+// isChallenge reports whether an answer asks a browser to prove that a person uses it. Firewalls in front of an API do so,
+// and the API has not seen the request.
+func isChallenge(h http.Header, body []byte) bool {
+	for _, name := range []string{"Cf-Mitigated", "X-Amzn-Waf-Action"} {
+		if action := strings.ToLower(h.Get(name)); action == "challenge" || action == "captcha" {
+			return true
 		}
 	}
-	return ""
+	page := bytes.ToLower(bytes.TrimSpace(body))
+	return bytes.HasPrefix(page, []byte("<")) && slices.ContainsFunc(challengeWords, func(word string) bool { return bytes.Contains(page, []byte(word)) })
 }
+
+// challengeWords are those of the challenges of Cloudflare, AWS, Imperva, Akamai, DataDome and others.
+var challengeWords = []string{"just a moment", "captcha", "/cdn-cgi/challenge-platform", "_incapsula_resource", "awswafcookiedomainlist",
+	"are you a robot", "are you human", "verify you are human", "pardon our interruption", "checking your browser"}
 
 func requestID(h http.Header) string {
 	for _, name := range []string{"X-Request-Id", "X-Vercel-Id", "Cf-Ray"} {

@@ -22,6 +22,7 @@ type config struct {
 	transport  http.RoundTripper
 	userAgent  string
 	tryTimeout time.Duration
+	interval   time.Duration // between two requests
 	maxBody    int64
 	retry      RetryPolicy
 	jitter     func() float64 // in [0, 1)
@@ -104,6 +105,20 @@ func WithMaxBody(n int64) Option {
 			return fmt.Errorf("okchat: the body limit is %d bytes, expected more than 0", n)
 		}
 		c.maxBody = n
+		return nil
+	}
+}
+
+// WithRate sends at most so many requests a second, evenly spaced and all calls of the client together: 0.5 is one each
+// two seconds, and the least is one a day. Without it the client sends as fast as the server answers, and as it is told
+// to wait (see [RetryPolicy]).
+func WithRate(perSecond float64) Option {
+	return func(c *config) error {
+		const day = 24 * 60 * 60
+		if !(perSecond*day >= 1) { // NaN, too
+			return fmt.Errorf("okchat: the rate is %v requests a second, expected one a day or more", perSecond)
+		}
+		c.interval = time.Duration(float64(time.Second) / perSecond)
 		return nil
 	}
 }

@@ -11,21 +11,28 @@ import (
 	"time"
 )
 
-// RetryPolicy says when a failed try is repeated. A field that is 0 takes its default.
+// RetryPolicy decides when a failed try is repeated. A field that is 0 takes its default.
 //
 // Repeated are the statuses 408, 425, 429, 500, 502, 503 and 504, connections that fail or break, tries that run out of
-// time, and bodies that end early. The wait before try n+1 is what Retry-After says or, without it, a random time
-// between 0 and min(MaxDelay, BaseDelay·2ⁿ⁻¹) ("full jitter"). No wait outlasts the caller's context: a call that
-// cannot wait fails at once with what it has.
+// time, and bodies that end early.
+//
+// A server that answers with Retry-After asks for a wait. No request of the client is sent until it is over, and it costs
+// neither a try nor budget: a server that limits the rate, and says so, is read completely. Without it the wait after try n
+// is random, between 0 and min(MaxDelay, BaseDelay·2ⁿ⁻¹) ("full jitter").
+//
+// No wait outlasts the caller's context: a call that cannot wait fails at once with what it has.
 type RetryPolicy struct {
-	// MaxTries is how many requests one page may cost (4); 1 turns retries off.
+	// MaxTries is how many tries of a page may fail (4), apart from those after which the server asked for a wait; 1 turns
+	// all retries off.
 	MaxTries int
 	// BaseDelay is the longest wait after the first try (500 ms), MaxDelay after any (10 s).
 	BaseDelay, MaxDelay time.Duration
-	// MaxRetryAfter is the longest Retry-After that is waited for (1 min). A longer one fails the call at once.
+	// MaxRetryAfter bounds the waits that the server asks for, all those of a page together (1 min). A call that would have
+	// to wait longer fails at once, with an error that matches [ErrWaitTooLong].
 	MaxRetryAfter time.Duration
 	// Budget is how many retries a client has for all its calls together (20). Each success gives back a tenth, so a
-	// server in trouble sees at most a tenth more requests than callers make.
+	// server in trouble sees at most a tenth more requests than callers make. Without any left, a call fails with an error
+	// that matches [ErrBudget].
 	Budget int
 }
 
@@ -53,47 +60,68 @@ func (p RetryPolicy) validate() error {
 	return nil
 }
 
-// retryDelay returns how long to wait before the next try. A negative delay says that there is none, an error why not.
-func (c *Client) retryDelay(ctx context.Context, q query, try int, failure callError) (time.Duration, error) {
-	policy := c.conf.retry
+// attempts counts the tries of one page.
+type attempts struct {
+	sent   int
+	failed int           // those after which the server asked for no wait
+	waited time.Duration // as the server asked
+}
+
+// next is what follows a failed try: another one after a delay, or, if again is false, the end of the call. The reason is
+// nil if another try would be of no use.
+type next struct {
+	again  bool
+	asked  bool // the server asked for the delay
+	delay  time.Duration
+	reason error
+}
+
+// afterFailure decides what follows a failed try, and books it in a.
+func (c *Client) afterFailure(ctx context.Context, q query, a *attempts, failure callError) next {
+	policy, asked := c.conf.retry, failure.after()
+	if asked == 0 {
+		a.failed++
+	}
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return next{reason: err}
 	}
-	if !failure.retryable() || try >= or(q.MaxTries, policy.MaxTries) {
-		return -1, nil
+	most := or(q.MaxTries, policy.MaxTries)
+	if !failure.retryable() || a.failed >= most || most == 1 {
+		return next{}
 	}
-	delay := failure.after()
-	if delay > policy.MaxRetryAfter {
-		return 0, fmt.Errorf("%w of %v", ErrWaitTooLong, policy.MaxRetryAfter)
-	}
-	if delay == 0 {
-		ceiling := policy.MaxDelay
-		if shift := try - 1; policy.BaseDelay<<shift>>shift == policy.BaseDelay {
-			ceiling = min(ceiling, policy.BaseDelay<<shift)
+	if asked > 0 {
+		if a.waited += asked; a.waited > policy.MaxRetryAfter {
+			return next{reason: fmt.Errorf("%w, which is %v", ErrWaitTooLong, policy.MaxRetryAfter)}
 		}
-		delay = time.Duration(c.conf.jitter() * float64(ceiling))
+		if outlasts(ctx, asked) {
+			return next{reason: errOutlasts}
+		}
+		return next{again: true, asked: true, delay: asked}
 	}
-	if deadline, ok := ctx.Deadline(); ok && delay >= time.Until(deadline) {
-		return 0, fmt.Errorf("the wait outlasts the call: %w", context.DeadlineExceeded)
+	ceiling := policy.MaxDelay
+	if shift := a.failed - 1; policy.BaseDelay<<shift>>shift == policy.BaseDelay {
+		ceiling = min(ceiling, policy.BaseDelay<<shift)
+	}
+	delay := time.Duration(c.conf.jitter() * float64(ceiling))
+	if outlasts(ctx, delay) {
+		return next{reason: errOutlasts}
 	}
 	if !c.budget.take() {
-		return 0, ErrBudget
+		return next{reason: ErrBudget}
 	}
-	return delay, nil
+	return next{again: true, delay: delay}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
+// retryAfter returns how long the server asks to wait, rounded up to whole seconds; 0 stands for none, past or unreadable.
+// A date is compared with the answer's own Date, where it has one: clocks differ.
+func retryAfter(h http.Header) time.Duration {
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		now = time.Now()
 	}
+	return parseRetryAfter(h.Get("Retry-After"), now)
 }
 
-// parseRetryAfter reads seconds or a date, rounded up to whole seconds; 0 stands for none, past or unreadable.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if value == "" {

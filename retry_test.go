@@ -5,13 +5,18 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/okchat/okchat-go/okchattest"
 )
 
 // reply is what the server does to one try.
@@ -113,13 +118,26 @@ func TestRetriesStepByStep(t *testing.T) {
 			as: new(*APIError), tries: 4},
 		{name: "one try at the most turns retries off", policy: RetryPolicy{MaxTries: 1}, steps: []step{{status(503), 0, 5}}, as: new(*APIError), tries: 1},
 		{name: "an empty budget ends the tries", budget: 1, steps: []step{{status(503), 250 * ms, 0}, {status(503), 0, 0}}, is: ErrBudget, tries: 2},
-		{name: "Retry-After in seconds is waited for", steps: []step{{status(429, "Retry-After", "7"), 7 * time.Second, 4}, {succeeds, 0, 4}}, tries: 2},
-		{name: "Retry-After as a date is waited for", steps: []step{{status(503, "Retry-After", date(9*time.Second)), 9 * time.Second, 4}, {succeeds, 0, 4}}, tries: 2},
+		{name: "Retry-After in seconds is waited for", steps: []step{{status(429, "Retry-After", "7"), 7 * time.Second, 5}, {succeeds, 0, 5}}, tries: 2},
+		{name: "Retry-After as a date is waited for", steps: []step{{status(503, "Retry-After", date(9*time.Second)), 9 * time.Second, 5}, {succeeds, 0, 5}}, tries: 2},
+		{name: "Retry-After as a date is measured from the answer's own date", tries: 2,
+			steps: []step{{status(429, "Date", date(-2*time.Hour), "Retry-After", date(-2*time.Hour+3*time.Second)), 3 * time.Second, 5}, {succeeds, 0, 5}}},
+		{name: "a server whose clock is ahead is not waited for longer", tries: 2,
+			steps: []step{{status(429, "Date", date(2*time.Minute), "Retry-After", date(2*time.Minute+3*time.Second)), 3 * time.Second, 5}, {succeeds, 0, 5}}},
+		{name: "an answer whose own date means nothing is measured from now", tries: 2,
+			steps: []step{{status(429, "Date", "today", "Retry-After", date(4*time.Second)), 4 * time.Second, 5}, {succeeds, 0, 5}}},
+		{name: "waits that the server asks for are no failed tries", tries: 9,
+			steps: []step{{status(429, "Retry-After", "5"), 5 * time.Second, 5}, {status(429, "Retry-After", "5"), 5 * time.Second, 5}, {status(503, "Retry-After", "5"), 5 * time.Second, 5},
+				{status(429, "Retry-After", "5"), 5 * time.Second, 5}, {status(429, "Retry-After", "5"), 5 * time.Second, 5}, {status(503), 250 * ms, 4}, {status(429, "Retry-After", "1"), time.Second, 4}, {status(503), 500 * ms, 3}, {succeeds, 0, 3}}},
+		{name: "the waits that the server asks for are bounded together", tries: 3, policy: RetryPolicy{MaxRetryAfter: 10 * time.Second}, is: ErrWaitTooLong,
+			steps: []step{{status(429, "Retry-After", "6"), 6 * time.Second, 5}, {status(429, "Retry-After", "4"), 4 * time.Second, 5}, {status(429, "Retry-After", "1"), 0, 5}}},
+		{name: "one try at the most waits for no Retry-After", policy: RetryPolicy{MaxTries: 1}, is: ErrRateLimited, tries: 1, steps: []step{{status(429, "Retry-After", "1"), 0, 5}}},
+		{name: "a challenge is final", as: new(*APIError), tries: 1, steps: []step{{status(503, "Cf-Mitigated", "challenge", "Retry-After", "1"), 0, 5}}},
 		{name: "Retry-After of 0 leaves it to the jitter", steps: []step{{status(503, "Retry-After", "0"), 250 * ms, 4}, {succeeds, 0, 4}}, tries: 2},
 		{name: "Retry-After in the past leaves it to the jitter", steps: []step{{status(503, "Retry-After", date(-time.Hour)), 250 * ms, 4}, {succeeds, 0, 4}}, tries: 2},
 		{name: "Retry-After that means nothing leaves it to the jitter", steps: []step{{status(503, "Retry-After", "soon"), 250 * ms, 4}, {succeeds, 0, 4}}, tries: 2},
-		{name: "Retry-After just at the cap is waited for", steps: []step{{status(429, "Retry-After", "60"), time.Minute, 4}, {succeeds, 0, 4}}, tries: 2},
-		{name: "Retry-After over the cap fails at once", steps: []step{{status(429, "Retry-After", "61"), 0, 5}}, is: ErrRateLimited, tries: 1},
+		{name: "Retry-After just at the cap is waited for", steps: []step{{status(429, "Retry-After", "60"), time.Minute, 5}, {succeeds, 0, 5}}, tries: 2},
+		{name: "Retry-After over the cap fails at once", steps: []step{{status(429, "Retry-After", "61"), 0, 5}}, is: ErrWaitTooLong, tries: 1},
 		{name: "Retry-After beyond all numbers fails at once", steps: []step{{status(429, "Retry-After", strings.Repeat("9", 40)), 0, 5}}, is: ErrRateLimited, tries: 1},
 		{name: "Retry-After over the caller's time fails at once", within: 5 * time.Second, steps: []step{{status(429, "Retry-After", "6"), 0, 5}}, is: context.DeadlineExceeded, tries: 1},
 		{name: "Retry-After to the end of the caller's time fails at once", within: 6 * time.Second, steps: []step{{status(429, "Retry-After", "6"), 0, 5}}, is: context.DeadlineExceeded, tries: 1},
@@ -191,6 +209,254 @@ func TestRetriesStepByStep(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestAWaitThatTheServerAsksForPausesAllRequests(t *testing.T) {
+	const ms = time.Millisecond
+	tests := []struct {
+		name  string
+		start time.Duration // of the second call; the first starts at 0
+		reply reply         // to the second request; the first is told to wait for 10 s
+		sent  []time.Duration
+	}{
+		{"a call that starts during the wait", 4000 * ms, succeeds, []time.Duration{0, 10001 * ms, 10001 * ms}},
+		{"a call that starts behind it", 11000 * ms, succeeds, []time.Duration{0, 10001 * ms, 11000 * ms}},
+		{"a call whose own wait ends during it", 0, status(503), []time.Duration{0, 0, 10001 * ms, 10001 * ms}},
+		{"a call that is told to wait longer", 0, status(429, "Retry-After", "15"), []time.Duration{0, 0, 15001 * ms, 15001 * ms}},
+		{"a call that is told to wait less", 0, status(429, "Retry-After", "1"), []time.Duration{0, 0, 10001 * ms, 10001 * ms}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				var sent []time.Duration
+				begin := time.Now()
+				client := newTestClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+					mu.Lock()
+					sent = append(sent, time.Since(begin))
+					n := len(sent)
+					mu.Unlock()
+					time.Sleep(ms)
+					switch n {
+					case 1:
+						return status(429, "Retry-After", "10")(req)
+					case 2:
+						return tt.reply(req)
+					}
+					return succeeds(req)
+				}), withJitter(0.5))
+				var calls sync.WaitGroup
+				for _, start := range []time.Duration{0, tt.start} {
+					calls.Go(func() {
+						time.Sleep(start)
+						if _, err := client.Page(t.Context(), testBot, PageOptions{}); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				calls.Wait()
+				if !slices.Equal(sent, tt.sent) {
+					t.Errorf("requests were sent at %v, expected %v", sent, tt.sent)
+				}
+			})
+		})
+	}
+}
+
+func TestAPauseThatOutlastsACallEndsItUnsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		client := newTestClient(t, roundTrip(func(req *http.Request) (*http.Response, error) { sent++; return succeeds(req) }))
+		client.pace.pause(10 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := client.Page(ctx, testBot, PageOptions{})
+		var transport *TransportError
+		if !errors.As(err, &transport) || transport.Tries != 0 || !errors.Is(err, context.DeadlineExceeded) || sent != 0 || time.Since(start) != 0 {
+			t.Errorf("error %v after %v and %d requests, expected one at once", err, time.Since(start), sent)
+		}
+		canceled, stop := context.WithCancel(t.Context())
+		defer time.AfterFunc(time.Second, stop).Stop()
+		if _, err := client.Page(canceled, testBot, PageOptions{}); !errors.Is(err, context.Canceled) || time.Since(start) != time.Second || sent != 0 {
+			t.Errorf("error %v after %v, expected one when the call was cancelled", err, time.Since(start))
+		}
+	})
+}
+
+func TestTheRateIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var sent []time.Duration
+		begin := time.Now()
+		client := newTestClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if sent = append(sent, time.Since(begin)); len(sent) == 3 {
+				return status(429, "Retry-After", "2")(req)
+			}
+			return succeeds(req)
+		}), WithRate(4))
+		var calls sync.WaitGroup
+		for range 4 {
+			calls.Go(func() {
+				if _, err := client.Page(t.Context(), testBot, PageOptions{}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		calls.Wait()
+		const ms = time.Millisecond
+		if want := []time.Duration{0, 250 * ms, 500 * ms, 2500 * ms, 2750 * ms}; !slices.Equal(sent, want) {
+			t.Errorf("requests were sent at %v, expected %v", sent, want)
+		}
+	})
+	for _, rate := range []float64{0, -1, 1e-6, math.NaN(), math.Inf(-1)} {
+		if _, err := New(testKey, WithRate(rate)); err == nil {
+			t.Errorf("a rate of %v was accepted", rate)
+		}
+	}
+	for _, rate := range []float64{1.0 / 86400, 0.5, 1e12, math.Inf(1)} {
+		if _, err := New(testKey, WithRate(rate)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAServerThatLimitsTheRateIsReadCompletely(t *testing.T) {
+	for _, readAhead := range []int{1, 8, MaxReadAhead} {
+		for _, clock := range []time.Duration{0, -2 * time.Hour} {
+			synctest.Test(t, func(t *testing.T) {
+				fake := okchattest.New(okchattest.Synthetic(1, 2000))
+				fake.Every(okchattest.Chain(okchattest.Clock(clock), okchattest.Rate(2)))
+				asked := 0
+				client, err := New(fake.Key, WithTransport(direct(fake, func() time.Duration { return time.Millisecond })), WithHooks(Hooks{
+					Try: func(_ context.Context, i TryInfo) {
+						if i.Asked {
+							asked++
+						}
+					},
+				}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				all, err := collect(t, client, fake.ChatbotID, ListOptions{Limit: 20, ReadAhead: readAhead})
+				if err != nil || len(all) != 2000 || asked == 0 || client.budget.tenths != 200 {
+					t.Errorf("read-ahead %d, clock %v: %d conversations, %d waits, %v", readAhead, clock, len(all), asked, err)
+				}
+			})
+		}
+	}
+}
+
+func TestABodyThatNobodyReadsIsNotWaitedFor(t *testing.T) {
+	endless := func(code int, header ...string) reply {
+		return func(req *http.Request) (*http.Response, error) {
+			resp := answer(code, "text/plain", "", header...)
+			resp.Body, resp.ContentLength = endlessBody{req.Context()}, -1
+			return resp, nil
+		}
+	}
+	for name, replies := range map[string][]reply{
+		"101": {endless(101)}, "204": {endless(204)}, "300": {endless(300)}, "304": {endless(304)},
+		"a redirect": {endless(302, "Location", "/elsewhere"), succeeds},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			start, n := time.Now(), 0
+			client := newTestClient(t, roundTrip(func(req *http.Request) (*http.Response, error) { n++; return replies[n-1](req) }))
+			_, err := client.Page(t.Context(), testBot, PageOptions{})
+			var broken *ContractError
+			if len(replies) == 1 && (!errors.As(err, &broken) || broken.Where != "status") || len(replies) == 2 && err != nil {
+				t.Errorf("%s: error %v", name, err)
+			}
+			if n != len(replies) || time.Since(start) != 0 {
+				t.Errorf("%s: %d requests in %v", name, n, time.Since(start))
+			}
+		})
+	}
+}
+
+// endlessBody is a body that never comes.
+type endlessBody struct{ ctx context.Context }
+
+func (b endlessBody) Read([]byte) (int, error) { <-b.ctx.Done(); return 0, b.ctx.Err() }
+func (endlessBody) Close() error               { return nil }
+
+func TestTheReasonOfTheServerIsShown(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"message":"slow down"}`: "slow down",
+		`{"statusCode":400,"message":["limit must not be greater than 50","page must be a number"],"error":"Bad Request"}`: "limit must not be greater than 50; page must be a number",
+		`{"detail":[{"loc":["query","limit"],"msg":"limit must be at most 50"}]}`:                                          "limit must be at most 50",
+		`{"detail":"Not authenticated"}`:                                                        "Not authenticated",
+		`{"title":"Invalid limit","detail":"limit must be at most 50"}`:                         "Invalid limit: limit must be at most 50",
+		`{"type":"about:blank","title":"Forbidden","status":403}`:                               "Forbidden",
+		`{"errors":[{"message":"limit must be at most 50"}]}`:                                   "limit must be at most 50",
+		`{"errors":{"limit":["is too large"],"page":["is not a number"]}}`:                      "limit: is too large; page: is not a number",
+		`{"message":"Validation failed","errors":[{"field":"limit","message":"is too large"}]}`: "Validation failed: is too large",
+		`{"message":"is too large","errors":[{"message":"is too large"}]}`:                      "is too large",
+		`{"error":"quota exceeded"}`:                                                            "quota exceeded",
+		`{"error":{"code":"E1","message":"quota exceeded"}}`:                                    "quota exceeded",
+		`{"error":{"errors":[{"reason":"rateLimitExceeded"}]}}`:                                 "rateLimitExceeded",
+		`{"error":true,"Message":"no such key"}`:                                                "no such key",
+		`{"message":"","error":"no such key"}`:                                                  "no such key",
+		`{"error":"invalid_token","error_description":"The token is used up"}`:                  "The token is used up",
+		`{"fault":{"faultstring":"Invalid ApiKey","detail":{"errorcode":"oauth.v2"}}}`:          "Invalid ApiKey: errorcode: oauth.v2",
+		`"no such key"`:                   "no such key",
+		`no such key`:                     "no such key",
+		" no  such\n\tkey\x1b[31m\u202e ": "no such key[31m",
+		`<!DOCTYPE html><html><head><title lang="en">502 Bad &amp; Worse</title></head>`: "502 Bad & Worse",
+		`<html>`:             "",
+		`{"message":`:        "",
+		`{"error":7}`:        "",
+		`{"status":"error"}`: "",
+		`7`:                  "",
+		``:                   "",
+		strings.Repeat(`[`, 5000) + `"x"` + strings.Repeat(`]`, 5000): "",
+		`{"message":"` + strings.Repeat("긴", 200) + `"}`:              strings.Repeat("긴", 65) + "...",
+		`{"message":"your key fake-key-for-tests is blocked"}`:        "your key [key] is blocked",
+	} {
+		client := newTestClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return answer(400, "application/problem+json", body), nil }))
+		_, err := client.Page(t.Context(), testBot, PageOptions{})
+		var api *APIError
+		if !errors.As(err, &api) || api.Message != want || strings.ContainsAny(err.Error(), "\n\x1b") || want != "" && !strings.Contains(err.Error(), want) {
+			t.Errorf("%.80s: message %q, expected %q; %v", body, api.Message, want, err)
+		}
+	}
+	client := newTestClient(t, roundTrip(body(mediaType, `{"error":"quota exceeded"}`)))
+	_, err := client.Page(t.Context(), testBot, PageOptions{})
+	var broken *ContractError
+	if !errors.As(err, &broken) || broken.Where != "/data" || !strings.Contains(err.Error(), "quota exceeded") {
+		t.Errorf("under 200: %v", err)
+	}
+}
+
+func TestAChallengeIsNotABadKey(t *testing.T) {
+	const page = "<html><head><title>Just a moment...</title></head></html>"
+	for name, tt := range map[string]struct {
+		server    reply
+		challenge bool
+	}{
+		"Cloudflare's": {func(*http.Request) (*http.Response, error) {
+			return answer(403, "text/html", page, "Cf-Mitigated", "challenge"), nil
+		}, true},
+		"Cloudflare's by its text": {func(*http.Request) (*http.Response, error) { return answer(403, "text/html", page), nil }, true},
+		"that of AWS":              {status(403, "X-Amzn-Waf-Action", "captcha"), true},
+		"one by its text": {func(*http.Request) (*http.Response, error) {
+			return answer(401, "", " \n<HTML>Please solve this CAPTCHA"), nil
+		}, true},
+		"a refusal of the key": {func(*http.Request) (*http.Response, error) {
+			return answer(403, mediaType, `{"message":"captcha"}`), nil
+		}, false},
+		"another page": {func(*http.Request) (*http.Response, error) {
+			return answer(403, "text/html", "<html><title>403 Forbidden</title>"), nil
+		}, false},
+	} {
+		_, err := newTestClient(t, roundTrip(tt.server)).Page(t.Context(), testBot, PageOptions{})
+		var api *APIError
+		if !errors.As(err, &api) || api.Challenge != tt.challenge || errors.Is(err, ErrUnauthorized) == tt.challenge || strings.Contains(err.Error(), "firewall") != tt.challenge || strings.Contains(err.Error(), "check the API key") == tt.challenge {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

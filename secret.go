@@ -101,7 +101,13 @@ func (t *keyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	out.Header = make(http.Header, len(req.Header)+1)
 	maps.Copy(out.Header, req.Header)
 	out.Header[headerKey] = []string{t.key.reveal()}
-	return t.next.RoundTrip(&out)
+	resp, err := t.next.RoundTrip(&out)
+	if err == nil && resp.StatusCode != http.StatusOK && resp.StatusCode < 400 {
+		// Nobody reads what it holds, and nobody should wait for it: net/http would, before it follows a redirect.
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody
+	}
+	return resp, err
 }
 
 // CloseIdleConnections lets http.Client.CloseIdleConnections reach the transport below.
