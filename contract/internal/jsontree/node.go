@@ -1,0 +1,125 @@
+package jsontree
+
+import (
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Scalar returns a tree of one value that stands in no document: a string, number or boolean given as text.
+func Scalar(kind Kinds, text string) *Node {
+	t := &Tree{Text: text, Nodes: []Node{{Kind: kind, Text: text, End: int32(len(text)), next: 1}}}
+	t.Nodes[0].tree = t
+	return &t.Nodes[0]
+}
+
+// Root returns the document itself.
+func (t *Tree) Root() *Node { return &t.Nodes[0] }
+
+// Garbled returns the first value that, or whose name, is not Unicode text, or nil.
+func (t *Tree) Garbled() *Node {
+	for i := range t.Nodes {
+		if t.Broken && t.Nodes[i].Garbled() {
+			return &t.Nodes[i]
+		}
+	}
+	return nil
+}
+
+// All yields the items or members of a value with their position. Scalars have none.
+func (n *Node) All() iter.Seq2[int, *Node] {
+	return func(yield func(int, *Node) bool) {
+		nodes := n.tree.Nodes
+		for i, at := 0, n.Index+1; at < n.next; i++ {
+			if !yield(i, &nodes[at]) {
+				return
+			}
+			at = nodes[at].next
+		}
+	}
+}
+
+// Member returns the last member of that name, which is the one that most readers take, or nil.
+func (n *Node) Member(name string) *Node {
+	if n == nil || n.Kind != Object {
+		return nil
+	}
+	var found *Node
+	nodes := n.tree.Nodes
+	for at := n.Index + 1; at < n.next; at = nodes[at].next {
+		if nodes[at].Name == name {
+			found = &nodes[at]
+		}
+	}
+	return found
+}
+
+// Parent returns the object or array that holds the node; of the document itself it returns the document.
+func (n *Node) Parent() *Node { return &n.tree.Nodes[n.parent] }
+
+// Literal returns the value as it stands in the document.
+func (n *Node) Literal() string { return n.tree.Text[n.Start:n.End] }
+
+// Quoted returns the member's name as it stands in the document, with its quotation marks; "" for an item.
+func (n *Node) Quoted() string {
+	if n.Key == 0 {
+		return ""
+	}
+	name := n.tree.Text[n.Key:n.Start]
+	return name[:strings.LastIndexByte(name, '"')+1]
+}
+
+// Garbled reports whether a string, or a member's name, holds bytes that are not UTF-8 or half of a surrogate pair.
+func (n *Node) Garbled() bool {
+	content := ""
+	if n.Kind == String {
+		content = n.Literal()
+	}
+	for _, literal := range []string{n.Quoted(), content} {
+		if literal == "" {
+			continue
+		}
+		if _, err := jsontext.AppendUnquote(nil, literal); err != nil {
+			return true
+		}
+	}
+	return false
+}
+
+var escaper = strings.NewReplacer("~", "~0", "/", "~1")
+
+// Escape returns a name as it stands in a JSON pointer.
+func Escape(name string) string { return escaper.Replace(name) }
+
+// Pointer returns the JSON pointer (RFC 6901) of a value.
+func (n *Node) Pointer() string { return n.path(false) }
+
+// Pattern returns the pointer with "*" in the place of each index. Like values of a page have the same one.
+func (n *Node) Pattern() string { return n.path(true) }
+
+func (n *Node) path(pattern bool) string {
+	var steps []string
+	for ; n.Index > 0; n = n.Parent() {
+		holder, step := n.Parent(), "*"
+		switch {
+		case holder.Kind != Array:
+			step = Escape(n.Name)
+		case !pattern:
+			for i, kid := range holder.All() {
+				if kid.Index == n.Index {
+					step = strconv.Itoa(i)
+					break
+				}
+			}
+		}
+		steps = append(steps, step)
+	}
+	var b strings.Builder
+	for _, step := range slices.Backward(steps) {
+		b.WriteString("/" + step)
+	}
+	return b.String()
+}

@@ -1,0 +1,302 @@
+package rule
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/interpreter"
+
+	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/contract/internal/spec"
+)
+
+// Page is a validated body with what rules need beside it. It is not safe for concurrent use.
+type Page struct {
+	set     *Set
+	op      *spec.Operation
+	valid   *spec.Validation
+	root    *jsontree.Node
+	doc     *document
+	request *spec.Request
+	given   ref.Val // the request as rules see it
+	now     time.Time
+	today   time.Time
+	faults  *spec.Faults
+	broken  map[spec.Code]bool // rules
+	scope   scope
+	// Skipped are the rules that looked at more than they may and have no result.
+	Skipped []spec.Code
+	// Undecided is a rule that has no result though its values keep the contract, nil for none.
+	Undecided *Rule
+}
+
+// NewPage returns the page that valid is about. now is when the server answered, today when the rules are evaluated. Faults
+// are added to valid's.
+func NewPage(set *Set, op *spec.Operation, request *spec.Request, t *jsontree.Tree, valid *spec.Validation, now, today time.Time) *Page {
+	p := &Page{
+		set: set, op: op, valid: valid, root: t.Root(), doc: newDocument(t, valid.Schemas, new(int)),
+		request: request, given: requestValue(request), now: now, today: today, faults: valid.Faults, broken: make(map[spec.Code]bool),
+	}
+	p.scope.page = p
+	return p
+}
+
+func requestValue(r *spec.Request) ref.Val {
+	all := map[ref.Val]ref.Val{}
+	for _, in := range []string{"path", "query"} {
+		given := map[ref.Val]ref.Val{}
+		for _, v := range r.Values {
+			if v.Parameter.In == in {
+				given[types.String(v.Parameter.Name)] = scalar(v.Node, v.Parameter.Schema)
+			}
+		}
+		all[types.String(in)] = types.NewRefValMap(types.DefaultTypeAdapter, given)
+	}
+	return types.NewRefValMap(types.DefaultTypeAdapter, all)
+}
+
+// Check evaluates the rules that are about the page alone.
+func (p *Page) Check() {
+	for _, beside := range p.valid.Ruled {
+		p.evaluate(p.set.schemas[beside.Schema], beside.Node)
+	}
+	p.evaluate(p.set.operations[p.op], p.root)
+}
+
+func (p *Page) evaluate(rules []*Rule, this *jsontree.Node) {
+	for _, r := range rules {
+		if !r.Walk {
+			p.apply(r, this)
+		}
+	}
+}
+
+// scopeName is the name by which cached finds the scope. No expression can use it.
+const scopeName = "@scope"
+
+// scope gives a rule's variables their values.
+type scope struct {
+	page       *Page
+	self, this *jsontree.Node
+	index      int
+	before     *values
+	earlier    *values
+	previous   *Page
+	rule       *Rule
+	kept       map[keptKey]ref.Val // what is evaluated once a page
+}
+
+// keptKey names a part of a rule's expression.
+type keptKey struct {
+	rule *Rule
+	id   int64
+}
+
+// ResolveName returns a variable's value. A variable without one makes the evaluation fail.
+func (s *scope) ResolveName(name string) (any, bool) {
+	switch name {
+	case "self":
+		return s.page.doc.of(s.self), true
+	case "this":
+		return s.page.doc.of(s.this), true
+	case "body":
+		return s.page.doc.of(s.page.root), true
+	case "index":
+		return types.Int(s.index), true
+	case "before":
+		return s.before, true
+	case "earlier":
+		return s.earlier, s.earlier != nil
+	case "previous":
+		if s.previous == nil {
+			return nil, false
+		}
+		return s.previous.doc.of(s.previous.root), true
+	case "request":
+		return s.page.given, true
+	case "now":
+		return types.Timestamp{Time: s.page.now}, true
+	case "today":
+		return types.Timestamp{Time: s.page.today}, true
+	case scopeName:
+		return s, true
+	}
+	return nil, false
+}
+
+// Parent returns nil: there is no scope around this one.
+func (s *scope) Parent() interpreter.Activation { return nil }
+
+// budget is how many values a rule may look at on a page of n values.
+func budget(n int) int { return 100_000 + 20*n }
+
+// apply evaluates a rule for each value that its path selects, and adds a fault for each that breaks it.
+func (p *Page) apply(r *Rule, this *jsontree.Node) {
+	if slices.ContainsFunc(r.needs, func(code spec.Code) bool { return p.broken[code] }) || p.requestBroken(r) {
+		return
+	}
+	s, steps := &p.scope, p.doc.steps
+	s.rule, s.this = r, this
+	if r.looksBack {
+		s.before = &values{steps: steps}
+	}
+	*steps = -budget(len(p.doc.nodes))
+	r.Each(this, func(n *jsontree.Node, index int) {
+		if *steps > 0 {
+			return
+		}
+		s.self, s.index = n, index
+		result, _, err := r.program.Eval(s)
+		switch {
+		case *steps > 0:
+			p.Skipped = append(p.Skipped, r.Code)
+		case err != nil:
+			if !p.faults.Broken(p.valid.Part) && p.Undecided == nil {
+				p.Undecided = r
+			}
+		case result != types.True && !p.blamed(r, s):
+			p.broken[r.Code] = true
+			p.faults.Add(spec.Fault{Severity: spec.Violation, Code: r.Code, Part: p.valid.Part, Node: n, At: r.Node,
+				Expected: r.expected(s), Got: p.describe(n), Evidence: r.Evidence})
+		}
+		if r.looksBack {
+			s.before.add(p.doc.of(n))
+		}
+	})
+}
+
+// Each calls do for each value that the rule is about, given the one that it stands beside, with its position in the last
+// array on the way.
+func (r *Rule) Each(this *jsontree.Node, do func(n *jsontree.Node, index int)) { each(this, r.Path, 0, do) }
+
+func each(n *jsontree.Node, path []string, index int, do func(*jsontree.Node, int)) {
+	switch {
+	case len(path) == 0:
+		do(n, index)
+	case path[0] != "*":
+		if member := n.Member(path[0]); member != nil {
+			each(member, path[1:], index, do)
+		}
+	case n.Kind == jsontree.Array:
+		for i, item := range n.All() {
+			each(item, path[1:], i, do)
+		}
+	}
+}
+
+// requestBroken reports whether a parameter that the rule uses breaks the contract. The rule then stays silent.
+func (p *Page) requestBroken(r *Rule) bool {
+	for _, name := range p.request.Broken {
+		for _, u := range r.uses {
+			used := strings.Join(u.path, "/")
+			if u.root == "request" && (used == name || strings.HasPrefix(name, used+"/") || used == "") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// blamed reports whether an input of the rule, or a value that holds it, already has a fault. The rule then stays silent, so
+// that one fault yields one finding. A value that is only new to an open set does not excuse itself.
+func (p *Page) blamed(r *Rule, s *scope) bool {
+	for _, u := range append([]use{{root: "self"}}, r.uses...) {
+		n := p.root
+		switch {
+		case u.root == "self":
+			n = s.self
+		case r.Walk: // a page contradicts the one before whatever it says of itself
+			continue
+		case u.root == "this":
+			n = s.this
+		case u.root != "body":
+			continue
+		}
+		drift := u.root != "self"
+		for holder := n; ; holder = holder.Parent() {
+			if p.valid.Blamed(holder, drift) {
+				return true
+			}
+			if holder == p.root {
+				break
+			}
+		}
+		for _, name := range u.path {
+			if n = n.Member(name); n == nil {
+				break
+			}
+			if p.valid.Blamed(n, drift) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// describe says what a value is that breaks a rule: numbers count something and times are no one's, so both are told.
+func (p *Page) describe(n *jsontree.Node) string {
+	s := p.doc.schemas[n.Index]
+	switch {
+	case s == nil:
+		return spec.Describe(n)
+	case n.Kind != jsontree.String, s.Format == "date-time":
+		return spec.Shorten(n.Text, 40)
+	case s.Known != nil:
+		return spec.DescribeWord(n.Text)
+	}
+	return spec.Describe(n)
+}
+
+// maxEarlier is how many values of a kind a Trail keeps at least.
+const maxEarlier = 1_000
+
+// Trail is what rules about walks remember of the pages of a walk.
+type Trail struct {
+	previous *Page
+	earlier  map[string]*values // by the path of the rules about them
+}
+
+// Follow evaluates the rules that are about several pages for p, the page that follows those of the trail. Afterwards p is
+// the last page of the trail.
+func (t *Trail) Follow(p *Page) {
+	if t.previous != nil {
+		t.previous.doc.steps, p.scope.previous, p.scope.kept = p.doc.steps, t.previous, nil
+		for _, r := range p.set.operations[p.op] {
+			if p.scope.earlier = t.earlier[strings.Join(r.Path, "/")]; r.Walk && p.scope.earlier != nil {
+				p.scope.earlier.steps = p.doc.steps
+				p.apply(r, p.root)
+			}
+		}
+		p.scope.previous, p.scope.kept = nil, nil // the page before is no longer needed
+	}
+	if t.earlier == nil {
+		t.earlier = make(map[string]*values)
+	}
+	t.previous = p
+	done := make(map[string]bool)
+	for _, r := range p.set.operations[p.op] {
+		path := strings.Join(r.Path, "/")
+		if !r.Walk || done[path] {
+			continue
+		}
+		done[path] = true
+		all := t.earlier[path]
+		if all == nil {
+			all = &values{steps: p.doc.steps}
+			t.earlier[path] = all
+		}
+		r.Each(p.root, func(n *jsontree.Node, _ int) {
+			v := p.doc.of(n)
+			if s, ok := v.(types.String); ok {
+				v = types.String(strings.Clone(string(s))) // or it would hold the whole page
+			}
+			all.add(v)
+		})
+		if len(all.list) > 2*maxEarlier {
+			all.keep(maxEarlier)
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package spec
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/okchat/okchat-go/contract/internal/jsontree"
+)
+
+// walkExtension names the query parameter that counts an operation's pages, and its first value.
+const walkExtension = "x-walk"
+
+// Operation is one operation of the contract, compiled.
+type Operation struct {
+	Method, Path string
+	// Key is where it stands in the document.
+	Key        *yaml.Node
+	Parameters []*Parameter
+	// Body is the request's body, nil where the contract says nothing of it.
+	Body      *Content
+	Responses []*Response
+	// Counter is the query parameter that counts the pages of a walk, "" where there is none, and First its first value.
+	Counter string
+	First   int
+	// Rules are its x-rules, nil for none.
+	Rules *yaml.Node
+
+	segments  []string   // of the path, "{name}" for a parameter
+	schemes   [][]string // the headers of one of these lists must be there
+	security  *yaml.Node
+	responses *yaml.Node // the responses' mapping
+	answers   *yaml.Node // the key above it
+}
+
+// Name returns the operation's method and path.
+func (op *Operation) Name() string { return op.Method + " " + op.Path }
+
+// Parameter is a parameter of a request, or a header of a response.
+type Parameter struct {
+	// In is "path", "query" or "header".
+	Name, In string
+	Required bool
+	Schema   *Schema
+	Node     *yaml.Node
+}
+
+// Response is what an operation answers with one status.
+type Response struct {
+	// Status is as in the contract: 200, 4XX, DEFAULT.
+	Status  string
+	Headers []*Parameter
+	// Content is nil where the contract says nothing of a body.
+	Content *Content
+	Key     *yaml.Node
+}
+
+// Content is a body of one of several media types.
+type Content struct {
+	Media    []Media
+	Required bool
+	Key      *yaml.Node
+}
+
+// Media is a body of one media type.
+type Media struct {
+	// Pattern is the type in lower case: application/json, */*.
+	Pattern string
+	// Schema is nil where any body will do.
+	Schema *Schema
+	Node   *yaml.Node
+}
+
+func (c *compiler) operation(base, path string, key, n *yaml.Node, shared []*yaml.Node) (*Operation, error) {
+	op := &Operation{Method: strings.ToUpper(key.Value), Path: path, Key: key, security: key, Rules: Value(n, rulesExtension)}
+	op.segments = strings.Split(strings.TrimPrefix(base+path, "/"), "/")
+	if err := c.Doc.known(n, "an operation", "operationId", "tags", "parameters", "requestBody", "responses", "security"); err != nil {
+		return nil, err
+	}
+	for _, p := range slices.Concat(shared, Items(Value(n, "parameters"))) {
+		p = c.Doc.resolve(p)
+		compiled, err := c.parameter(p, Scalar(Value(p, "name")), Scalar(Value(p, "in")))
+		if err != nil {
+			return nil, err
+		}
+		if compiled.In != "path" && compiled.In != "query" {
+			return nil, c.Doc.Errorf(p, "no check reads a parameter in %s", compiled.In)
+		}
+		op.Parameters = append(op.Parameters, compiled)
+	}
+	security := Value(n, "security")
+	if security == nil {
+		security = Value(c.Doc.root, "security")
+	}
+	if err := c.security(op, security); err != nil {
+		return nil, err
+	}
+	var err error
+	if body := c.Doc.resolve(Value(n, "requestBody")); body != nil {
+		if err := c.Doc.known(body, "a request's body", "content", "required"); err != nil {
+			return nil, err
+		}
+		if op.Body, err = c.content(Value(body, "content")); err != nil {
+			return nil, err
+		}
+		op.Body.Required, op.Body.Key = Scalar(Value(body, "required")) == "true", body
+	}
+	op.answers, op.responses = entry(n, "responses")
+	for k, v := range entries(op.responses) {
+		r, err := c.response(k, c.Doc.resolve(v))
+		if err != nil {
+			return nil, err
+		}
+		op.Responses = append(op.Responses, r)
+	}
+	return op, c.walk(op, Value(n, walkExtension))
+}
+
+func (c *compiler) walk(op *Operation, walk *yaml.Node) error {
+	if walk == nil {
+		return nil
+	}
+	op.Counter, op.First = Scalar(Value(walk, "parameter")), 1
+	if first := Scalar(Value(walk, "first")); first != "" {
+		var err error
+		if op.First, err = strconv.Atoi(first); err != nil {
+			return c.Doc.Errorf(walk, "%s: first is not a whole number", walkExtension)
+		}
+	}
+	if !slices.ContainsFunc(op.Parameters, func(p *Parameter) bool { return p.In == "query" && p.Name == op.Counter }) {
+		return c.Doc.Errorf(walk, "%s names no query parameter of the operation", walkExtension)
+	}
+	return nil
+}
+
+func (c *compiler) parameter(n *yaml.Node, name, in string) (*Parameter, error) {
+	p := &Parameter{Name: name, In: in, Required: Scalar(Value(n, "required")) == "true", Node: n}
+	err := c.Doc.known(n, "a parameter", "name", "in", "required", "schema")
+	if err != nil {
+		return nil, err
+	}
+	schema := Value(n, "schema")
+	if schema == nil {
+		return nil, c.Doc.Errorf(n, "no check reads the parameter %s: give it a schema", name)
+	}
+	if p.Schema, err = c.schema(schema); err != nil {
+		return nil, err
+	}
+	if p.Schema.Types == 0 || p.Schema.Types&^(jsontree.String|jsontree.Integer|jsontree.Boolean) != 0 || p.Schema.Branches != nil {
+		return nil, c.Doc.Errorf(n, "no check reads the parameter %s: make it a string, an integer or a boolean", name)
+	}
+	return p, nil
+}
+
+func (c *compiler) security(op *Operation, list *yaml.Node) error {
+	for _, alternative := range Items(list) {
+		needs := []string{}
+		for k := range entries(alternative) {
+			s := c.Doc.at("/components/securitySchemes/" + jsontree.Escape(k.Value))
+			if Scalar(Value(s, "type")) != "apiKey" || Scalar(Value(s, "in")) != "header" {
+				return c.Doc.Errorf(k, "no check reads the security scheme %s: make it an apiKey in a header", k.Value)
+			}
+			needs = append(needs, Scalar(Value(s, "name")))
+			op.security = Value(s, "name")
+		}
+		op.schemes = append(op.schemes, needs)
+	}
+	return nil
+}
+
+func (c *compiler) response(key, n *yaml.Node) (*Response, error) {
+	r := &Response{Status: strings.ToUpper(key.Value), Key: key}
+	if err := c.Doc.known(n, "a response", "headers", "content"); err != nil {
+		return nil, err
+	}
+	for k, v := range entries(Value(n, "headers")) {
+		header, err := c.parameter(c.Doc.resolve(v), k.Value, "header")
+		if err != nil {
+			return nil, err
+		}
+		r.Headers = append(r.Headers, header)
+	}
+	var err error
+	if content := Value(n, "content"); content != nil {
+		r.Content, err = c.content(content)
+	}
+	return r, err
+}
+
+func (c *compiler) content(n *yaml.Node) (*Content, error) {
+	content := &Content{}
+	for k, v := range entries(n) {
+		m := Media{Pattern: strings.ToLower(k.Value), Node: v}
+		if err := c.Doc.known(v, "a body", "schema"); err != nil {
+			return nil, err
+		}
+		if s := Value(v, "schema"); s != nil {
+			var err error
+			if m.Schema, err = c.schema(s); err != nil {
+				return nil, err
+			}
+			if m.Schema.Anything() {
+				m.Schema = nil
+			}
+		}
+		content.Media = append(content.Media, m)
+	}
+	return content, nil
+}

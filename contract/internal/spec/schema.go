@@ -1,0 +1,227 @@
+package spec
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/okchat/okchat-go/contract/internal/jsontree"
+)
+
+// The contract's own extensions of schemas; openapi.yaml explains them in its head.
+const (
+	openExtension     = "x-extensible-enum" // the known values of an open set
+	personalExtension = "x-personal"        // the kind of personal data that a string is
+	rulesExtension    = "x-rules"
+	sharedExtension   = "x-shared-rules"
+)
+
+// Schema is a JSON Schema of the contract, compiled once, so that a check costs what the value costs.
+type Schema struct {
+	// Node is its place in the document, Name its name among the components, "" for others.
+	Node *yaml.Node
+	Name string
+	// Types are the types that it takes, 0 where any type will do.
+	Types jsontree.Kinds
+	// Branches are those of oneOf.
+	Branches   []*Schema
+	Properties []Property
+	// Extra is what members are like that Properties does not name, nil where the contract does not know them.
+	Extra  *Schema
+	Items  *Schema
+	Format string
+	// Known are the values of a set, and Open reports whether it may have others.
+	Known []string
+	Open  bool
+	// Minimum and Maximum bound a number, Least and Most a string's characters or an array's items.
+	Minimum, Maximum float64
+	Least, Most      int
+	// Personal is the kind of personal data that a string is, "" for none.
+	Personal string
+	// Rules are the x-rules beside it, nil for none.
+	Rules *yaml.Node
+
+	required uint64         // by position in Properties
+	index    map[string]int // the positions in Properties
+}
+
+// Property is a member that a schema describes.
+type Property struct {
+	Name   string
+	Schema *Schema
+	// Key is where the contract describes it, Required where it requires it, nil where it does not.
+	Key, Required *yaml.Node
+}
+
+// maxProperties is how many members of an object a schema may describe: a check keeps a bit for each.
+const maxProperties = 64
+
+// keywords are those that a check reads. A schema with any other one is refused.
+var keywords = []string{"type", "oneOf", "properties", "required", "additionalProperties", "items", "format", "enum", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"}
+
+// personalKinds are the values of x-personal.
+var personalKinds = []string{"id", "text", "file", "token"}
+
+// Keyword returns the value of a keyword in the document, or nil.
+func (s *Schema) Keyword(name string) *yaml.Node { return Value(s.Node, name) }
+
+// OpenSet returns the list of an open set's known values in the document, or nil.
+func (s *Schema) OpenSet() *yaml.Node { return Value(s.Node, openExtension) }
+
+// Anything reports whether the schema makes no claim at all.
+func (s *Schema) Anything() bool {
+	for k := range entries(s.Node) {
+		if slices.Contains(keywords, k.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// Fits reports whether a value has one of the schema's types. A number too large for any reader fits none.
+func (s *Schema) Fits(n *jsontree.Node) bool {
+	if n.Kind&jsontree.Number != 0 {
+		if _, err := strconv.ParseFloat(n.Text, 64); err != nil {
+			return false
+		}
+	}
+	return s.Types&n.Kind != 0
+}
+
+// compiler makes schemas, one for each place in the document however often it is referred to.
+type compiler struct {
+	*Contract
+	done map[*yaml.Node]*Schema
+}
+
+func (c *compiler) schema(n *yaml.Node) (*Schema, error) {
+	name := ""
+	if ref := Scalar(Value(n, "$ref")); ref != "" {
+		name = ref[strings.LastIndex(ref, "/")+1:]
+	}
+	place := n
+	n = c.Doc.resolve(n)
+	if s := c.done[n]; s != nil {
+		return s, nil
+	}
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil, c.Doc.Errorf(place, "expected a schema, got something else")
+	}
+	s := &Schema{Node: n, Name: name, Minimum: math.Inf(-1), Maximum: math.Inf(1), Most: math.MaxInt, Rules: Value(n, rulesExtension)}
+	c.done[n] = s // before what it holds: a schema may hold itself
+	c.Schemas = append(c.Schemas, s)
+	if err := c.Doc.known(n, "a schema", keywords...); err != nil {
+		return nil, err
+	}
+	for _, step := range []func(*Schema) error{c.types, c.members, c.values, c.bounds} {
+		if err := step(s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (c *compiler) types(s *Schema) error {
+	list := s.Keyword("type")
+	for _, name := range scalars(list) {
+		kind := jsontree.KindOf(name)
+		if kind == 0 {
+			return c.Doc.Errorf(list, "%q is not a type", name)
+		}
+		s.Types |= kind
+	}
+	for _, branch := range Items(s.Keyword("oneOf")) {
+		b, err := c.schema(branch)
+		if err != nil {
+			return err
+		}
+		s.Branches = append(s.Branches, b)
+	}
+	if s.Types == 0 && s.Branches == nil && !s.Anything() {
+		return c.Doc.Errorf(s.Node, "no check reads a schema without a type: add it")
+	}
+	return nil
+}
+
+func (c *compiler) members(s *Schema) error {
+	s.index = make(map[string]int)
+	for k, v := range entries(s.Keyword("properties")) {
+		member, err := c.schema(v)
+		if err != nil {
+			return err
+		}
+		s.index[k.Value] = len(s.Properties)
+		s.Properties = append(s.Properties, Property{Name: k.Value, Schema: member, Key: k})
+		c.Names[k.Value] = true
+	}
+	if len(s.Properties) > maxProperties {
+		return c.Doc.Errorf(s.Node, "more than %d properties: split the object", maxProperties)
+	}
+	for _, name := range Items(s.Keyword("required")) {
+		i, ok := s.index[name.Value]
+		if !ok {
+			return c.Doc.Errorf(name, "%q is required and not among the properties: describe it there", name.Value)
+		}
+		s.required |= 1 << i
+		s.Properties[i].Required = name
+	}
+	var err error
+	if extra := s.Keyword("additionalProperties"); extra != nil && extra.Kind == yaml.MappingNode {
+		if s.Extra, err = c.schema(extra); err != nil {
+			return err
+		}
+	} else if Scalar(extra) == "false" {
+		return c.Doc.Errorf(extra, "additionalProperties: false makes a fault of what is only new: leave it out")
+	}
+	if item := s.Keyword("items"); item != nil {
+		s.Items, err = c.schema(item)
+	}
+	return err
+}
+
+func (c *compiler) values(s *Schema) error {
+	if n := s.Keyword("format"); n != nil {
+		if s.Format = n.Value; formats[s.Format] == nil {
+			return c.Doc.Errorf(n, "no check reads the format %s", s.Format)
+		}
+	}
+	if n := s.Keyword(personalExtension); n != nil {
+		if s.Personal = Scalar(n); !slices.Contains(personalKinds, s.Personal) {
+			return c.Doc.Errorf(n, "%s is %q, expected one of %s", personalExtension, s.Personal, strings.Join(personalKinds, ", "))
+		}
+	}
+	closed, open := s.Keyword("enum"), s.OpenSet()
+	if closed != nil && open != nil {
+		return c.Doc.Errorf(open, "a set is either closed (enum) or open (%s)", openExtension)
+	}
+	if s.Open = open != nil; s.Open {
+		closed = open
+	}
+	for _, v := range Items(closed) {
+		if v.Tag != "!!str" {
+			return c.Doc.Errorf(v, "no check reads a set of other values than strings")
+		}
+		s.Known = append(s.Known, v.Value)
+	}
+	return nil
+}
+
+func (c *compiler) bounds(s *Schema) error {
+	for keyword, set := range map[string]func(float64){
+		"minimum": func(f float64) { s.Minimum = f }, "maximum": func(f float64) { s.Maximum = f },
+		"minLength": func(f float64) { s.Least = int(f) }, "maxLength": func(f float64) { s.Most = int(f) },
+		"minItems": func(f float64) { s.Least = int(f) }, "maxItems": func(f float64) { s.Most = int(f) },
+	} {
+		if n := s.Keyword(keyword); n != nil {
+			f, err := strconv.ParseFloat(n.Value, 64)
+			if err != nil {
+				return c.Doc.Errorf(n, "%s is not a number", keyword)
+			}
+			set(f)
+		}
+	}
+	return nil
+}

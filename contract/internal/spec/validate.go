@@ -1,0 +1,269 @@
+package spec
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/okchat/okchat-go/contract/internal/jsontree"
+)
+
+// Validation validates one JSON document against a schema.
+type Validation struct {
+	// Faults are what it finds.
+	Faults *Faults
+	// Part is where the document stands.
+	Part Part
+	// Schemas has, by the position of a value in the document, the schema that a string or number keeps, nil for others. It
+	// is nil in the trial of a union's branch.
+	Schemas []*Schema
+	// Ruled are the values beside whose schemas rules stand, in the order of the document. A rule may look at all of the
+	// document, so it waits until all of it has been validated.
+	Ruled []Ruled
+
+	marks []mark
+}
+
+// Ruled is a value beside whose schema rules stand.
+type Ruled struct {
+	Schema *Schema
+	Node   *jsontree.Node
+}
+
+// mark reports what is wrong with a value itself.
+type mark uint8
+
+const (
+	marked mark = 1 << iota
+	markedDrift
+)
+
+// Validate validates a document. part is where it stands.
+func Validate(s *Schema, t *jsontree.Tree, part Part, faults *Faults) *Validation {
+	v := &Validation{Faults: faults, Part: part, Schemas: make([]*Schema, len(t.Nodes))}
+	if n := t.Garbled(); n != nil {
+		v.add(Violation, CodeEncoding, n, s.Node, "Unicode text in UTF-8", "bytes that are not")
+	}
+	v.value(s, t.Root())
+	return v
+}
+
+// Blamed reports whether a value itself has a fault: a violation or, with drift, any.
+func (v *Validation) Blamed(n *jsontree.Node, drift bool) bool {
+	return v.marks != nil && (v.marks[n.Index]&marked != 0 || drift && v.marks[n.Index] != 0)
+}
+
+func (v *Validation) add(severity Severity, code Code, n *jsontree.Node, at *yaml.Node, expected, got string) {
+	v.keep(Fault{Severity: severity, Code: code, Node: n, At: at, Expected: expected, Got: got})
+}
+
+func (v *Validation) keep(f Fault) {
+	if f.Missing == "" && v.Schemas != nil {
+		if v.marks == nil {
+			v.marks = make([]mark, len(v.Schemas))
+		}
+		m := marked
+		if f.Severity == Drift {
+			m = markedDrift
+		}
+		v.marks[f.Node.Index] |= m
+	}
+	f.Part = v.Part
+	v.Faults.Add(f)
+}
+
+// value validates a value: whatever its type, then by the keywords of that type.
+func (v *Validation) value(s *Schema, n *jsontree.Node) {
+	switch {
+	case s.Branches != nil:
+		v.union(s, n)
+	case s.Types != 0 && !s.Fits(n):
+		v.add(Violation, CodeType, n, s.Keyword("type"), s.Types.String(), Describe(n))
+	case n.Kind == jsontree.Object:
+		v.members(s, n)
+	case n.Kind == jsontree.Array:
+		v.size(s, n, int(n.Size), "minItems", "maxItems", "item")
+		if s.Items != nil {
+			for _, item := range n.All() {
+				v.value(s.Items, item)
+			}
+		}
+	case n.Kind == jsontree.String:
+		v.text(s, n)
+	case n.Kind&jsontree.Number != 0:
+		v.number(s, n)
+	}
+	if s.Rules != nil {
+		v.Ruled = append(v.Ruled, Ruled{s, n})
+	}
+}
+
+// members validates an object's members in the order in which they came.
+func (v *Validation) members(s *Schema, n *jsontree.Node) {
+	var seen uint64
+	var unknown []*jsontree.Node
+	for _, member := range n.All() {
+		i, ok := s.index[member.Name]
+		if !ok {
+			unknown = append(unknown, member)
+			continue
+		}
+		if seen&(1<<i) != 0 {
+			v.duplicate(s.Properties[i].Key, member)
+		}
+		seen |= 1 << i
+		v.value(s.Properties[i].Schema, member)
+	}
+	if len(unknown) > 1 {
+		known := make(map[string]bool, len(unknown))
+		for i, member := range unknown {
+			if known[member.Name] {
+				v.duplicate(s.Node, member)
+				unknown[i] = nil
+			}
+			known[member.Name] = true
+		}
+	}
+	for missing := s.required &^ seen; missing != 0; missing &= missing - 1 {
+		v.missing(&s.Properties[bits.TrailingZeros64(missing)], n, unknown)
+	}
+	for _, member := range unknown {
+		switch {
+		case member == nil:
+		case s.Extra != nil:
+			v.value(s.Extra, member)
+		default:
+			key, properties := entry(s.Node, "properties")
+			if key == nil {
+				key = s.Node
+			}
+			v.keep(Fault{Severity: Drift, Code: CodeMember, Node: member, Key: true, At: key, Expected: "no such member", Got: Describe(member),
+				Addition: &Addition{At: properties, Name: member.Name, Kind: member.Kind}})
+		}
+	}
+}
+
+// missing keeps the fault of a member that is not there, or is there in another spelling, which it takes out of unknown.
+func (v *Validation) missing(p *Property, n *jsontree.Node, unknown []*jsontree.Node) {
+	f := Fault{Severity: Violation, Code: CodeMissing, Node: n, Missing: p.Name, At: p.Required, Expected: "a member", Got: "none"}
+	if i := slices.IndexFunc(unknown, func(m *jsontree.Node) bool { return m != nil && fold(m.Name) == fold(p.Name) }); i >= 0 {
+		f.Code, f.Expected, f.Got = CodeSpelling, "this spelling", DescribeWord(unknown[i].Name)
+		f.Offset = int(unknown[i].Key)
+		unknown[i] = nil
+	}
+	v.keep(f)
+}
+
+func (v *Validation) duplicate(at *yaml.Node, member *jsontree.Node) {
+	v.keep(Fault{Severity: Violation, Code: CodeDuplicate, Node: member, Key: true, At: at, Expected: "the member once", Got: "it again: readers differ in which they take"})
+}
+
+// fold reduces a name to what all its spellings have in common.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' || r == ' ' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(name))
+}
+
+// union validates a value by the branch that it fits. Where it fits none, the faults are those of the nearest one, which is
+// the one that takes values of its type, with the fewest violations.
+func (v *Validation) union(s *Schema, n *jsontree.Node) {
+	var types jsontree.Kinds
+	var candidates []*Schema
+	for _, branch := range s.Branches {
+		types |= branch.Types
+		if branch.Types == 0 || branch.Fits(n) {
+			candidates = append(candidates, branch)
+		}
+	}
+	at, _ := entry(s.Node, "oneOf")
+	if len(candidates) == 0 {
+		v.add(Violation, CodeUnion, n, at, types.String(), Describe(n))
+		return
+	}
+	nearest, fitting := candidates[0], 0
+	if len(candidates) > 1 {
+		least := -1
+		for _, branch := range candidates {
+			try := &Validation{Faults: &Faults{}}
+			try.value(branch, n)
+			violations := 0
+			for _, f := range try.Faults.List {
+				if f.Severity == Violation {
+					violations++
+				}
+			}
+			if violations == 0 {
+				fitting++
+			}
+			if least < 0 || violations < least {
+				least, nearest = violations, branch
+			}
+		}
+	}
+	if fitting > 1 {
+		v.add(Violation, CodeUnion, n, at, "a value that fits one branch", "one that fits several")
+		return
+	}
+	v.value(nearest, n)
+}
+
+func (v *Validation) text(s *Schema, n *jsontree.Node) {
+	if s.Format != "" && !formats[s.Format](n.Text) {
+		v.add(Violation, CodeFormat, n, s.Keyword("format"), "a "+s.Format, Describe(n))
+		return
+	}
+	v.keeps(s, n)
+	if s.Least > 0 || s.Most < math.MaxInt {
+		v.size(s, n, utf8.RuneCountInString(n.Text), "minLength", "maxLength", "character")
+	}
+	if s.Known == nil || slices.Contains(s.Known, n.Text) {
+		return
+	}
+	if !s.Open {
+		v.add(Violation, CodeEnum, n, s.Keyword("enum"), expectedValues(s.Known), Describe(n))
+		return
+	}
+	key, values := entry(s.Node, openExtension)
+	got := DescribeWord(n.Text)
+	if i := slices.IndexFunc(s.Known, func(k string) bool { return fold(k) == fold(n.Text) }); i >= 0 {
+		got += ", which is spelled " + s.Known[i]
+	}
+	v.keep(Fault{Severity: Drift, Code: CodeValue, Node: n, At: key, Expected: expectedValues(s.Known), Got: got,
+		Addition: &Addition{At: values, Name: n.Text}})
+}
+
+// keeps notes the schema that a value keeps.
+func (v *Validation) keeps(s *Schema, n *jsontree.Node) {
+	if v.Schemas != nil {
+		v.Schemas[n.Index] = s
+	}
+}
+
+func (v *Validation) number(s *Schema, n *jsontree.Node) {
+	v.keeps(s, n)
+	f, _ := strconv.ParseFloat(n.Text, 64)
+	if f < s.Minimum {
+		v.add(Violation, CodeRange, n, s.Keyword("minimum"), "at least "+strconv.FormatFloat(s.Minimum, 'g', -1, 64), Shorten(n.Text, 24))
+	}
+	if f > s.Maximum {
+		v.add(Violation, CodeRange, n, s.Keyword("maximum"), "at most "+strconv.FormatFloat(s.Maximum, 'g', -1, 64), Shorten(n.Text, 24))
+	}
+}
+
+func (v *Validation) size(s *Schema, n *jsontree.Node, size int, least, most, unit string) {
+	if size < s.Least {
+		v.add(Violation, CodeRange, n, s.Keyword(least), "at least "+Plural(s.Least, unit), Plural(size, unit))
+	}
+	if size > s.Most {
+		v.add(Violation, CodeRange, n, s.Keyword(most), "at most "+Plural(s.Most, unit), Plural(size, unit))
+	}
+}
