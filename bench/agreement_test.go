@@ -146,7 +146,7 @@ func newSchemasAlone() func(*exchange.Exchange) bool {
 	}
 	rules = must(rules.Without(slices.Compact(codes)...))
 	return func(ex *exchange.Exchange) bool {
-		return !slices.ContainsFunc(rules.Check(ex), func(f contract.Finding) bool { return f.Severity == contract.Violation })
+		return !slices.ContainsFunc(rules.Check(ex).Findings, func(f contract.Finding) bool { return f.Severity == contract.Violation })
 	}
 }
 

@@ -40,7 +40,7 @@ func sample() *exchange.Exchange {
 func checkOurs() checker {
 	c := must(contract.New())
 	return func(ex *exchange.Exchange) error {
-		for _, f := range c.Check(ex) {
+		for _, f := range c.Check(ex).Findings {
 			if f.Severity == contract.Violation {
 				return errors.New(f.String())
 			}

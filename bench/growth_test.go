@@ -150,7 +150,7 @@ func BenchmarkGrowthOfCheck(b *testing.B) {
 					Status:        resp.StatusCode, ResponseHeader: resp.Header, ResponseBody: body,
 				}
 				start := time.Now()
-				findings := walk.Check(ex)
+				findings := walk.Check(ex).Findings
 				took += time.Since(start)
 				for _, f := range findings {
 					if f.Severity == contract.Violation {

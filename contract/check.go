@@ -1,244 +1,268 @@
 package contract
 
 import (
-	"fmt"
+	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/contract/internal/rule"
+	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
 )
 
-// findings are those of one exchange.
-type findings struct {
-	source exchange.Source
-	list   []Finding
+// Outcome tells how far an exchange could be checked.
+type Outcome int
+
+const (
+	// Checked is the outcome of an exchange of which all was checked.
+	Checked Outcome = iota
+	// NotChecked is the outcome of an exchange of which something could not be checked, as Result.Reason says: it is neither
+	// good nor bad. Findings are those of the rest.
+	NotChecked
+	// Elsewhere is the outcome of an exchange that calls none of the contract's operations, as most of a browser's recording
+	// does.
+	Elsewhere
+	// Aside is the outcome of what stands in a recording beside the exchanges. It is only looked through for leaks.
+	Aside
+)
+
+// Result is what the check of one exchange found. Package recordings, and Walk, add to it before they hand it on; it does not
+// change afterwards.
+type Result struct {
+	// Exchange is the one that was checked.
+	Exchange *exchange.Exchange
+	// Outcome tells how far it could be checked, and Reason, on one line, why no further; "" where Outcome is Checked.
+	Outcome Outcome
+	Reason  string
+	// Findings are those of the exchange: of the request first, then of status, headers, media type and body of the response.
+	// None means that the contract holds as far as it was checked.
+	Findings []Finding
+
+	// Operation is the one that was called, nil where there is none. It is for packages coverage and redact, as are the
+	// others below.
+	Operation *spec.Operation
+	// Request is how the operation reads the request.
+	Request *spec.Request
+	// Response is what the contract says of the response's status, nil for nothing.
+	Response *spec.Response
+	// Body is the parsed body of the response, nil where it is no JSON or where the contract has no schema for it. Schemas
+	// has, by the position of a value in Body, the schema that a string or number keeps.
+	Body    *jsontree.Tree
+	Schemas []*spec.Schema
+
+	contract *Contract
+	near     *spec.Operation // the one that was nearly called
+	faults   spec.Faults
+	page     *rule.Page
+	walk     string // tells the walk from others
 }
 
-func (f *findings) keep(found Finding) {
-	found.Source = f.source
-	f.list = append(f.list, found)
-}
-
-func (f *findings) add(severity Severity, code Code, part Part, pointer string, spec *yaml.Node, expected, got string) {
-	found := Finding{Severity: severity, Code: code, Part: part, Pointer: pointer, Expected: expected, Got: got, offset: -1}
-	found.spec(spec)
-	f.keep(found)
-}
-
-// checked is what the check of one exchange leaves for the check of its walk.
-type checked struct {
-	findings
-	op    *operation // nil where the contract knows none
-	tree  *tree      // nil where the body is no JSON or of no schema
-	scope scope
-	walk  string // tells the walk from others
-	page  int
-	// elsewhere says that the path is none of the contract: the exchange may be none of its business.
-	elsewhere bool
-}
-
-// check holds one exchange to the contract.
-func (c *Contract) check(ex *exchange.Exchange) *checked {
-	d := &checked{findings: findings{source: ex.Source}}
-	if c.begin(ex, d) {
-		d.scope.today = time.Now()
-		d.scope.now = moment(ex, d.scope.today)
-		d.response(ex)
+// Check checks an exchange against the contract. It never changes the exchange and never panics, whatever the bytes. Of like
+// faults it tells a hundred, the last of which counts the rest. What several pages say of each other, [Walk.Check] finds.
+func (c *Contract) Check(ex *exchange.Exchange) *Result {
+	r := &Result{Exchange: ex, contract: c}
+	if r.begin() {
+		r.response()
 	}
-	locate(ex, d.list)
-	return d
+	r.finish(0)
+	return r
 }
 
-// begin finds the operation that was called and holds the request to it. It returns false where there is none.
-func (c *Contract) begin(ex *exchange.Exchange, d *checked) bool {
-	target, err := url.Parse(ex.URL)
-	if err != nil {
-		d.add(Violation, CodeOperation, PartRequest, "", nil, "a URL", "text that is none")
+// CheckRequest is [Contract.Check] for the request alone: the response is not looked at.
+func (c *Contract) CheckRequest(ex *exchange.Exchange) *Result {
+	r := &Result{Exchange: ex, contract: c}
+	r.begin()
+	r.finish(0)
+	return r
+}
+
+// stop notes why something cannot be checked.
+func (r *Result) stop(outcome Outcome, reason string) {
+	r.Outcome, r.Reason = outcome, reason
+}
+
+// begin finds the operation that was called and checks the request. It reports whether the response is to be checked.
+func (r *Result) begin() bool {
+	c, ex := r.contract, r.Exchange
+	target := spec.NewTarget(ex.URL)
+	m := c.spec.Match(ex.Method, target, c.base)
+	switch {
+	case m.Operation == nil && m.OtherMethod && !ex.Preflight():
+		r.faults.Outside(Violation, CodeOperation, PartRequest, "", c.spec.Operations[0].Key,
+			strings.Join(c.Operations(), " or "), "another method, "+spec.DescribeWord(ex.Method))
+		return false
+	case m.Operation == nil:
+		r.stop(Elsewhere, "it calls none of the contract's operations")
+		return false
+	case m.Near != "":
+		r.stop(NotChecked, m.Near)
+		r.near = m.Operation
 		return false
 	}
-	otherMethod := false
-	for _, op := range c.operations {
-		values, ok := op.match(target.EscapedPath())
-		if ok && op.method == ex.Method {
-			d.op = op
-			d.scope.request, d.page = op.request(ex, target, values, &d.findings)
-			d.walk = walkKey(target, op.counter)
-			return true
+	r.Operation = m.Operation
+	r.Request = r.Operation.Request(ex.RequestHeader, target.Query, m.Path, c.off[CodeKey], &r.faults)
+	r.walk = walkKey(target, m, r.Operation.Counter)
+	r.requestBody()
+	return true
+}
+
+// Contract returns the contract of the check, nil where the result comes from no check.
+func (r *Result) Contract() *Contract { return r.contract }
+
+// Read returns the parsed body and what its values are, as Body and Schemas, where the check did not get as far: it called
+// nearly one of the contract's operations, or the media type is wrong. body is without its content encoding.
+func (r *Result) Read(body []byte) (*jsontree.Tree, []*spec.Schema, error) {
+	if r.Body != nil {
+		return r.Body, r.Schemas, nil
+	}
+	t, err := jsontree.Parse(body, maxDepth)
+	if err != nil {
+		return nil, nil, err
+	}
+	op := cmp.Or(r.Operation, r.near)
+	if op == nil {
+		return t, make([]*spec.Schema, len(t.Nodes)), nil
+	}
+	if answer := op.Answer(max(r.Exchange.Status, 100)); answer != nil && answer.Content != nil {
+		for _, m := range answer.Content.Media {
+			if m.Schema != nil {
+				return t, spec.Validate(m.Schema, t, PartResponseBody, &spec.Faults{}).Schemas, nil
+			}
 		}
-		otherMethod = otherMethod || ok
 	}
-	got := "a path that the contract does not know"
-	if otherMethod {
-		got = "another method, " + describeWord(ex.Method)
-	}
-	d.elsewhere = !otherMethod
-	var known []string
-	for _, op := range c.operations {
-		known = append(known, op.method+" "+op.path)
-	}
-	d.add(Violation, CodeOperation, PartRequest, "", c.operations[0].key, strings.Join(known, " or "), got)
-	return false
+	return t, make([]*spec.Schema, len(t.Nodes)), nil
 }
 
-// walkKey is what the requests of one walk have in common.
-func walkKey(target *url.URL, counter string) string {
-	rest := slices.DeleteFunc(strings.Split(target.RawQuery, "&"), func(pair string) bool {
-		name, _, _ := strings.Cut(pair, "=")
-		return name == counter
-	})
+// maxDepth bounds the nesting of a body, as the client does.
+const maxDepth = 64
+
+func (r *Result) requestBody() {
+	content, body := r.Operation.Body, r.Exchange.RequestBody
+	switch {
+	case content == nil:
+		return
+	case len(body) == 0:
+		if content.Required {
+			r.faults.Outside(Violation, CodeMissing, PartRequestBody, "", content.Key, "a body", "none")
+		}
+		return
+	}
+	schema := content.Choose(r.Exchange.RequestHeader.Get("Content-Type"), PartRequestHeader, &r.faults)
+	if schema == nil {
+		return
+	}
+	t, err := jsontree.Parse(body, maxDepth)
+	if err != nil {
+		r.faults.Outside(Violation, CodeJSON, PartRequestBody, "", content.Key, "one JSON document", err.Error())
+		return
+	}
+	valid := spec.Validate(schema, t, PartRequestBody, &r.faults)
+	r.rules(rule.NewPage(r.contract.rules, nil, r.Request, t, valid, r.moment(time.Now()), time.Now()))
+}
+
+// walkKey returns what the requests of one walk have in common.
+func walkKey(target spec.Target, m spec.Match, counter string) string {
+	var rest []string
+	for pair := range strings.SplitSeq(target.Query, "&") {
+		name, v, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		if plain, err := url.QueryUnescape(v); err == nil {
+			v = plain
+		}
+		if name != counter && pair != "" {
+			rest = append(rest, name+"="+v)
+		}
+	}
 	slices.Sort(rest)
-	return target.Host + target.EscapedPath() + "?" + strings.Join(rest, "&")
+	key := target.Origin + " " + m.Operation.Name()
+	for _, p := range m.Operation.Parameters {
+		if p.In == "path" {
+			key += " " + strings.ToLower(m.Path[p.Name])
+		}
+	}
+	return key + "?" + strings.Join(rest, "&")
 }
 
-// moment returns when the server answered: what its Date header says, or the recording, or else now.
-func moment(ex *exchange.Exchange, now time.Time) time.Time {
-	if t, err := http.ParseTime(ex.ResponseHeader.Get("Date")); err == nil {
+// moment returns when the server answered: by its Date header, or else the recording, or else now.
+func (r *Result) moment(now time.Time) time.Time {
+	if t, err := http.ParseTime(r.Exchange.ResponseHeader.Get("Date")); err == nil {
 		return t
 	}
-	if !ex.Time.IsZero() {
-		return ex.Time
+	if !r.Exchange.Time.IsZero() {
+		return r.Exchange.Time
 	}
 	return now
 }
 
-func (d *checked) response(ex *exchange.Exchange) {
-	if ex.Status < 100 || ex.Status > 599 {
-		d.add(Violation, CodeStatus, PartStatus, "", d.op.answers, d.op.statuses(), fmt.Sprintf("%d, which is none", ex.Status))
+func (r *Result) response() {
+	ex := r.Exchange
+	switch {
+	case !ex.Unread.Answered():
+		r.stop(NotChecked, string(ex.Unread))
+		return
+	case ex.Status <= 0:
+		r.stop(NotChecked, string(exchange.NoAnswer))
+		return
+	case ex.Status == http.StatusNotModified && r.Operation.Answer(ex.Status) == nil:
+		r.stop(NotChecked, "the answer is 304, and its body the one that the client kept")
 		return
 	}
-	answer := d.op.answer(ex.Status)
-	if answer == nil {
-		d.add(Drift, CodeStatus, PartStatus, "", d.op.answers, d.op.statuses(), fmt.Sprint(ex.Status))
-		d.list[len(d.list)-1].addition = &addition{at: d.op.described, name: fmt.Sprint(ex.Status)}
+	r.Response = r.Operation.Status(ex.Status, ex.ResponseHeader, &r.faults)
+	if r.Response == nil || r.Response.Content == nil || strings.EqualFold(ex.Method, http.MethodHead) {
 		return
 	}
-	for _, header := range answer.headers {
-		values := ex.ResponseHeader.Values(header.name)
-		if len(values) == 0 && header.required {
-			d.add(Violation, CodeMissing, PartResponseHeader, header.name, header.node, "a value", "none")
-		}
-		for _, v := range values {
-			d.parameter(header, v)
-		}
-	}
-	if len(answer.content) > 0 {
-		d.body(ex, answer)
-	}
-}
-
-func (op *operation) statuses() string {
-	var list []string
-	for _, r := range op.responses {
-		list = append(list, r.status)
-	}
-	return strings.Join(list, ", ")
-}
-
-// body holds the body to the schema of its media type.
-func (d *checked) body(ex *exchange.Exchange, answer *response) {
-	contentType := ex.ResponseHeader.Get("Content-Type")
-	name, parameters, _ := strings.Cut(strings.ToLower(contentType), ";")
-	media, expected := answer.media(strings.TrimSpace(name))
-	if media == nil {
-		got := "none"
-		if contentType != "" {
-			got = describeMediaType(name)
-		}
-		d.add(Violation, CodeMediaType, PartResponseHeader, "Content-Type", answer.key, expected, got)
+	content := r.Response.Content
+	schema := content.Choose(ex.ResponseHeader.Get("Content-Type"), PartResponseHeader, &r.faults)
+	if schema == nil {
 		return
-	}
-	if media.schema == nil || media.schema.anything() {
-		return
-	}
-	if _, charset, ok := strings.Cut(parameters, "charset="); ok && strings.Trim(strings.TrimSpace(charset), `"`) != "utf-8" {
-		d.add(Violation, CodeMediaType, PartResponseHeader, "Content-Type", answer.key, "JSON in UTF-8", "another charset")
 	}
 	body, err := ex.Body()
-	if err != nil {
-		d.add(Violation, CodeContentEncoding, PartResponseHeader, "Content-Encoding", answer.key, "the encoding that the body is in", err.Error())
+	if reason, ok := errors.AsType[exchange.Reason](err); ok {
+		r.stop(NotChecked, string(reason))
 		return
 	}
-	t, err := parse(body)
 	if err != nil {
-		d.add(Violation, CodeJSON, PartResponseBody, "", answer.key, "one JSON document", err.Error())
-		d.list[len(d.list)-1].offset = err.(*syntaxError).offset //nolint:errorlint // parse returns no other
+		r.faults.Outside(Violation, CodeContentEncoding, PartResponseHeader, "Content-Encoding", content.Key, "the encoding that the body is in", err.Error())
+		return
+	}
+	t, err := jsontree.Parse(body, maxDepth)
+	if syntax, ok := errors.AsType[*jsontree.SyntaxError](err); ok {
+		r.faults.Add(spec.Fault{Severity: Violation, Code: CodeJSON, Part: PartResponseBody, Offset: syntax.Offset, At: content.Key,
+			Expected: "one JSON document", Got: syntax.Got})
+		return
+	}
+	if err != nil {
+		r.stop(NotChecked, "the body is "+err.Error())
 		return
 	}
 	if ex.Garbled {
-		d.add(Violation, CodeEncoding, PartResponseBody, "", answer.key, "Unicode text in UTF-8", "bytes that are not")
+		r.faults.Outside(Violation, CodeEncoding, PartResponseBody, "", content.Key, "Unicode text in UTF-8", "bytes that are not")
 	}
-	d.tree = t
-	d.document(media.schema)
+	valid := spec.Validate(schema, t, PartResponseBody, &r.faults)
+	r.Body, r.Schemas = t, valid.Schemas
+	now := time.Now()
+	r.page = rule.NewPage(r.contract.rules, r.Operation, r.Request, t, valid, r.moment(now), now)
+	r.rules(r.page)
 }
 
-// media returns what the contract says of a media type, the most precise first, or nil and what it knows.
-func (r *response) media(name string) (*media, string) {
-	kind, _, _ := strings.Cut(name, "/")
-	var known []string
-	for _, pattern := range []string{name, kind + "/*", "*/*"} {
-		for i := range r.content {
-			if r.content[i].pattern == pattern {
-				return &r.content[i], ""
-			}
-		}
+// rules evaluates the rules about one page.
+func (r *Result) rules(page *rule.Page) {
+	page.Check()
+	if u := page.Undecided; u != nil && !r.faults.Broken(PartResponseBody) {
+		r.faults.Outside(Violation, CodeRule, PartResponseBody, "", u.Node, "that the rule "+string(u.Code)+" can be decided", "an answer where it cannot")
 	}
-	for _, m := range r.content {
-		known = append(known, m.pattern)
-	}
-	return nil, strings.Join(known, " or ")
+	r.skipped(page)
 }
 
-// document holds the body's tree to its schema and to the rules.
-func (d *checked) document(s *schema) {
-	root := &d.tree.nodes[0]
-	d.scope.body = root
-	if d.tree.broken {
-		if n := d.tree.garbled(); n != nil {
-			found := Finding{Severity: Violation, Code: CodeEncoding, Part: PartResponseBody, Pointer: n.pointer(), Expected: "Unicode text in UTF-8", Got: "bytes that are not", offset: int(n.start)}
-			found.spec(s.node)
-			d.keep(found)
-		}
-	}
-	v := &validation{}
-	undecided := (*rule)(nil)
-	hold := func(rules []*rule, n *node) {
-		for _, r := range rules {
-			if !r.walk {
-				d.scope.this = n
-				r.evaluate(&d.scope, func(expected string) { v.broken(r, &d.scope, expected) }, func() { undecided = r })
-			}
-		}
-	}
-	v.check(s, root)
-	for _, beside := range v.ruled {
-		hold(beside.rules, beside.node)
-	}
-	hold(d.op.rules, root)
-	for _, found := range v.list {
-		d.keep(found)
-	}
-	if undecided != nil && len(d.list) == 0 {
-		d.add(Violation, CodeRule, PartResponseBody, "", undecided.node, "that the rule "+string(undecided.code)+" can be decided", "an answer where it cannot")
-	}
-}
-
-// broken keeps a finding about a rule.
-func (v *validation) broken(r *rule, s *scope, expected string) {
-	if !r.blamed(s, v.list) {
-		v.add(Violation, r.code, s.self, r.node, expected, describeRuled(s.self)).Evidence = r.evidence
-	}
-}
-
-var gzipMagic = []byte{0x1f, 0x8b}
-
-// locate gives the findings of an exchange their places.
-func locate(ex *exchange.Exchange, list []Finding) {
-	for i := range list {
-		list[i].Source = ex.At(list[i].offset)
+func (r *Result) skipped(page *rule.Page) {
+	if len(page.Skipped) > 0 {
+		r.stop(NotChecked, "the body is too large for the rules "+join(page.Skipped))
 	}
 }

@@ -1,80 +1,137 @@
-// Package contract holds exchanges, an HTTP request and its response, against okchat-go's OpenAPI contract.
+// Package contract checks exchanges, an HTTP request and its response, against okchat-go's OpenAPI contract.
 //
-// A check takes an [exchange.Exchange] and returns [Finding] values, one for each fault:
+// A check takes an [exchange.Exchange] and returns a [Result] with a [Finding] for each fault:
 //
 //	c, err := contract.New()
 //	...
-//	for exchange, err := range contract.ReadHAR(file, "page-1.har") {
+//	for ex, err := range exchange.ReadHAR(file, "page-1.har") {
 //		...
-//		for _, finding := range c.Check(exchange) {
+//		for _, finding := range c.Check(ex).Findings {
 //			fmt.Println(finding)
 //		}
 //	}
 //
-// Exchanges come from recordings ([ReadHAR]), from a client at work ([Contract.Watch]) or from a server
-// ([Contract.Handler]). [Contract.NewWalk] checks the pages of a walk against each other as well, and
-// [Contract.CheckRecordings] whole folders of recordings, in parallel. Tests use [Contract.Transport].
+// Exchanges come from recordings (package exchange), from a client at work ([Contract.Watch]) or from a server
+// ([Contract.Handler]). [Contract.NewWalk] checks the pages of a walk against each other as well. Tests use
+// [Contract.Transport]. Package recordings checks whole folders of recordings in parallel; packages coverage, redact and report
+// take results further.
 //
 // A finding is a violation, the contract is broken; drift, the vendor added a member, a value of an open set
 // (x-extensible-enum) or a status, which the contract allows, so that consumers live on, yet should learn of; or a leak,
-// a recording holds what must not be shared.
+// a recording holds what must not be shared. An exchange that cannot be checked, because its body was not recorded for
+// instance, is neither good nor bad: see [Outcome].
 //
-// What is checked: method and path, the key's presence, each parameter, the status, response headers, the media type,
-// the body's bytes (one JSON document in UTF-8, no member twice), its schema, formats (uuid, date-time) to the letter, and the
-// rules of meaning that the contract declares in CEL under x-rules. Which host served the exchange does not matter: a
-// proxy or a fake is held to the same contract.
+// What is checked: method and path, the key's presence, each parameter, the request's body where the contract has one, the
+// status, response headers, the media type, the body's bytes (one JSON document in UTF-8, no member twice), its schema,
+// formats (uuid, date-time) to the letter, and the rules of meaning that the contract declares in CEL under x-rules. Which
+// host served the exchange does not matter: a proxy or a fake has the same contract.
 //
 // kin-openapi validates a document and its examples in [Parse], and the embedded one in this module's tests; the schemas are
-// compiled once, to be held against a body without a copy of it. No finding quotes the texts and ids of end users.
+// compiled once. No finding quotes the texts and ids of end users.
 //
 // A check that passes everything is worth nothing, so [Contract.SelfTest] breaks the contract's own examples in each way
 // that the contract forbids and expects to be told each time.
 package contract
 
 import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/okchat/okchat-go"
-
-	"github.com/okchat/okchat-go/exchange"
+	"github.com/okchat/okchat-go/contract/internal/rule"
+	"github.com/okchat/okchat-go/contract/internal/spec"
 )
 
-// specName is what messages call the embedded contract.
-const specName = "openapi.yaml"
-
-// Contract is an OpenAPI document made ready for checks. It never changes and is safe for concurrent use. [New] and
-// [Parse] make one.
+// Contract is an OpenAPI document, compiled for checks. It never changes and is safe for concurrent use. [New] and [Parse]
+// make one.
 type Contract struct {
-	doc        *document
-	spec       []byte
-	operations []*operation
-	rules      []*rule
-	off        map[Code]bool   // rules that are not held
-	keys       []string        // the headers that carry a key
-	names      map[string]bool // the members that the schemas describe
-	base       []string        // the segments that At put before the operations' paths
+	spec  *spec.Contract
+	text  []byte
+	rules *rule.Set
+	off   map[Code]bool
+	base  string // the path that At put before the operations' paths
 }
 
 // New returns okchat-go's own contract, the openapi.yaml that the module embeds. It is [Parse] without the validation of the
 // document, which the module's tests do, and fails only where they would.
-func New() (*Contract, error) {
-	return compile([]byte(okchat.OpenAPI()), specName, nil)
+func New() (*Contract, error) { return compile([]byte(okchat.OpenAPI()), "openapi.yaml") }
+
+// Parse reads an OpenAPI document and compiles it; name is what messages call its file. It fails, with one line that names
+// the place and what to do next, where the document does not parse, is not valid (its examples included), has no
+// operation, has a rule that does not compile, or uses a keyword that a check would pass over in silence.
+func Parse(text []byte, name string) (*Contract, error) {
+	if err := spec.ValidateDocument(text, name); err != nil {
+		return nil, err
+	}
+	return compile(text, name)
 }
 
-// Check holds an exchange against the contract and returns a finding for each fault: those of the request first, then
-// status, headers, media type and body of the response. None means that the contract holds. It never changes the
-// exchange and never panics, whatever the bytes. It tells at most 100 faults
-// of a body. What several pages say of each other, [Walk.Check] finds.
-func (c *Contract) Check(ex *exchange.Exchange) []Finding {
-	return c.check(ex).list
+func compile(text []byte, name string) (*Contract, error) {
+	compiled, err := spec.Compile(text, name)
+	if err != nil {
+		return nil, err
+	}
+	c := &Contract{spec: compiled, text: text}
+	c.rules, _, err = rule.Compile(compiled, nil)
+	return c, err
 }
 
-// CheckRequest is [Contract.Check] for the request alone: the response is not looked at.
-func (c *Contract) CheckRequest(ex *exchange.Exchange) []Finding {
-	d := &checked{findings: findings{source: ex.Source}}
-	c.begin(ex, d)
-	return d.list
+// Without returns the contract without the rules of meaning, the kinds of leaks or the key of these codes. A rule that needs one
+// of them is switched off with it: see [Contract.Silenced]. It fails where nothing has a code: a rule that was renamed must
+// not be switched off in vain.
+func (c *Contract) Without(codes ...Code) (*Contract, error) {
+	out := *c
+	if out.off = maps.Clone(c.off); out.off == nil {
+		out.off = make(map[Code]bool)
+	}
+	for _, code := range codes {
+		out.off[code] = true
+	}
+	rules, known, err := rule.Compile(c.spec, out.off)
+	if err != nil {
+		return nil, err
+	}
+	known = slices.Concat(known, leakCodes, []Code{CodeKey})
+	for _, code := range codes {
+		if !slices.Contains(known, code) {
+			return nil, fmt.Errorf("%s: no rule has the code %q, expected one of %s", c.Name(), code, join(known))
+		}
+	}
+	out.rules = rules
+	return &out, nil
+}
+
+// Silenced returns the codes of the rules that [Contract.Without] switched off beside the ones that were named, because they
+// need one of those.
+func (c *Contract) Silenced() []Code { return slices.Clone(c.rules.Silenced) }
+
+// Off reports whether a code was switched off.
+func (c *Contract) Off(code Code) bool { return c.off[code] }
+
+// At returns the contract as it is served below a base URL, of which only the path counts: with "/okchat" or
+// "https://gateway.example/okchat" each operation's path begins with /okchat. It replaces an earlier base. It fails where base is
+// no URL or has a query.
+func (c *Contract) At(base string) (*Contract, error) {
+	target, err := url.Parse(base)
+	if err != nil || target.RawQuery != "" || target.Fragment != "" || target.Opaque != "" {
+		return nil, fmt.Errorf("the base is not a URL without query, expected a path such as /prefix or https://host/prefix")
+	}
+	out := *c
+	if out.base = strings.Trim(target.EscapedPath(), "/"); out.base != "" {
+		out.base = "/" + out.base
+	}
+	return &out, nil
+}
+
+// Concerns reports whether a request's path is, or nearly is, that of one of the contract's operations. The method does not
+// matter.
+func (c *Contract) Concerns(req *http.Request) bool {
+	m := c.spec.Match(req.Method, spec.NewTarget(req.URL.RequestURI()), c.base)
+	return m.Operation != nil || m.OtherMethod
 }
 
 // Rule is one of the contract's rules of meaning.
@@ -89,34 +146,35 @@ type Rule struct {
 	Line int
 }
 
-// Rules returns the contract's rules of meaning, in the order of their lines.
+// Rules returns the contract's rules of meaning that are not switched off, in the order of their lines.
 func (c *Contract) Rules() []Rule {
 	var list []Rule
-	for _, r := range c.rules {
-		list = append(list, Rule{r.code, r.expect, r.evidence, r.node.Line})
+	for _, r := range c.rules.All {
+		list = append(list, Rule{r.Code, r.Expect, r.Evidence, r.Node.Line})
 	}
 	slices.SortFunc(list, func(a, b Rule) int { return a.Line - b.Line })
 	return list
 }
 
-// SpecLine returns a line of the contract, counted from 1, without its end; "" where there is none. A finding's SpecLine
-// is one.
+// Operations returns the contract's operations as messages call them: method and path.
+func (c *Contract) Operations() []string {
+	var list []string
+	for _, op := range c.spec.Operations {
+		list = append(list, op.Name())
+	}
+	return list
+}
+
+// SpecLine returns a line of the contract, counted from 1, without its end; "" where there is none.
 func (c *Contract) SpecLine(n int) string {
-	if n < 1 || n > len(c.doc.lines) {
+	if n < 1 || n > len(c.spec.Doc.Lines) {
 		return ""
 	}
-	return strings.TrimRight(c.doc.lines[n-1], "\r\n")
+	return strings.TrimRight(c.spec.Doc.Lines[n-1], "\r\n")
 }
 
 // Name returns what messages call the contract's file.
-func (c *Contract) Name() string { return c.doc.name }
+func (c *Contract) Name() string { return c.spec.Doc.Name }
 
-// Without returns the contract without the rules of meaning, or the kinds of leaks, of these codes. It fails where none
-// has a code: a rule that was renamed must not be switched off in vain.
-func (c *Contract) Without(codes ...Code) (*Contract, error) {
-	out, err := compile(c.spec, c.doc.name, codes)
-	if err != nil {
-		return nil, err
-	}
-	return out.At("/" + strings.Join(c.base, "/"))
-}
+// Compiled returns what packages coverage and redact need to know of the contract.
+func (c *Contract) Compiled() *spec.Contract { return c.spec }

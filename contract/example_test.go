@@ -21,7 +21,7 @@ func ExampleContract_Check() {
 		log.Fatal(err)
 	}
 	const url = "https://v2.okchat.ai/api/external/chatbot/5afe16ed-5fd2-4552-a993-903bc9c32bb6/conversations"
-	for _, f := range rules.Check(rules.NewBody("page.json", url, []byte(examplePage))) {
+	for _, f := range rules.Check(rules.NewBody("page.json", url, []byte(examplePage))).Findings {
 		fmt.Println(f.Source.Place(), f.Code, f.Pointer)
 	}
 	// Output: page.json:3:82 total-pages /metadata/totalPages
@@ -41,7 +41,7 @@ func ExampleReadHAR() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(ex, len(rules.Check(ex)), "findings")
+		fmt.Println(ex, len(rules.Check(ex).Findings), "findings")
 	}
 	// Output: page-1.har entry 0 (GET, status 200) 0 findings
 }
@@ -62,33 +62,9 @@ func ExampleContract_Handler() {
 		log.Fatal(err)
 	}
 	var api http.Handler // your implementation of okchatapi.ServerInterface
-	http.Handle("/api/", rules.Handler(api, func(ex *exchange.Exchange, findings []contract.Finding) {
-		for _, f := range findings {
+	http.Handle("/api/", rules.Handler(api, func(r *contract.Result) {
+		for _, f := range r.Findings {
 			log.Print(f)
 		}
 	}))
-}
-
-func ExampleContract_NewRedactor() {
-	rules, err := contract.New()
-	if err != nil {
-		log.Fatal(err)
-	}
-	redactor, err := rules.NewRedactor([]byte("keep this to yourself, 16 bytes or more"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	file, err := os.Open("../contract_test/recordings/page-1.har")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer file.Close()
-	for ex, err := range exchange.ReadHAR(file, "page-1.har") {
-		if err != nil {
-			log.Fatal(err)
-		}
-		ex.Shareable = false
-		fmt.Println(len(rules.Leaks(ex)), "leaks before,", len(rules.Leaks(redactor.Exchange(ex))), "after")
-	}
-	// Output: 3 leaks before, 0 after
 }

@@ -3,49 +3,55 @@ package contract
 import (
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
 )
 
-// Severity says what a finding means for consumers of the API.
-type Severity string
+// Severity tells what a finding means for consumers of the API.
+type Severity = spec.Severity
 
 const (
-	// Violation says that the contract is broken: consumers may fail.
-	Violation Severity = "violation"
-	// Drift says that the vendor added what the contract allows but does not know. Consumers live on.
-	Drift Severity = "drift"
-	// Leak says that a recording holds what must not be shared: a key, a token, a person's data.
+	// Violation is the severity of a broken contract: consumers may fail.
+	Violation = spec.Violation
+	// Drift is the severity of what the vendor added and the contract allows but does not know. Consumers live on.
+	Drift = spec.Drift
+	// Leak is the severity of what a recording holds and must not be shared: a key, a token, a person's data.
 	Leak Severity = "leak"
 )
 
 // Code names a kind of fault. The values are stable. Beside these, each rule of meaning has a code of its own, which the
 // contract declares: see [Contract.Rules].
-type Code string
+type Code = spec.Code
 
 // The codes of violations.
 const (
-	CodeOperation       Code = "operation"              // no operation has this method and path
-	CodeKey             Code = "key"                    // the request carries no key
-	CodeMissing         Code = "missing"                // a required member or parameter is not there
-	CodeType            Code = "type"                   // a value has another type, or is null where it may not be
-	CodeFormat          Code = "format"                 // a string is not in its format
-	CodeRange           Code = "range"                  // a value, a length or a number of items is out of its bounds
-	CodeEnum            Code = "enum"                   // a value is not in a closed set
-	CodeUnion           Code = "union"                  // a value has the type of none or of several of a union's branches
-	CodeSpelling        Code = "spelling"               // a required member is there in another spelling
-	CodeRepeated        Code = "repeated"               // a parameter is given more than once
-	CodeParameter       Code = "undocumented-parameter" // the contract does not know this parameter
-	CodeMediaType       Code = "content-type"           // the response's media type is none of the contract's
-	CodeContentEncoding Code = "content-encoding"       // the body is not in the encoding that its header names
-	CodeJSON            Code = "json"                   // the body is not one JSON document
-	CodeEncoding        Code = "not-unicode"            // a string holds bytes that are not UTF-8, or half of a surrogate pair
-	CodeDuplicate       Code = "duplicate-member"       // an object has a member twice
-	CodeRule            Code = "undecided"              // a rule of meaning has no result for a body that keeps its schema
+	CodeOperation       = spec.CodeOperation       // no operation has this method and path
+	CodeKey             = spec.CodeKey             // the request carries no key
+	CodeMissing         = spec.CodeMissing         // a required member or parameter is not there
+	CodeType            = spec.CodeType            // a value has another type, or is null where it may not be
+	CodeFormat          = spec.CodeFormat          // a string is not in its format
+	CodeRange           = spec.CodeRange           // a value, a length or a number of items is out of its bounds
+	CodeEnum            = spec.CodeEnum            // a value is not in a closed set
+	CodeUnion           = spec.CodeUnion           // a value has the type of none or of several of a union's branches
+	CodeSpelling        = spec.CodeSpelling        // a required member is there in another spelling
+	CodeRepeated        = spec.CodeRepeated        // a parameter is given more than once
+	CodeParameter       = spec.CodeParameter       // the contract does not know this parameter
+	CodeMediaType       = spec.CodeMediaType       // the media type is none of the contract's
+	CodeContentEncoding = spec.CodeContentEncoding // the body is not in the encoding that its header names
+	CodeJSON            = spec.CodeJSON            // the body is not one JSON document
+	CodeEncoding        = spec.CodeEncoding        // a string holds bytes that are not UTF-8, or half of a surrogate pair
+	CodeDuplicate       = spec.CodeDuplicate       // an object has a member twice
+	CodeRule            = spec.CodeRule            // a rule of meaning has no result for a body that keeps its schema
+)
+
+// The codes of drift.
+const (
+	CodeMember = spec.CodeMember // the contract does not know this member
+	CodeValue  = spec.CodeValue  // an open set gained a value
+	CodeStatus = spec.CodeStatus // the contract says nothing of this status; a violation where it is no status at all
 )
 
 // The codes of leaks.
@@ -53,15 +59,8 @@ const (
 	CodeLeakedKey    Code = "leaked-key"    // an API key
 	CodeLeakedToken  Code = "leaked-token"  // another credential: a token, a cookie, a password in a URL
 	CodeLeakedEmail  Code = "leaked-email"  // an e-mail address
-	CodeLeakedPhone  Code = "leaked-phone"  // a phone number
-	CodeLeakedPerson Code = "leaked-person" // an end user's id or text in a recording that is not marked as published or exchange.Redacted
-)
-
-// The codes of drift.
-const (
-	CodeMember Code = "undocumented-member" // the contract does not know this member
-	CodeValue  Code = "unknown-value"       // an open set gained a value
-	CodeStatus Code = "undocumented-status" // the contract says nothing of this status; a violation where it is no status at all
+	CodeLeakedPhone  Code = "leaked-phone"  // a phone number or a resident registration number
+	CodeLeakedPerson Code = "leaked-person" // an end user's id or text in a recording that is not marked as published or redacted
 )
 
 var leakCodes = []Code{CodeLeakedKey, CodeLeakedToken, CodeLeakedEmail, CodeLeakedPhone, CodeLeakedPerson}
@@ -75,27 +74,31 @@ func join(codes []Code) string {
 }
 
 // Part is the place in an exchange that a finding speaks of.
-type Part string
+type Part = spec.Part
 
 // The parts of an exchange.
 const (
-	PartRequest        Part = "request"
-	PartRequestPath    Part = "request path parameter"
-	PartRequestQuery   Part = "request query parameter"
-	PartRequestHeader  Part = "request header"
-	PartRequestCookie  Part = "request cookie"
-	PartRequestBody    Part = "request body"
-	PartStatus         Part = "response status"
-	PartResponseHeader Part = "response header"
-	PartResponseBody   Part = "response body"
+	PartRequest        = spec.PartRequest
+	PartRequestPath    = spec.PartRequestPath
+	PartRequestQuery   = spec.PartRequestQuery
+	PartRequestHeader  = spec.PartRequestHeader
+	PartRequestBody    = spec.PartRequestBody
+	PartStatus         = spec.PartStatus
+	PartResponseHeader = spec.PartResponseHeader
+	PartResponseBody   = spec.PartResponseBody
+	// PartRecording is what stands in a recording beside request and response.
+	PartRecording Part = "recording"
 )
 
 // Finding is one fault of an exchange. None of its fields holds a message's text, an id or another string that an end
 // user may have written; a short word of an open set is quoted, so that the contract can learn it. Names of members
-// stand in Pointer as they came.
+// stand in Pointer as they came: whoever prints it has to escape it.
 type Finding struct {
 	// Source is where the leaf stands: the exchange's place for what has none of its own.
 	Source exchange.Source
+	// Request is the call: its method, and its URL with the names of path parameters in place of their values and without
+	// what the contract does not know. "GET /api/external/chatbot/{chatbotId}/conversations?page=2".
+	Request string
 	// Severity is Violation, Drift or Leak.
 	Severity Severity
 	// Code is the kind of fault.
@@ -108,20 +111,66 @@ type Finding struct {
 	Pointer string
 	// Expected is what the contract asks for, Got what came: "a date-time", "a string of 12 characters".
 	Expected, Got string
-	// Evidence says of a rule of meaning how it is known: "documented", "observed" or "assumed". "" for all else.
+	// Evidence is how a rule of meaning is known: "documented", "observed" or "assumed". "" for all else.
 	Evidence string
-	// SpecLine and SpecColumn are the place in the contract that the finding goes against, 0 where there is none.
+	// SpecFile, SpecLine and SpecColumn are the place in the contract that the finding goes against, SpecLine 0 where there
+	// is none.
+	SpecFile             string
 	SpecLine, SpecColumn int
+	// Count is how many like faults of the exchange the finding stands for, itself included. It is 1 but for the last of a
+	// hundred.
+	Count int
 
-	offset   int // of the leaf in the body, -1 for other parts
-	addition *addition
+	addition *spec.Addition
 }
 
-// spec notes the place in the contract.
-func (f *Finding) spec(n *yaml.Node) {
-	if n != nil {
-		f.SpecLine, f.SpecColumn = n.Line, n.Column
+// finish makes findings of the faults from the one at that position on: it adds places, lines and sources.
+func (r *Result) finish(from int) {
+	ex, call := r.Exchange, ""
+	for i := range r.faults.List[from:] {
+		f := &r.faults.List[from+i]
+		if call == "" {
+			call = r.Call()
+		}
+		found := Finding{
+			Source: ex.At(-1), Request: call, Severity: f.Severity, Code: f.Code, Part: f.Part, Pointer: f.Pointer(), Expected: f.Expected, Got: f.Got,
+			Evidence: f.Evidence, SpecFile: r.contract.Name(), Count: f.Count, addition: f.Addition,
+		}
+		if f.Part == PartResponseBody {
+			found.Source = ex.At(f.Place())
+		}
+		if f.At != nil {
+			found.SpecLine, found.SpecColumn = f.At.Line, f.At.Column
+		}
+		r.Findings = append(r.Findings, found)
 	}
+}
+
+// Call returns the request as Finding.Request has it.
+func (r *Result) Call() string {
+	method := strings.ToUpper(r.Exchange.Method)
+	if !spec.Word.MatchString(method) {
+		method = "a request"
+	}
+	if r.Operation == nil {
+		return method
+	}
+	call := method + " " + r.contract.base + r.Operation.Path
+	for i, v := range r.Request.Values {
+		if v.Parameter.In != "query" {
+			continue
+		}
+		text := "…"
+		if v.Parameter.Schema.Format == "" && (v.Node.Kind != jsontree.String || spec.Word.MatchString(v.Node.Text)) {
+			text = v.Node.Text
+		}
+		sign := "&"
+		if i == 0 || r.Request.Values[i-1].Parameter.In != "query" {
+			sign = "?"
+		}
+		call += sign + v.Parameter.Name + "=" + text
+	}
+	return call
 }
 
 // maxLine is the most characters that a finding's line has.
@@ -131,7 +180,7 @@ const maxLine = 300
 func (f Finding) String() string {
 	place := ""
 	if f.Source.File != "" {
-		place = shorten(f.Source.Place(), 60) + ": "
+		place = spec.Shorten(f.Source.Place(), 60) + ": "
 	}
 	return place + f.message(maxLine-utf8.RuneCountInString(place))
 }
@@ -143,31 +192,17 @@ func (f Finding) Message() string { return f.message(maxLine) }
 func (f Finding) message(most int) string {
 	head := fmt.Sprintf("%s %s: %s", f.Severity, f.Code, f.Part)
 	if f.Pointer != "" {
-		head += " " + shorten(f.Pointer, 90)
+		head += " " + spec.Shorten(f.Pointer, 90)
 	}
-	tail := ", got " + shorten(f.Got, 60)
+	tail := ", got " + spec.Shorten(f.Got, 60)
 	switch {
 	case f.Severity == Drift:
 		tail += "; add it to the contract if it stays"
 	case f.Severity == Leak:
 		tail += "; take it out before it is shared"
 	case f.SpecLine > 0:
-		tail += fmt.Sprintf(" (%s:%d)", specName, f.SpecLine)
+		tail += fmt.Sprintf(" (%s:%d)", spec.Shorten(f.SpecFile, 40), f.SpecLine)
 	}
 	head += ": expected "
-	return head + shorten(f.Expected, most-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail
-}
-
-// shorten puts s on one line of printable characters, at most n of them.
-func shorten(s string, n int) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '�'
-	}, s)
-	if runes := []rune(s); len(runes) > n {
-		return string(runes[:max(n-1, 0)]) + "…"
-	}
-	return s
+	return head + spec.Shorten(f.Expected, most-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail
 }

@@ -34,7 +34,7 @@ func FuzzReadHAR(f *testing.F) {
 				wantLine(t, err, "x.har:", "")
 				continue
 			}
-			for _, finding := range c.Check(ex) {
+			for _, finding := range c.Check(ex).Findings {
 				wantFinding(t, finding)
 				if finding.Source.Line < 1 || finding.Source.Column < 1 {
 					t.Errorf("expected a place, got %+v", finding)

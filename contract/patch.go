@@ -7,42 +7,38 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/contract/internal/spec"
 )
 
-// addition is what a drift would have the contract learn.
-type addition struct {
-	at   *yaml.Node // the list, the properties or the responses to which it goes
-	name string     // the value, the member's name or the status
-	kind kinds      // of a member, 0 for the others
-}
-
-// safeName is what stands in YAML as it is, and says nothing of anyone.
-var safeName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,40}$`)
+// SafeName matches a name that stands in YAML as it is, and says nothing of anyone.
+var SafeName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,40}$`)
 
 // Patch returns what a drift suggests: a unified diff of the contract, ready for patch -p1, that describes what came, for
 // a person to complete. It is "" for other findings, and where a name is none that a contract should learn unseen.
 func (c *Contract) Patch(f Finding) string {
 	a := f.addition
-	if a == nil || a.at == nil || !safeName.MatchString(a.name) && f.Code != CodeStatus {
+	if a == nil || a.At == nil || !SafeName.MatchString(a.Name) && f.Code != CodeStatus {
 		return ""
 	}
 	switch f.Code {
 	case CodeValue:
 		return c.addValue(a)
 	case CodeMember:
-		lines := []string{a.name + ":", "  description: " + unexplained}
-		if a.kind == null {
+		lines := []string{a.Name + ":", "  description: " + unexplained}
+		if a.Kind == jsontree.Null {
 			lines = append(lines, "  type: [string, 'null']")
 		} else {
-			name, _, _ := strings.Cut(a.kind.String(), " ")
+			name, _, _ := strings.Cut(a.Kind.String(), " ")
 			lines = append(lines, "  type: "+name)
 		}
-		if a.kind == array {
+		if a.Kind == jsontree.Array {
 			lines = append(lines, "  items:", "    description: "+unexplained)
 		}
-		return c.addEntry(a.at, append(lines, "  x-evidence: observed"))
+		return c.addEntry(a.At, append(lines, "  x-evidence: observed"))
 	case CodeStatus:
-		return c.addEntry(a.at, []string{"'" + a.name + "':", "  description: " + unexplained, "  x-evidence: observed"})
+		return c.addEntry(a.At, []string{"'" + a.Name + "':", "  description: " + unexplained, "  x-evidence: observed"})
 	}
 	return ""
 }
@@ -50,21 +46,21 @@ func (c *Contract) Patch(f Finding) string {
 const unexplained = "Seen in an answer, not explained by the vendor."
 
 // addValue adds a value to a sequence, in its own style.
-func (c *Contract) addValue(a *addition) string {
-	values := items(a.at)
+func (c *Contract) addValue(a *spec.Addition) string {
+	values := spec.Items(a.At)
 	if len(values) == 0 {
 		return ""
 	}
 	last := values[len(values)-1]
-	line := c.doc.lines[last.Line-1]
-	if a.at.Style&yaml.FlowStyle == 0 {
-		return c.diff(last.Line, "", line[:last.Column-3]+"- "+a.name+"\n")
+	line := c.spec.Doc.Lines[last.Line-1]
+	if a.At.Style&yaml.FlowStyle == 0 {
+		return c.diff(last.Line, "", line[:last.Column-3]+"- "+a.Name+"\n")
 	}
 	end := strings.LastIndex(line, "]")
 	if end < 0 {
 		return ""
 	}
-	return c.diff(last.Line-1, line, line[:end]+", "+a.name+line[end:])
+	return c.diff(last.Line-1, line, line[:end]+", "+a.Name+line[end:])
 }
 
 // addEntry adds an entry to a mapping in block style, after its last one.
@@ -74,7 +70,7 @@ func (c *Contract) addEntry(at *yaml.Node, entry []string) string {
 	}
 	indent := strings.Repeat(" ", at.Content[0].Column-1)
 	end := at.Content[0].Line // the first line after the mapping: not indented as deeply, and not empty
-	for end < len(c.doc.lines) && (strings.TrimSpace(c.doc.lines[end]) == "" || strings.HasPrefix(c.doc.lines[end], indent)) {
+	for end < len(c.spec.Doc.Lines) && (strings.TrimSpace(c.spec.Doc.Lines[end]) == "" || strings.HasPrefix(c.spec.Doc.Lines[end], indent)) {
 		end++
 	}
 	return c.diff(end, "", indent+strings.Join(entry, "\n"+indent)+"\n")
@@ -87,11 +83,11 @@ func (c *Contract) diff(n int, old, added string) string {
 	if old != "" {
 		gone = 1
 	}
-	from, to := max(n-context, 0), min(n+gone+context, len(c.doc.lines))
+	from, to := max(n-context, 0), min(n+gone+context, len(c.spec.Doc.Lines))
 	var b strings.Builder
-	fmt.Fprintf(&b, "--- a/%s\n+++ b/%s\n@@ -%d,%d +%d,%d @@\n", c.doc.name, c.doc.name,
+	fmt.Fprintf(&b, "--- a/%s\n+++ b/%s\n@@ -%d,%d +%d,%d @@\n", c.Name(), c.Name(),
 		from+1, to-from, from+1, to-from-gone+strings.Count(added, "\n"))
-	for i, line := range slices.Concat(c.doc.lines[from:n], c.doc.lines[n:to]) {
+	for i, line := range slices.Concat(c.spec.Doc.Lines[from:n], c.spec.Doc.Lines[n:to]) {
 		if i == n-from {
 			if old != "" {
 				b.WriteString("-" + old)

@@ -37,7 +37,7 @@ func TestAPatchTeachesTheContractWhatDrifted(t *testing.T) {
 			if ex.ResponseBody = []byte(strings.Replace(string(ex.ResponseBody), test.old, test.new, 1)); test.old == "" {
 				ex.Status = 202
 			}
-			findings := c.Check(ex)
+			findings := c.Check(ex).Findings
 			if len(findings) != 1 || findings[0].Severity != contract.Drift {
 				t.Fatalf("expected one drift, got %v", findings)
 			}
@@ -56,7 +56,7 @@ func TestAPatchTeachesTheContractWhatDrifted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again := taught.Check(ex); len(again) != 0 {
+			if again := taught.Check(ex).Findings; len(again) != 0 {
 				t.Errorf("expected the contract to have learned it, got %v from\n%s", again, c.Patch(findings[0]))
 			}
 		})

@@ -6,325 +6,388 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"cel.dev/cel-go/common/types"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/contract/internal/rule"
+	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
 )
 
-// SelfTest shows that the checks can fail. It takes the contract's own example of each operation's answer, breaks it in
-// each way that the contract's keywords and rules forbid (a required member dropped, another type, null, a value out of
-// its bounds or format, each branch of a union, each rule of meaning), and expects to be told each time. It returns how many
-// mutants there were. An error names what was not noticed: then no verdict of this contract counts. It takes
-// milliseconds.
+// SelfTest shows that the checks can fail. It takes the contract's own examples of each operation's request and answer,
+// breaks them in each way that the contract's keywords and rules forbid (a required member dropped, another type, null, a
+// value out of its bounds or format, each branch of a union, each rule of meaning), and expects to be told each time. It
+// returns how many mutants there were. An error names what was not noticed: then no verdict of this contract counts. It
+// takes milliseconds.
 func (c *Contract) SelfTest() (int, error) {
-	total := 0
-	for _, op := range c.operations {
-		t := &selfTest{contract: c, op: op}
-		if err := t.run(); err != nil {
-			return total + t.mutants, err
+	t := &selfTest{contract: c, met: make(map[Code]bool)}
+	for _, op := range c.spec.Operations {
+		if err := t.operation(op); err != nil {
+			return t.mutants, err
 		}
-		total += t.mutants
 	}
-	return total, nil
+	if t.missed != nil {
+		return t.mutants, t.missed
+	}
+	for _, r := range c.rules.All {
+		if !t.met[r.Code] {
+			return t.mutants, c.spec.Doc.Errorf(r.Node, "the self-test found no way to break the rule %s, so it proves nothing", r.Code)
+		}
+	}
+	return t.mutants, nil
 }
 
 type selfTest struct {
 	contract *Contract
-	op       *operation
-	base     exchange.Exchange
-	tree     *tree // of the base's body
-	schema   *schema
-	page     int
 	mutants  int
-	told     map[*schema]int // mutants of each schema
 	missed   error
-	// met are the rules that were seen to fail.
-	met map[Code]bool
+	met      map[Code]bool // the rules that were seen to fail
+
+	// Of the operation under test:
+	op    *spec.Operation
+	base  exchange.Exchange
+	path  string
+	query url.Values
+	page  int
+	*subject
 }
 
-func (t *selfTest) run() error {
-	if err := t.begin(); err != nil {
+// subject is a body of the exchange that is broken in each way.
+type subject struct {
+	tree    *jsontree.Tree
+	schemas []*spec.Schema
+	put     func(*exchange.Exchange, []byte)
+	told    map[*spec.Schema]int // mutants of each schema
+}
+
+func (t *selfTest) operation(op *spec.Operation) error {
+	t.op = op
+	answer, err := t.begin()
+	if err != nil {
 		return err
 	}
-	t.told, t.met = make(map[*schema]int), make(map[Code]bool)
-	t.envelope()
-	t.values(t.schema, &t.tree.nodes[0])
-	for _, r := range t.op.rules {
-		t.rule(r, &t.tree.nodes[0])
+	t.envelope(answer != nil)
+	if op.Body != nil {
+		m := op.Body.Media[0]
+		t.body(m.Schema, t.base.RequestBody, func(ex *exchange.Exchange, b []byte) { ex.RequestBody = b })
+		if op.Body.Required {
+			t.check("no body", op.Body.Key, CodeMissing, func(ex *exchange.Exchange) { ex.RequestBody = nil })
+		}
 	}
-	if t.missed != nil {
-		return t.missed
-	}
-	for _, r := range t.contract.rules {
-		if !t.met[r.code] {
-			return t.contract.doc.errorAt(r.node, "the self-test found no way to break the rule %s, so it proves nothing", r.code)
+	if answer != nil {
+		t.body(answer, t.base.ResponseBody, func(ex *exchange.Exchange, b []byte) { ex.ResponseBody = b })
+		for _, r := range t.contract.rules.OfOperation(op) {
+			t.rule(r, t.tree.Root())
 		}
 	}
 	return nil
 }
 
-// begin makes the exchange of the contract's example: the first one that is clean for some page.
-func (t *selfTest) begin() error {
-	path := "/" + strings.Join(t.op.segments, "/")
-	query := url.Values{}
-	for _, p := range t.op.parameters {
-		example := scalar(value(p.node, "example"))
+// begin makes the exchange of the contract's examples: the first one that is clean for some page. It returns the schema of
+// the answer, nil where the contract has none for any status.
+func (t *selfTest) begin() (*spec.Schema, error) {
+	doc := t.contract.spec.Doc
+	t.path, t.query = t.contract.base+t.op.FullPath(), url.Values{}
+	for _, p := range t.op.Parameters {
+		example := spec.Scalar(spec.Value(p.Node, "example"))
 		switch {
-		case p.in == "path":
-			path = strings.ReplaceAll(path, "{"+p.name+"}", url.PathEscape(example))
+		case p.In == "path":
+			t.path = strings.ReplaceAll(t.path, "{"+p.Name+"}", url.PathEscape(example))
 		case example != "":
-			query.Set(p.name, example)
+			t.query.Set(p.Name, example)
 		}
 	}
-	header := http.Header{}
-	for _, key := range t.contract.keys {
-		header.Set(key, exchange.Redacted)
+	t.base = exchange.Exchange{Source: exchange.Source{File: "self-test"}, Method: t.op.Method, RequestHeader: http.Header{}, ResponseHeader: http.Header{}}
+	for _, key := range t.contract.spec.Keys {
+		t.base.RequestHeader.Set(key, exchange.Redacted)
 	}
-	answers := value(t.contract.doc.resolve(value(value(t.contract.doc.root, "paths"), t.op.path)), strings.ToLower(t.op.method))
-	var body []byte
-	for status, answer := range entries(value(answers, "responses")) {
-		for kind, media := range entries(value(t.contract.doc.resolve(answer), "content")) {
-			for _, example := range entries(value(media, "examples")) {
-				if body == nil {
-					var v any
-					if err := value(example, "value").Decode(&v); err != nil {
-						return err
-					}
-					var err error
-					if body, err = json.Marshal(v); err != nil {
-						return err
-					}
-					code, _ := strconv.Atoi(status.Value)
-					t.base = exchange.Exchange{Source: exchange.Source{File: "self-test"}, Method: t.op.method, RequestHeader: header, Status: code,
-						ResponseHeader: http.Header{"Content-Type": {kind.Value}}, ResponseBody: body}
-				}
-			}
+	if t.op.Body != nil {
+		m := t.op.Body.Media[0]
+		example, err := m.Example()
+		if err != nil || example == nil {
+			return nil, doc.Errorf(t.op.Body.Key, "the self-test needs an example of a request's body")
 		}
+		t.base.RequestBody, _ = json.Marshal(example)
+		t.base.RequestHeader.Set("Content-Type", m.Pattern)
 	}
-	if body == nil {
-		return t.contract.doc.errorAt(t.op.key, "the self-test needs an example of an answer's body")
+	var schema *spec.Schema
+	for _, r := range t.op.Responses {
+		code, err := strconv.Atoi(r.Status)
+		if err != nil || t.base.Status != 0 && (r.Content == nil || schema != nil) {
+			continue
+		}
+		t.base.Status = code
+		if r.Content == nil || r.Content.Media[0].Schema == nil {
+			continue
+		}
+		m := r.Content.Media[0]
+		example, err := m.Example()
+		if err != nil || example == nil {
+			return nil, doc.Errorf(r.Key, "the self-test needs an example of an answer's body")
+		}
+		schema = m.Schema
+		t.base.ResponseBody, _ = json.Marshal(example)
+		t.base.ResponseHeader.Set("Content-Type", m.Pattern)
+	}
+	if t.base.Status == 0 {
+		return nil, doc.Errorf(t.op.Key, "the self-test needs an answer with a status of its own, such as 200")
 	}
 	var findings []Finding
-	for t.page = t.op.first; t.page < t.op.first+10; t.page++ {
-		if t.op.counter != "" {
-			query.Set(t.op.counter, strconv.Itoa(t.page))
-		}
-		t.base.URL = path + "?" + query.Encode()
-		d := t.contract.check(&t.base)
-		if findings = d.list; len(findings) == 0 && d.tree != nil {
-			t.tree = d.tree
-			t.schema = d.op.answer(t.base.Status).content[0].schema
-			return nil
+	for t.page = t.op.First; t.page < t.op.First+10; t.page++ {
+		t.base.URL = t.counted(t.page, true)
+		if findings = t.contract.Check(&t.base).Findings; len(findings) == 0 {
+			return schema, nil
 		}
 	}
-	return t.contract.doc.errorAt(t.op.key, "the example of an answer breaks the contract: %v", findings)
+	return nil, doc.Errorf(t.op.Key, "the example of an answer breaks the contract: %v", findings[0])
 }
 
-// expect counts a mutant, and notes where no finding with one of the codes came.
-func (t *selfTest) expect(what string, spec *yaml.Node, list []Finding, codes ...Code) {
+// counted returns the URL of a page, with or without the other parameters.
+func (t *selfTest) counted(page int, all bool) string {
+	query := url.Values{}
+	for name, values := range t.query {
+		if all || slices.ContainsFunc(t.op.Parameters, func(p *spec.Parameter) bool { return p.Name == name && p.Required }) {
+			query[name] = values
+		}
+	}
+	if t.op.Counter != "" {
+		query.Set(t.op.Counter, strconv.Itoa(page))
+	}
+	return t.path + "?" + query.Encode()
+}
+
+// expect counts a mutant, and notes where no finding with the code came.
+func (t *selfTest) expect(what string, at *yaml.Node, list []Finding, code Code) {
 	t.mutants++
-	for _, f := range list {
-		if slices.Contains(codes, f.Code) {
-			return
-		}
-	}
-	if t.missed == nil {
-		t.missed = t.contract.doc.errorAt(spec, "the self-test broke the contract and no check noticed: %s", what)
+	if t.missed == nil && !has(list, code) {
+		t.missed = t.contract.spec.Doc.Errorf(at, "the self-test broke the contract and no check noticed: %s", what)
 	}
 }
 
-// envelope breaks what is around the body.
-func (t *selfTest) envelope() {
-	check := func(what string, code Code, change func(*exchange.Exchange)) {
-		ex := t.base
-		ex.RequestHeader, ex.ResponseHeader = ex.RequestHeader.Clone(), ex.ResponseHeader.Clone()
-		change(&ex)
-		t.expect(what, t.op.key, t.contract.Check(&ex), code)
-	}
-	if len(t.op.schemes) > 0 {
-		check("no key", CodeKey, func(ex *exchange.Exchange) { ex.RequestHeader = nil })
-	}
-	check("another method", CodeOperation, func(ex *exchange.Exchange) { ex.Method = "SELFTEST" })
-	check("an unknown parameter", CodeParameter, func(ex *exchange.Exchange) { ex.URL += "&selftest=1" })
-	check("a status that is none", CodeStatus, func(ex *exchange.Exchange) { ex.Status = 999 })
-	check("no content type", CodeMediaType, func(ex *exchange.Exchange) { ex.ResponseHeader = nil })
-	check("a body that breaks off", CodeJSON, func(ex *exchange.Exchange) { ex.ResponseBody = ex.ResponseBody[:len(ex.ResponseBody)-1] })
-	check("two documents", CodeJSON, func(ex *exchange.Exchange) { ex.ResponseBody = append(slices.Clone(ex.ResponseBody), "{}"...) })
-	check("a byte order mark", CodeJSON, func(ex *exchange.Exchange) { ex.ResponseBody = append([]byte("\xef\xbb\xbf"), ex.ResponseBody...) })
+func has(list []Finding, code Code) bool {
+	return slices.ContainsFunc(list, func(f Finding) bool { return f.Code == code })
 }
 
-// put returns what the check of the exchange finds once a value's literal has been replaced.
-func (t *selfTest) put(n *node, literal string) []Finding {
-	return t.splice(int(n.start), int(n.end), literal)
+func (t *selfTest) check(what string, at *yaml.Node, code Code, change func(*exchange.Exchange)) {
+	ex := t.base
+	ex.RequestHeader, ex.ResponseHeader = ex.RequestHeader.Clone(), ex.ResponseHeader.Clone()
+	change(&ex)
+	t.expect(what, at, t.contract.Check(&ex).Findings, code)
 }
 
+// envelope breaks what is around the bodies.
+func (t *selfTest) envelope(answered bool) {
+	if t.op.NeedsKey() && !t.contract.off[CodeKey] {
+		t.check("no key", t.op.Key, CodeKey, func(ex *exchange.Exchange) {
+			for _, key := range t.contract.spec.Keys {
+				ex.RequestHeader.Del(key)
+			}
+		})
+	}
+	t.check("another method", t.op.Key, CodeOperation, func(ex *exchange.Exchange) { ex.Method = "SELFTEST" })
+	t.check("an unknown parameter", t.op.Key, CodeParameter, func(ex *exchange.Exchange) { ex.URL += "&selftest=1" })
+	t.check("a status that is none", t.op.Key, CodeStatus, func(ex *exchange.Exchange) { ex.Status = 999 })
+	if answered {
+		t.check("no content type", t.op.Key, CodeMediaType, func(ex *exchange.Exchange) { ex.ResponseHeader = nil })
+	}
+}
+
+// body breaks a body and all that it holds.
+func (t *selfTest) body(s *spec.Schema, body []byte, put func(*exchange.Exchange, []byte)) {
+	if s == nil {
+		return
+	}
+	tree, err := jsontree.Parse(body, maxDepth)
+	if err != nil {
+		return // it was clean
+	}
+	valid := spec.Validate(s, tree, PartResponseBody, &spec.Faults{})
+	t.subject = &subject{tree: tree, schemas: valid.Schemas, put: put, told: make(map[*spec.Schema]int)}
+	t.expect("a body that breaks off", t.op.Key, t.splice(len(body)-1, len(body), ""), CodeJSON)
+	t.expect("two documents", t.op.Key, t.splice(0, 0, "{}"), CodeJSON)
+	t.expect("a byte order mark", t.op.Key, t.splice(0, 0, "\xef\xbb\xbf"), CodeJSON)
+	t.values(s, tree.Root())
+}
+
+// splice returns what the check finds once a part of the body has been replaced.
 func (t *selfTest) splice(start, end int, literal string) []Finding {
 	ex := t.base
-	ex.ResponseBody = []byte(t.tree.text[:start] + literal + t.tree.text[end:])
-	return t.contract.Check(&ex)
+	t.put(&ex, []byte(t.tree.Text[:start]+literal+t.tree.Text[end:]))
+	return t.contract.Check(&ex).Findings
 }
 
-// drop takes a member out of an object, with the comma after it or else the one before.
-func (t *selfTest) drop(object, member *node) []Finding {
-	start, end := member.key, member.end
-	object.kids(func(_ int, kid *node) bool {
-		if kid.at < member.at {
-			start = kid.end
+// replace returns what the check finds once a value's literal has been replaced.
+func (t *selfTest) replace(n *jsontree.Node, literal string) []Finding {
+	return t.splice(int(n.Start), int(n.End), literal)
+}
+
+// drop returns what the check finds without a member, and the comma after it or else before it.
+func (t *selfTest) drop(object, member *jsontree.Node) []Finding {
+	start, end := member.Key, member.End
+	for _, kid := range object.All() {
+		if kid.Index < member.Index {
+			start = kid.End
 		}
-		if kid.at > member.at && end == member.end {
-			start, end = member.key, kid.key
+		if kid.Index > member.Index && end == member.End {
+			start, end = member.Key, kid.Key
 		}
-		return true
-	})
+	}
 	return t.splice(int(start), int(end), "")
 }
 
-// enough is how many values of one schema are broken: the same keyword fails for the tenth item as for the first.
-const enough = 4
+// maxPerSchema caps the mutants per schema; more items of an array exercise the same keywords again.
+const maxPerSchema = 4
 
 // values breaks a value and all that it holds in each way that its schema forbids.
-func (t *selfTest) values(s *schema, n *node) {
-	if s.branches != nil {
-		for _, branch := range s.branches {
-			if branch.types&n.kind != 0 {
+func (t *selfTest) values(s *spec.Schema, n *jsontree.Node) {
+	if s.Branches != nil {
+		for _, branch := range s.Branches {
+			if branch.Types&n.Kind != 0 {
 				t.keywords(branch, n)
 			}
 		}
 		t.types(s, n, CodeUnion)
 		return
 	}
-	if t.told[s] < enough {
+	if t.told[s] < maxPerSchema {
 		t.types(s, n, CodeType)
 		t.keywords(s, n)
 	}
 }
 
 // keywords breaks a value in each way that the keywords about its type forbid.
-func (t *selfTest) keywords(s *schema, n *node) {
+func (t *selfTest) keywords(s *spec.Schema, n *jsontree.Node) {
 	t.told[s]++
+	number := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 	switch {
-	case n.kind == object:
-		for _, p := range s.properties {
-			member := n.member(p.name)
-			if member == nil {
-				continue
-			}
-			if p.required != nil {
-				t.expect("a member dropped", p.required, t.drop(n, member), CodeMissing)
-				t.expect("a member renamed", p.required, t.splice(int(member.key), int(member.start), `"selftest":`), CodeMissing)
-			}
-			t.expect("a member twice", p.key, t.splice(int(member.key), int(member.key), t.tree.text[member.key:member.end]+","), CodeDuplicate)
-			t.values(p.schema, member)
+	case n.Kind == jsontree.Object:
+		t.members(s, n)
+	case n.Kind == jsontree.Array && s.Items != nil:
+		for _, item := range n.All() {
+			t.values(s.Items, item)
 		}
-		if n.size > 0 && s.extra == nil {
-			t.expect("an undocumented member", s.node, t.splice(int(n.start), int(n.start)+1, `{"selftest":0,`), CodeMember)
+	case n.Kind == jsontree.String && s.Format != "":
+		t.expect("a string that is no "+s.Format, s.Keyword("format"), t.replace(n, `"selftest"`), CodeFormat)
+	case n.Kind == jsontree.String && s.Open:
+		t.expect("an unknown value", s.OpenSet(), t.replace(n, `"selftest"`), CodeValue)
+	case n.Kind == jsontree.String && s.Known != nil:
+		t.expect("a value outside the set", s.Keyword("enum"), t.replace(n, `"selftest"`), CodeEnum)
+	case n.Kind == jsontree.String && s.Least > 0:
+		t.expect("a string too short", s.Keyword("minLength"), t.replace(n, `""`), CodeRange)
+	case n.Kind&jsontree.Number != 0:
+		if at := s.Keyword("minimum"); at != nil {
+			t.expect("a number too small", at, t.replace(n, number(s.Minimum-1)), CodeRange)
 		}
-	case n.kind == array && s.items != nil:
-		n.kids(func(_ int, kid *node) bool {
-			t.values(s.items, kid)
-			return true
-		})
-	case n.kind == text && s.format != "":
-		t.expect("a string that is no "+s.format, value(s.node, "format"), t.put(n, `"selftest"`), CodeFormat)
-	case n.kind == text && s.open:
-		t.expect("an unknown value", value(s.node, openExtension), t.put(n, `"selftest"`), CodeValue)
-	case n.kind == text && s.known != nil:
-		t.expect("a value outside the set", value(s.node, "enum"), t.put(n, `"selftest"`), CodeEnum)
-	case n.kind&number != 0:
-		if value(s.node, "minimum") != nil {
-			t.expect("a number too small", value(s.node, "minimum"), t.put(n, strconv.FormatFloat(s.minimum-1, 'f', -1, 64)), CodeRange)
-		}
-		if value(s.node, "maximum") != nil {
-			t.expect("a number too large", value(s.node, "maximum"), t.put(n, strconv.FormatFloat(s.maximum+1, 'f', -1, 64)), CodeRange)
+		if at := s.Keyword("maximum"); at != nil {
+			t.expect("a number too large", at, t.replace(n, number(s.Maximum+1)), CodeRange)
 		}
 	}
-	for _, r := range s.rules {
+	for _, r := range t.contract.rules.OfSchema(s) {
 		t.rule(r, n)
 	}
 }
 
-// types puts a value of each other type in its place, null among them.
-func (t *selfTest) types(s *schema, n *node, code Code) {
-	allowed := s.types
-	for _, b := range s.branches {
-		allowed |= b.types
+func (t *selfTest) members(s *spec.Schema, n *jsontree.Node) {
+	for _, p := range s.Properties {
+		member := n.Member(p.Name)
+		if member == nil {
+			continue
+		}
+		if p.Required != nil {
+			t.expect("a member dropped", p.Required, t.drop(n, member), CodeMissing)
+			t.expect("a member renamed", p.Required, t.splice(int(member.Key), int(member.Start), `"selftest":`), CodeMissing)
+		}
+		t.expect("a member twice", p.Key, t.splice(int(member.Key), int(member.Key), t.tree.Text[member.Key:member.End]+","), CodeDuplicate)
+		t.values(p.Schema, member)
 	}
-	for kind, literal := range map[kinds]string{null: "null", boolean: "true", number: "0.5", text: `"selftest"`, array: "[]", object: "{}"} {
+	if n.Size > 0 && s.Extra == nil {
+		t.expect("an undocumented member", s.Node, t.splice(int(n.Start), int(n.Start)+1, `{"selftest":0,`), CodeMember)
+	}
+}
+
+// types puts a value of each other type in its place, null among them.
+func (t *selfTest) types(s *spec.Schema, n *jsontree.Node, code Code) {
+	allowed := s.Types
+	for _, b := range s.Branches {
+		allowed |= b.Types
+	}
+	for kind, literal := range map[jsontree.Kinds]string{
+		jsontree.Null: "null", jsontree.Boolean: "true", jsontree.Number: "0.5", jsontree.String: `"selftest"`, jsontree.Array: "[]", jsontree.Object: "{}",
+	} {
 		if allowed != 0 && allowed&kind == 0 {
-			t.expect(fmt.Sprintf("%s in place of %s", kind, allowed), s.node, t.put(n, literal), code)
+			t.expect(fmt.Sprintf("%s in place of %s", kind, allowed), s.Node, t.replace(n, literal), code)
 		}
 	}
 }
 
 // rule looks for a change to the values that a rule is about which breaks it, and expects to be told of it.
-func (t *selfTest) rule(r *rule, this *node) {
-	if t.met[r.code] {
+func (t *selfTest) rule(r *rule.Rule, this *jsontree.Node) {
+	if t.met[r.Code] {
 		return
 	}
-	target, _, _ := strings.Cut(t.base.URL, "?")
-	counted := func(query string, page int) string {
-		return strings.Replace(query, t.op.counter+"="+strconv.Itoa(t.page), t.op.counter+"="+strconv.Itoa(page), 1)
-	}
 	// Some rules need the other parameters to be given, others that they are not.
-	requests := []string{t.base.URL, target + "?" + t.op.counter + "=" + strconv.Itoa(t.page)}
-	r.match(this, r.path, 0, func(n *node, _ int) {
-		for _, literal := range t.candidates(n) {
-			for _, body := range []string{t.tree.text, t.fresh()} {
-				for _, request := range requests {
-					if t.met[r.code] {
+	for _, all := range []bool{true, false} {
+		r.Each(this, func(n *jsontree.Node, _ int) {
+			for _, literal := range t.candidates(n) {
+				for _, body := range []string{t.tree.Text, t.fresh()} {
+					if t.met[r.Code] {
 						return
 					}
 					ex, walk := t.base, t.contract.NewWalk()
-					if r.walk {
-						ex.URL = counted(request, t.page-1)
+					if r.Walk {
+						ex.URL = t.counted(t.page-1, all)
 						walk.Check(&ex)
 					}
-					ex.URL, ex.ResponseBody = request, []byte(body[:n.start]+literal+body[n.end:])
-					t.met[r.code] = slices.ContainsFunc(walk.Check(&ex), func(f Finding) bool { return f.Code == r.code })
+					ex.URL = t.counted(t.page, all)
+					t.put(&ex, []byte(body[:n.Start]+literal+body[n.End:]))
+					t.met[r.Code] = has(walk.Check(&ex).Findings, r.Code)
 				}
 			}
-		}
-	})
+		})
+	}
 	t.mutants++
 }
 
-// candidates are literals that may break a rule about a value.
-func (t *selfTest) candidates(n *node) []string {
-	list := []string{"null", n.literal()}
+// candidates returns literals that may break a rule about a value.
+func (t *selfTest) candidates(n *jsontree.Node) []string {
+	list := []string{"null", n.Literal()}
+	s := t.schemas[n.Index]
 	switch {
-	case n.kind == text && n.form() == "date-time":
+	case n.Kind == jsontree.String && s != nil && s.Format == "date-time":
 		list = append(list, `"1000-01-01T00:00:00Z"`, `"9000-01-01T00:00:00Z"`)
-		if at, ok := n.celValue().(types.Timestamp); ok {
-			list = append(list, at.Time.Add(time.Hour).Format(`"`+time.RFC3339+`"`))
+		if at, err := time.Parse(time.RFC3339Nano, n.Text); err == nil {
+			list = append(list, at.Add(time.Hour).Format(`"`+time.RFC3339+`"`))
 		}
-	case n.kind == text || n.kind == null:
+	case n.Kind == jsontree.String || n.Kind == jsontree.Null:
 		list = append(list, `"selftest"`, `"00000000-0000-4000-8000-000000000000"`)
-		for i := range t.tree.nodes { // what stands elsewhere in the page
-			if other := &t.tree.nodes[i]; other.kind == text && other.name == n.name && other.text != n.text {
-				list = append(list, other.literal())
+		for i := range t.tree.Nodes { // what stands elsewhere in the page
+			if other := &t.tree.Nodes[i]; other.Kind == jsontree.String && other.Name == n.Name && other.Text != n.Text {
+				list = append(list, other.Literal())
 			}
 		}
-	case n.kind&integer != 0:
-		i, _ := strconv.Atoi(n.text)
+	case n.Kind&jsontree.Integer != 0:
+		i, _ := strconv.Atoi(n.Text)
 		list = append(list, strconv.Itoa(i+1), strconv.Itoa(i-1))
-	case n.kind == array:
+	case n.Kind == jsontree.Array:
 		list = append(list, "[]")
-	case n.kind == object:
+	case n.Kind == jsontree.Object:
 		list = append(list, "{}")
 	}
 	return list
 }
 
-// fresh is the body with every UUID but those of the path replaced by another: a page of other conversations.
+var uuids = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+
+// fresh returns the body with every UUID but those of the path replaced by another: a page of other conversations.
 func (t *selfTest) fresh() string {
 	random := rand.New(rand.NewPCG(1, 1))
-	return uuids.ReplaceAllStringFunc(t.tree.text, func(id string) string {
+	return uuids.ReplaceAllStringFunc(t.tree.Text, func(id string) string {
 		if strings.Contains(t.base.URL, id) {
 			return id
 		}

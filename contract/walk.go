@@ -2,122 +2,101 @@ package contract
 
 import (
 	"slices"
-	"strings"
+	"time"
 
-	"cel.dev/cel-go/common/types"
-
+	"github.com/okchat/okchat-go/contract/internal/rule"
 	"github.com/okchat/okchat-go/exchange"
 )
 
-// Walk holds exchanges against the contract, and the pages of a walk against each other: the requests that ask for page
-// after page and agree in all other parameters. It recognises a walk by them; a page out of turn starts another. It
-// remembers a few walks at a time and a bounded part of each. It is not safe for concurrent use. [Contract.NewWalk]
-// makes one.
+// Walk checks the pages of a walk against each other: the requests that ask for page after page and agree in all other
+// parameters, in the order of their times. Pages that stand in another order in a recording are put in order, as far as
+// their times are known. A Walk remembers a few walks at a time and a bounded part of each. It is not safe for concurrent
+// use. [Contract.NewWalk] makes one.
 type Walk struct {
 	contract *Contract
-	walks    []*walk // the last one used comes last
+	pages    []*kept // the newest comes last
 }
 
-// walk is what is remembered of one.
-type walk struct {
-	key      string
-	page     int
-	previous *tree
-	earlier  map[string]*values // by the path of the rules about them
+// kept is a page that another may follow or precede.
+type kept struct {
+	walk   string
+	number int
+	time   time.Time
+	size   int
+	page   *rule.Page
+	trail  *rule.Trail // of the pages up to this one
+	// result is that of a page whose predecessor is not known yet, nil for others.
+	result *Result
+	// used reports whether a page followed.
+	used bool
 }
 
 const (
-	maxWalks   = 16    // that are remembered
-	maxEarlier = 1_000 // values that are remembered of a walk
+	maxPages = 16       // that are kept
+	maxKept  = 16 << 20 // bytes of their bodies, but for the last page
 )
 
 // NewWalk returns a Walk that has seen nothing yet.
 func (c *Contract) NewWalk() *Walk { return &Walk{contract: c} }
 
-// Check is [Contract.Check], and adds what the exchange's page says against the pages before it.
-func (w *Walk) Check(ex *exchange.Exchange) []Finding {
-	return w.add(ex, w.contract.check(ex))
+// Check is [Contract.Check], and [Walk.Add] of its result.
+func (w *Walk) Check(ex *exchange.Exchange) *Result {
+	r := w.contract.Check(ex)
+	w.Add(r)
+	return r
 }
 
-// Result is [Walk.Check] as a [Result], which tells an exchange that is none of the contract's business from one that breaks
-// it.
-func (w *Walk) Result(ex *exchange.Exchange) *Result {
-	d := w.contract.check(ex)
-	if d.elsewhere {
-		return &Result{Exchange: ex, Elsewhere: true}
+// Add adds to a result what the exchange's page says against the pages before it, and to what is known of these.
+func (w *Walk) Add(r *Result) {
+	if r.page == nil || r.Operation.Counter == "" || slices.Contains(r.Request.Broken, "query/"+r.Operation.Counter) {
+		return
 	}
-	return &Result{Exchange: ex, Findings: w.add(ex, d)}
+	k := &kept{walk: r.walk, number: r.Request.Page, time: r.Exchange.Time, size: len(r.Body.Text), page: r.page, trail: &rule.Trail{}, result: r}
+	if before := w.find(k, -1); before != nil && !before.used && !k.time.Before(before.time) {
+		w.follow(before, k, r)
+	} else if k.trail.Follow(k.page); k.number == r.Operation.First {
+		k.result = nil // no page comes before it
+	}
+	if after := w.find(k, 1); after != nil && after.result != nil && !k.time.IsZero() && !after.time.Before(k.time) {
+		w.follow(k, after, r)
+	}
+	w.pages = slices.DeleteFunc(w.pages, func(other *kept) bool {
+		return other.walk == k.walk && other.number == k.number || other.used && other.result == nil
+	})
+	w.pages = append(w.pages, k)
+	w.forget()
 }
 
-// add holds a checked exchange to the rules about walks.
-func (w *Walk) add(ex *exchange.Exchange, d *checked) []Finding {
-	if d.tree == nil || d.op.counter == "" {
-		return d.list
+// find returns the page of the same walk whose number differs by that much, or nil.
+func (w *Walk) find(k *kept, by int) *kept {
+	i := slices.IndexFunc(w.pages, func(other *kept) bool { return other.walk == k.walk && other.number == k.number+by })
+	if i < 0 {
+		return nil
 	}
-	known := w.find(d.walk)
-	if known.previous == nil || d.page != known.page+1 {
-		*known = walk{key: d.walk, earlier: make(map[string]*values)}
-	}
-	v := &validation{list: d.list}
-	root := &d.tree.nodes[0]
-	d.scope.this, d.scope.previous = root, nil
-	if known.previous != nil {
-		d.scope.previous = &known.previous.nodes[0]
-	}
-	for _, r := range d.op.rules {
-		if !r.walk {
-			continue
-		}
-		path := strings.Join(r.path, "/")
-		d.scope.earlier = known.earlier[path]
-		if known.previous != nil && d.scope.earlier != nil {
-			r.evaluate(&d.scope, func(expected string) { v.broken(r, &d.scope, expected) }, func() {})
-		}
-	}
-	known.remember(d)
-	found := v.list[len(d.list):]
-	locate(ex, found)
-	return v.list
+	return w.pages[i]
 }
 
-// find returns the walk of that key, which becomes the last one used.
-func (w *Walk) find(key string) *walk {
-	i := slices.IndexFunc(w.walks, func(known *walk) bool { return known.key == key })
-	known := &walk{key: key}
-	if i >= 0 {
-		known = w.walks[i]
-		w.walks = slices.Delete(w.walks, i, i+1)
-	} else if len(w.walks) == maxWalks {
-		w.walks = slices.Delete(w.walks, 0, 1)
+// follow checks a page against the one before it. The findings go to r, whichever page they are of.
+func (w *Walk) follow(before, after *kept, r *Result) {
+	result := after.result
+	from, told := len(result.faults.List), len(result.Findings)
+	after.trail = before.trail
+	after.trail.Follow(after.page)
+	result.skipped(after.page)
+	result.finish(from)
+	if result != r {
+		r.Findings = append(r.Findings, result.Findings[told:]...)
 	}
-	w.walks = append(w.walks, known)
-	return known
+	before.used, after.result = true, nil
 }
 
-// remember adds a page to those of the walk.
-func (k *walk) remember(d *checked) {
-	k.page, k.previous = d.page, d.tree
-	done := make(map[string]bool)
-	for _, r := range d.op.rules {
-		path := strings.Join(r.path, "/")
-		if !r.walk || done[path] {
-			continue
-		}
-		done[path] = true
-		all := k.earlier[path]
-		if all == nil {
-			all = &values{}
-			k.earlier[path] = all
-		}
-		r.match(&d.tree.nodes[0], r.path, 0, func(n *node, _ int) {
-			v := n.celValue()
-			if s, ok := v.(types.String); ok {
-				v = types.String(strings.Clone(string(s))) // or it would hold the whole page
-			}
-			all.add(v)
-		})
-		if len(all.list) > 2*maxEarlier {
-			all.keep(maxEarlier)
+// forget drops the pages that are too many or too large to keep.
+func (w *Walk) forget() {
+	size := 0
+	for i, k := range slices.Backward(w.pages) {
+		if size += k.size; i < len(w.pages)-1 && (size > maxKept || len(w.pages)-i > maxPages) {
+			w.pages = slices.Delete(w.pages, 0, i+1)
+			return
 		}
 	}
 }

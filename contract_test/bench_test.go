@@ -18,6 +18,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"github.com/okchat/okchat-go"
+	check "github.com/okchat/okchat-go/contract/recordings"
 	"github.com/okchat/okchat-go/contract_test/recordings"
 	"github.com/okchat/okchat-go/exchange"
 )
@@ -37,7 +38,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 	kin31, kin30 := kinResponse(b, ex, "3.1.0"), kinResponse(b, ex, "3.0.3")
 	ours := func() {
-		if len(c.Check(ex)) != 0 {
+		if len(c.Check(ex).Findings) != 0 {
 			b.Fatal("a finding")
 		}
 	}
@@ -120,7 +121,7 @@ func BenchmarkRecordings(b *testing.B) {
 		runtime.GC()
 		var m runtime.MemStats
 		checked := 0
-		for r, err := range c.CheckRecordings(b.Context(), list) {
+		for r, err := range check.Check(b.Context(), c, list) {
 			if err != nil || len(r.Findings) != 0 {
 				b.Fatal(err)
 			}
@@ -162,7 +163,7 @@ func BenchmarkGigabyte(b *testing.B) {
 	var m runtime.MemStats
 	for b.Loop() {
 		checked := 0
-		for r, err := range c.CheckRecordings(b.Context(), []exchange.Recording{recording}) {
+		for r, err := range check.Check(b.Context(), c, []exchange.Recording{recording}) {
 			if err != nil || len(r.Findings) != 0 {
 				b.Fatal(err, r)
 			}

@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"github.com/okchat/okchat-go/contract/coverage"
 	"slices"
 	"testing"
 )
@@ -8,9 +9,9 @@ import (
 // The vendor's one page proves some of the contract. This is the list of what it never showed.
 func TestCoverageOfTheVendorsPageListsWhatItNeverShowed(t *testing.T) {
 	t.Parallel()
-	cov := theContract(t).NewCoverage()
+	cov := coverage.New(theContract(t))
 	for _, ex := range recorded(t, "page-1.har") {
-		cov.Add(ex)
+		cov.Add(theContract(t).Check(ex))
 	}
 	want := []string{
 		"page: given", "limit: given", "state: given", "state: in_progress",

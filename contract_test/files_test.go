@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/okchat/okchat-go/contract"
+	check "github.com/okchat/okchat-go/contract/recordings"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -66,7 +68,7 @@ func TestAWalkIsRecognisedAcrossFiles(t *testing.T) {
 	}
 	var found []string
 	n := 0
-	for r, err := range theContract(t).CheckRecordings(t.Context(), list) {
+	for r, err := range check.Check(t.Context(), theContract(t), list) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,11 +100,11 @@ func TestOneBrokenRecordingDoesNotHideTheOthers(t *testing.T) {
 	}
 	list = append(list, exchange.Recording{Name: "gone", Open: func() (io.ReadCloser, error) { return nil, errors.New("gone: no such file") }})
 	var story []string
-	for r, err := range theContract(t).CheckRecordings(t.Context(), list) {
+	for r, err := range check.Check(t.Context(), theContract(t), list) {
 		switch {
 		case err != nil:
 			story = append(story, strings.TrimPrefix(err.Error(), dir+string(filepath.Separator)))
-		case r.Elsewhere:
+		case r.Outcome == contract.Elsewhere:
 			story = append(story, "elsewhere")
 		default:
 			story = append(story, "checked")
@@ -128,7 +130,7 @@ func TestACheckEndsWithItsContextAndWithItsConsumer(t *testing.T) {
 	defer cancel()
 	n := 0
 	var last error
-	for _, err := range theContract(t).CheckRecordings(ctx, list) {
+	for _, err := range check.Check(ctx, theContract(t), list) {
 		if n++; n == 3 {
 			cancel()
 		}
@@ -138,7 +140,7 @@ func TestACheckEndsWithItsContextAndWithItsConsumer(t *testing.T) {
 		t.Errorf("expected the context's error after a few, got %v after %d", last, n)
 	}
 	n = 0
-	for range theContract(t).CheckRecordings(t.Context(), list) {
+	for range check.Check(t.Context(), theContract(t), list) {
 		if n++; n == 3 {
 			break // leaves no goroutine: it waits for them
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/redact"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -20,7 +21,7 @@ func FuzzExchange(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	r, err := c.NewRedactor([]byte(salt))
+	r, err := redact.New(c, []byte(salt))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -29,15 +30,15 @@ func FuzzExchange(f *testing.F) {
 			Source: exchange.Source{File: "fuzz"}, Method: http.MethodGet, URL: url, Status: status, ResponseBody: body,
 			RequestHeader: http.Header{"X-Api-Key": {"canary-0123456789abcdef"}}, ResponseHeader: http.Header{"Content-Type": {contentType}},
 		}
-		before := c.Check(ex)
+		before := c.Check(ex).Findings
 		for _, finding := range before {
 			if line := finding.String(); strings.ContainsAny(line, "\n\r") || len([]rune(line)) > 300 {
 				t.Fatalf("not one line: %q", line)
 			}
 		}
-		c.Leaks(ex)
-		safe := again(t, r.Exchange(ex))
-		for _, leak := range c.Leaks(safe) {
+		redact.Leaks(c.Check(ex))
+		safe := again(t, r.Exchange(c.Check(ex)))
+		for _, leak := range redact.Leaks(c.Check(safe)) {
 			t.Fatalf("%s in %s", leak, safe.ResponseBody)
 		}
 		broken := func(list []contract.Finding) bool {
@@ -48,7 +49,7 @@ func FuzzExchange(f *testing.F) {
 			}
 			return false
 		}
-		if after := c.Check(safe); broken(before) != broken(after) {
+		if after := c.Check(safe).Findings; broken(before) != broken(after) {
 			t.Fatalf("expected the verdict on %v to stay, got %v from %q", before, after, safe.ResponseBody)
 		}
 	})

@@ -7,7 +7,6 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
-	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -15,7 +14,8 @@ import (
 func TestTheFakeServerKeepsTheContract(t *testing.T) {
 	rules := theContract(t)
 	statuses := map[int]int{}
-	report := func(ex *exchange.Exchange, findings []contract.Finding) {
+	report := func(r *contract.Result) {
+		ex, findings := r.Exchange, r.Findings
 		statuses[ex.Status]++
 		for _, f := range findings {
 			// The fake has a state of its own, as the API must have others than the one that was seen.

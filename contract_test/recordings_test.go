@@ -20,7 +20,7 @@ func TestEachRecordingKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	c := theContract(t)
 	for _, ex := range all(t) {
-		for _, finding := range c.Check(ex) {
+		for _, finding := range c.Check(ex).Findings {
 			t.Error(finding)
 		}
 	}
@@ -35,7 +35,7 @@ func TestTheDocumentedCurlKeepsTheContract(t *testing.T) {
 	}
 	for _, body := range []string{`""`, "", "{}", "not JSON"} {
 		ex.RequestBody = []byte(body)
-		for _, finding := range theContract(t).Check(&ex) {
+		for _, finding := range theContract(t).Check(&ex).Findings {
 			t.Errorf("with the request body %q: %v", body, finding)
 		}
 	}

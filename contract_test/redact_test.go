@@ -7,16 +7,17 @@ import (
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/redact"
 	"github.com/okchat/okchat-go/exchange"
 )
 
-func redactor(t testing.TB, salt string) *contract.Redactor {
+func redactor(t testing.TB, salt string) *redact.Redactor {
 	t.Helper()
 	c, err := newContract()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.NewRedactor([]byte(salt))
+	r, err := redact.New(c, []byte(salt))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,14 +55,14 @@ func TestARedactedExchangeKeepsEveryFindingButLeaks(t *testing.T) {
 		before := verdictsOf(walked(c, e.exchanges))
 		var safe []*exchange.Exchange
 		for _, ex := range e.exchanges {
-			safe = append(safe, again(t, r.Exchange(ex)))
+			safe = append(safe, again(t, r.Exchange(c.Check(ex))))
 		}
 		after := walked(c, safe)
 		if got := verdictsOf(after); !slices.Equal(got, before) {
 			t.Errorf("%s, %s: expected the findings %q to stay, got %q", e.class, e.name, before, got)
 		}
 		for _, ex := range safe {
-			for _, f := range c.Leaks(ex) {
+			for _, f := range redact.Leaks(c.Check(ex)) {
 				t.Errorf("%s, %s: %s", e.class, e.name, f)
 			}
 		}
@@ -72,7 +73,7 @@ func walked(c *contract.Contract, list []*exchange.Exchange) []contract.Finding 
 	walk := c.NewWalk()
 	var findings []contract.Finding
 	for _, ex := range list {
-		findings = append(findings, walk.Check(ex)...)
+		findings = append(findings, walk.Check(ex).Findings...)
 	}
 	return findings
 }
@@ -97,7 +98,7 @@ func TestNothingOfAPersonIsLeftOver(t *testing.T) {
 		ex.Comment = "canary"
 		var file bytes.Buffer
 		w := exchange.NewHARWriter(&file)
-		_ = w.Write(redactor(t, salt).Exchange(ex))
+		_ = w.Write(redactor(t, salt).Exchange(theContract(t).Check(ex)))
 		_ = w.Close()
 		if strings.Contains(file.String(), "canary") {
 			t.Errorf("%s: a secret was written", ex.Source)
@@ -127,14 +128,14 @@ func TestNothingOfAPersonIsLeftOver(t *testing.T) {
 func TestPseudonymsDependOnTheSaltAlone(t *testing.T) {
 	t.Parallel()
 	ex := recorded(t, "page-1.har")[0]
-	one, two, other := redactor(t, salt).Exchange(ex), redactor(t, salt).Exchange(ex), redactor(t, salt+"!").Exchange(ex)
+	one, two, other := redactor(t, salt).Exchange(theContract(t).Check(ex)), redactor(t, salt).Exchange(theContract(t).Check(ex)), redactor(t, salt+"!").Exchange(theContract(t).Check(ex))
 	if !bytes.Equal(one.ResponseBody, two.ResponseBody) || one.URL != two.URL {
 		t.Error("expected two runs with one salt to agree")
 	}
 	if bytes.Equal(one.ResponseBody, other.ResponseBody) || one.URL == other.URL {
 		t.Error("expected another salt to make other pseudonyms")
 	}
-	if _, err := theContract(t).NewRedactor([]byte("short")); err == nil {
+	if _, err := redact.New(theContract(t), []byte("short")); err == nil {
 		t.Error("expected a short salt to be refused")
 	}
 }

@@ -50,7 +50,8 @@ func TestAServerMadeFromTheGeneratedInterfaceKeepsTheContract(t *testing.T) {
 
 	var mu sync.Mutex
 	var watched []*exchange.Exchange
-	transport := theContract(t).Watch(server.Client().Transport, func(ex *exchange.Exchange, findings []contract.Finding) {
+	transport := theContract(t).Watch(server.Client().Transport, func(r *contract.Result) {
+		ex, findings := r.Exchange, r.Findings
 		mu.Lock()
 		defer mu.Unlock()
 		watched = append(watched, ex)

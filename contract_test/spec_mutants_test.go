@@ -94,7 +94,7 @@ func catch(t *testing.T, text string, exhibits []exhibit) string {
 		return "self-test: " + err.Error()
 	}
 	for _, ex := range all(t) {
-		if found := c.Check(ex); len(found) > 0 {
+		if found := c.Check(ex).Findings; len(found) > 0 {
 			return "recordings: " + found[0].String()
 		}
 	}

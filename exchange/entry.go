@@ -174,7 +174,7 @@ func (e *entry) body(name string) error {
 		at := end - len(quoted)
 		e.cut = slices.Contains(e.part.cuts, at)
 		e.ex.body = literal{text: e.part.Text[at:end], quoted: true}
-		e.ex.Source = e.ex.AtEntry(at)
+		e.ex.Source, e.ex.BodyOffset = e.ex.AtEntry(at), at
 		return nil
 	case "encoding":
 		err := e.string(&e.encoding)

@@ -52,6 +52,8 @@ type Exchange struct {
 
 	// Entry is the text of the HAR entry, nil where the exchange is of no recording.
 	Entry []byte
+	// BodyOffset is where in Entry the literal stands from which ResponseBody was read, 0 where it was not.
+	BodyOffset int
 	// Cookies reports whether the HAR entry lists cookies beside the headers.
 	Cookies bool
 

@@ -62,6 +62,11 @@ type Part struct {
 // IsEntry reports whether the part is an entry of the log: only those have an Exchange.
 func (p *Part) IsEntry() bool { return p.Source.Entry > 0 }
 
+// At returns the place of a byte of Text.
+func (p *Part) At(offset int) Source {
+	return p.Source.after(p.Text[:min(max(offset, 0), len(p.Text))])
+}
+
 // marks are what a recording says of its exchanges.
 type marks struct{ published, redacted, synthetic bool }
 

@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/recordings"
 	"github.com/okchat/okchat-go/contract/report"
 	"github.com/okchat/okchat-go/exchange"
 )
@@ -24,20 +26,86 @@ type uncheckedError struct{ error }
 func (e uncheckedError) Unwrap() error { return e.error }
 
 const checkExitHelp = `
-Exit codes: 0 nothing found, 1 something found, 2 something could not be checked.`
+Exit codes: 0 nothing found, 1 something found, 2 something could not be read, or nothing could be checked.`
+
+// contractFlags choose the contract of a command.
+type contractFlags struct {
+	contractFile string
+	off          []string
+}
+
+func (f *contractFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.contractFile, "contract", "", "check against this OpenAPI `file` in place of okchat-go's own (see okchat spec)")
+	_ = cmd.MarkFlagFilename("contract", "yaml", "yml", "json")
+}
+
+// load reads the contract, and says what is switched off with the codes that were named.
+func (f *contractFlags) load(std streams) (*contract.Contract, error) {
+	c, err := contract.New()
+	if f.contractFile != "" {
+		var text []byte
+		if text, err = os.ReadFile(f.contractFile); err != nil {
+			return nil, usageErrorf("--contract: %w", err)
+		}
+		c, err = contract.Parse(text, f.contractFile)
+	}
+	if err != nil {
+		return nil, uncheckedError{err}
+	}
+	if len(f.off) == 0 {
+		return c, nil
+	}
+	codes := make([]contract.Code, len(f.off))
+	for i, code := range f.off {
+		codes[i] = contract.Code(code)
+	}
+	if c, err = c.Without(codes...); err != nil {
+		return nil, usageErrorf("--off: %w", err)
+	}
+	for _, code := range c.Silenced() {
+		fmt.Fprintf(std.err, "%s is switched off, too: it needs a rule that is\n", code)
+	}
+	return c, nil
+}
+
+// recordingFlags say how recordings are read.
+type recordingFlags struct {
+	base    string
+	maxBody int
+}
+
+func (f *recordingFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.base, "base", "", "the `path` before the contract's in recordings from behind a gateway, such as /okchat")
+	cmd.Flags().IntVar(&f.maxBody, "max-body", exchange.DefaultMaxBody, "read at most `n` bytes of a body; a larger one is not checked")
+}
+
+// below returns the contract as it is served below the base path.
+func (f *recordingFlags) below(c *contract.Contract) (*contract.Contract, error) {
+	if f.maxBody < 1 {
+		return nil, usageErrorf("--max-body is %d, expected 1 or more", f.maxBody)
+	}
+	c, err := c.At(f.base)
+	if err != nil {
+		return nil, usageErrorf("--base: %w", err)
+	}
+	return c, nil
+}
 
 // checkFlags are those that all checking commands have.
 type checkFlags struct {
-	format string
-	strict bool
-	off    []string
+	contractFlags
+	format                  string
+	strict, all, requireAll bool
 }
 
 func (f *checkFlags) add(cmd *cobra.Command) {
+	f.contractFlags.add(cmd)
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, json, junit, sarif or github")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "fail where the vendor has added something, too")
-	cmd.Flags().StringArrayVar(&f.off, "off", nil, "switch off the rule or the kind of leak of this `code`; may be given again")
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.Formats, cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().BoolVar(&f.all, "all", false, "tell each finding, and not like ones as one")
+	cmd.Flags().BoolVar(&f.requireAll, "require-all", false, "exit with 2 where an exchange could not be checked")
+	cmd.Flags().StringArrayVar(&f.off, "off", nil, "switch off the rule, the kind of leak or the key of this `code`; may be given again")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp))
 }
 
 func newCheck(std streams) *cobra.Command {
@@ -45,6 +113,7 @@ func newCheck(std streams) *cobra.Command {
 	var request string
 	var live bool
 	var walk walkFlags
+	var recorded recordingFlags
 	cmd := &cobra.Command{
 		Use:   "check [PATH...|-]",
 		Short: "Hold recordings, bodies or a live server against the contract",
@@ -54,7 +123,10 @@ path is the bare body of an answer to that URL. With --live a chatbot's pages ar
 Findings are violations, the contract is broken; drift, the vendor has added something, with the patch of openapi.yaml
 that it suggests; and leaks, a recording holds what must not be shared. Of an end user's ids and texts that is said
 unless the recording's log or entry is marked with "_published": true, "_redacted": true or "_synthetic": true; private
-recordings are checked with --off leaked-person.
+recordings are checked with --off leaked-person, and those whose key header was removed with --off key.
+
+What cannot be checked is neither good nor bad: an exchange without an answer, a body that was not recorded, a path that is
+only nearly the contract's. It is told and counted. Like findings are told as one, with their number.
 
 Before a verdict counts, the contract's own example is broken in each way that the contract forbids, and each time the
 check has to notice.
@@ -75,13 +147,14 @@ check has to notice.
 				case request != "":
 					return checkBodies(c, request, args, std.in, take)
 				default:
-					return checkRecordings(ctx, c, args, std.in, take)
+					return recorded.check(ctx, c, args, std.in, take)
 				}
 			})
 		},
 	}
 	flags.add(cmd)
 	walk.add(cmd)
+	recorded.add(cmd)
 	cmd.Flags().BoolVar(&live, "live", false, "ask a real server, page after page, and check what it answers; takes the flags of a walk")
 	cmd.Flags().StringVar(&request, "request", "", "each PATH is the bare body of an answer to a GET of this `URL`")
 	return cmd
@@ -90,11 +163,11 @@ check has to notice.
 // check tests the contract, reports the results that run makes, and says on the last line of standard error how many there
 // were.
 func check(ctx context.Context, std streams, flags checkFlags, run func(context.Context, *contract.Contract, func(*contract.Result, error) bool) error) error {
-	c, err := flags.contract()
+	c, err := flags.load(std)
 	if err != nil {
 		return err
 	}
-	w, err := report.New(flags.format, std.out, c, report.Options{Colour: std.colour(), Strict: flags.strict, Version: moduleVersion()})
+	w, err := report.New(flags.format, std.out, c, report.Options{Colour: std.colour(), Strict: flags.strict, All: flags.all, Version: moduleVersion()})
 	if err != nil {
 		return usageErrorf("--format: %w", err)
 	}
@@ -107,7 +180,7 @@ func check(ctx context.Context, std streams, flags checkFlags, run func(context.
 		if err != nil {
 			count.Errors++
 			w.Error(err)
-			if !errors.Is(err, context.Canceled) {
+			if (flags.format != "text" || std.width == 0) && !errors.Is(err, context.Canceled) { // a terminal shows the report
 				fmt.Fprintf(std.err, "okchat: %s\n", errorText(err, exitFailed))
 			}
 			return ctx.Err() == nil
@@ -127,33 +200,22 @@ func check(ctx context.Context, std streams, flags checkFlags, run func(context.
 	}
 	fmt.Fprintf(std.err, "%s (self-test: %d mutants of the contract refused)\n", &count, mutants)
 	switch {
-	case count.Errors > 0 || count.Exchanges == 0:
+	case count.Errors > 0 || flags.requireAll && count.NotChecked > 0:
 		return uncheckedError{errFindings}
 	case count.Violations+count.Leaks > 0 || flags.strict && count.Drift > 0:
 		return errFindings
+	case count.Checked == 0:
+		return uncheckedError{errFindings}
 	}
 	return nil
 }
 
-func (f *checkFlags) contract() (*contract.Contract, error) {
-	c, err := contract.New()
+// check checks recordings: files, folders, - for standard input.
+func (f *recordingFlags) check(ctx context.Context, c *contract.Contract, paths []string, stdin io.Reader, take func(*contract.Result, error) bool) error {
+	c, err := f.below(c)
 	if err != nil {
-		return nil, uncheckedError{err}
+		return err
 	}
-	if len(f.off) == 0 {
-		return c, nil
-	}
-	codes := make([]contract.Code, len(f.off))
-	for i, code := range f.off {
-		codes[i] = contract.Code(code)
-	}
-	if c, err = c.Without(codes...); err != nil {
-		return nil, usageErrorf("--off: %w", err)
-	}
-	return c, nil
-}
-
-func checkRecordings(ctx context.Context, c *contract.Contract, paths []string, stdin io.Reader, take func(*contract.Result, error) bool) error {
 	var list []exchange.Recording
 	for _, path := range paths {
 		if path == "-" {
@@ -166,7 +228,10 @@ func checkRecordings(ctx context.Context, c *contract.Contract, paths []string, 
 		}
 		list = append(list, found...)
 	}
-	for result, err := range c.CheckRecordings(ctx, list) {
+	for i := range list {
+		list[i].MaxBody = f.maxBody
+	}
+	for result, err := range recordings.Check(ctx, c, list) {
 		if !take(result, err) {
 			break
 		}
@@ -193,11 +258,11 @@ func checkBodies(c *contract.Contract, url string, paths []string, stdin io.Read
 			continue
 		}
 		ex := c.NewBody(path, url, body)
-		findings := c.Check(ex)
-		if len(findings) > 0 && findings[0].Code == contract.CodeOperation {
-			return usageErrorf("--request: %s", findings[0].Message())
+		result := c.Check(ex)
+		if result.Operation == nil {
+			return usageErrorf("--request: expected the URL of a call of %s, got another: %s", strings.Join(c.Operations(), " or "), result.Reason)
 		}
-		take(&contract.Result{Exchange: ex, Findings: findings}, nil)
+		take(result, nil)
 	}
 	return nil
 }

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/okchat/okchat-go/contract"
-	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -54,7 +53,7 @@ func TestCheckingEndsWith0Or1Or2(t *testing.T) {
 		code int
 		says string
 	}{
-		{"the recordings", []string{"check", recorded}, 0, "5 exchanges held against the contract: 0 violations"},
+		{"the recordings", []string{"check", recorded}, 0, "5 exchanges checked against the contract: 0 violations"},
 		{"a violation", []string{"check", file(t, "a.har", page1(t, `\"totalPages\": 2`, `\"totalPages\": 3`))}, 1, "1 violation"},
 		{"drift", []string{"check", drifting}, 0, "5 drift"},
 		{"drift, strictly", []string{"check", "--strict", drifting}, 1, "5 drift"},
@@ -177,7 +176,7 @@ func TestARecordingHoldsNoSecret(t *testing.T) {
 	}
 	// What was there to be found still is, and nothing else.
 	code, out, errs := okchatRun(t, 0, "check", filepath.Join(dir, "one.har"))
-	if code != 0 || !strings.Contains(out, "/data/0/PLANTED_member") || !strings.Contains(errs, "3 exchanges held against the contract: 0 violations, ") || !strings.Contains(errs, " 0 leaks") {
+	if code != 0 || !strings.Contains(out, "/data/0/PLANTED_member") || !strings.Contains(errs, "3 exchanges checked against the contract: 0 violations, ") || !strings.Contains(errs, " 0 leaks") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }
@@ -275,7 +274,7 @@ func TestAProxyForwardsWhatItChecksUnchanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	spotless(t, map[string]string{"recording": string(b), "out": out, "err": errs})
-	if code, _, errs := okchatRun(t, 0, "check", har); code != 1 || !strings.Contains(errs, "3 exchanges held against the contract: 1 violation,") || !strings.Contains(errs, " 0 leaks") {
+	if code, _, errs := okchatRun(t, 0, "check", har); code != 1 || !strings.Contains(errs, "3 exchanges checked against the contract: 1 violation,") || !strings.Contains(errs, " 0 leaks") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }
@@ -324,7 +323,8 @@ func TestAHandlerUnderWatchAnswersAsBefore(t *testing.T) {
 	}
 	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.Key(secretKey))
 	found := make(chan []contract.Finding, 4)
-	server := httptest.NewServer(rules.Handler(fake, func(ex *exchange.Exchange, findings []contract.Finding) {
+	server := httptest.NewServer(rules.Handler(fake, func(r *contract.Result) {
+		ex, findings := r.Exchange, r.Findings
 		if ex.RequestHeader.Get("x-api-key") == secretKey {
 			t.Error("the key is in the exchange")
 		}

@@ -10,10 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/okchat/okchat-go/contract"
+	covered "github.com/okchat/okchat-go/contract/coverage"
 	"github.com/okchat/okchat-go/contract/report"
 )
 
 type coverageFlags struct {
+	contractFlags
+	recordingFlags
 	format, output string
 	min            float64
 }
@@ -34,10 +37,12 @@ In the text + is proven, each value was seen; ~ is claimed, some were; - was nev
   okchat coverage --min 70 recordings/ > coverage.txt`,
 		RunE: func(cmd *cobra.Command, args []string) error { return coverage(cmd.Context(), std, flags, args) },
 	}
+	flags.contractFlags.add(cmd)
+	flags.recordingFlags.add(cmd)
 	cmd.Flags().StringVar(&flags.format, "format", "text", "text, json or html")
 	cmd.Flags().StringVarP(&flags.output, "output", "o", "-", "write to `file`, - for standard output")
 	cmd.Flags().Float64Var(&flags.min, "min", 0, "fail where less than this `percent` was seen")
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.CoverageFormats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.CoverageFormats(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -45,23 +50,23 @@ func coverage(ctx context.Context, std streams, flags coverageFlags, paths []str
 	switch {
 	case len(paths) == 0:
 		return usageErrorf("what is to be read? name recordings, or - for standard input")
-	case !slices.Contains(report.CoverageFormats, flags.format):
-		return usageErrorf("--format is %q, expected one of %s", flags.format, strings.Join(report.CoverageFormats, ", "))
+	case !slices.Contains(report.CoverageFormats(), flags.format):
+		return usageErrorf("--format is %q, expected one of %s", flags.format, strings.Join(report.CoverageFormats(), ", "))
 	case flags.min < 0 || flags.min > 100:
 		return usageErrorf("--min is %v, expected 0 to 100", flags.min)
 	}
-	c, err := contract.New()
+	c, err := flags.load(std)
 	if err != nil {
-		return uncheckedError{err}
+		return err
 	}
-	cov, failed := c.NewCoverage(), false
-	err = checkRecordings(ctx, c, paths, std.in, func(r *contract.Result, err error) bool {
+	cov, failed := covered.New(c), false
+	err = flags.check(ctx, c, paths, std.in, func(r *contract.Result, err error) bool {
 		if err != nil {
 			failed = true
 			fmt.Fprintf(std.err, "okchat: %s\n", errorText(err, exitFailed))
 			return true
 		}
-		cov.Add(r.Exchange)
+		cov.Add(r)
 		return true
 	})
 	if err = errors.Join(err, ctx.Err()); err != nil {
@@ -81,7 +86,7 @@ func coverage(ctx context.Context, std streams, flags coverageFlags, paths []str
 	return nil
 }
 
-func (f coverageFlags) write(ctx context.Context, std streams, cov *contract.Coverage) error {
+func (f coverageFlags) write(ctx context.Context, std streams, cov *covered.Coverage) error {
 	unwritten := func(err error) error {
 		if err == nil {
 			return nil

@@ -16,7 +16,6 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
-	"github.com/okchat/okchat-go/exchange"
 )
 
 var errBroken = errors.New("answers broke the contract, see above")
@@ -168,11 +167,11 @@ type pageChecks struct {
 	pages, violations, drift int
 }
 
-func (c *pageChecks) report(ex *exchange.Exchange, findings []contract.Finding) {
-	if ex.Status == http.StatusOK {
+func (c *pageChecks) report(r *contract.Result) {
+	if r.Exchange.Status == http.StatusOK {
 		c.pages++
 	}
-	for _, f := range findings {
+	for _, f := range r.Findings {
 		if f.Severity == contract.Violation {
 			c.violations++
 		} else {
@@ -183,7 +182,7 @@ func (c *pageChecks) report(ex *exchange.Exchange, findings []contract.Finding) 
 }
 
 func (c *pageChecks) summary() error {
-	fmt.Fprintf(c.std.err, "%d pages held against the contract: %d violations, %d drift\n", c.pages, c.violations, c.drift)
+	fmt.Fprintf(c.std.err, "%d pages checked against the contract: %d violations, %d drift\n", c.pages, c.violations, c.drift)
 	if c.violations > 0 {
 		return errBroken
 	}

@@ -68,7 +68,7 @@ func TestWithoutAKeyTheSampleIsListed(t *testing.T) {
 	if !strings.Contains(errs, "recorded sample") || !strings.Contains(errs, okchat.EnvKey) || !strings.Contains(errs, "--chatbot") {
 		t.Errorf("stderr does not say what this is and how to go on: %s", errs)
 	}
-	if last := lastLine(errs); last != "2 pages held against the contract: 0 violations, 0 drift" {
+	if last := lastLine(errs); last != "2 pages checked against the contract: 0 violations, 0 drift" {
 		t.Errorf("the last line on stderr is %q", last)
 	}
 }
@@ -188,7 +188,7 @@ func TestAServerIsListedWithAKey(t *testing.T) {
 	if code != exitOK || strings.Count(out, "\n") != 36 || strings.Contains(out, "ORIGIN") {
 		t.Errorf("exit %d, %s%s", code, out, errs)
 	}
-	if last := lastLine(errs); !strings.HasPrefix(last, "4 pages held against the contract: 0 violations") {
+	if last := lastLine(errs); !strings.HasPrefix(last, "4 pages checked against the contract: 0 violations") {
 		t.Errorf("the last line on stderr is %q", last)
 	}
 }

@@ -37,11 +37,11 @@ func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *co
 		return usageErrorf("--limit is %d, expected 0 or more", f.limit)
 	}
 	var mu sync.Mutex
-	watch := c.Watch(http.DefaultTransport, func(ex *exchange.Exchange, _ []contract.Finding) {
+	watch := c.Capture(func(ex *exchange.Exchange) {
 		mu.Lock()
 		defer mu.Unlock()
 		take(ex)
-	})
+	}).Transport(http.DefaultTransport)
 	from, err := f.open(std, command, okchat.WithTransport(watch))
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *co
 func checkLive(ctx context.Context, std streams, f *walkFlags, c *contract.Contract, take func(*contract.Result, error) bool) error {
 	pages := c.NewWalk()
 	err := f.walk(ctx, std, "okchat check --live", c, func(ex *exchange.Exchange) {
-		take(pages.Result(ex), nil)
+		take(pages.Check(ex), nil)
 	})
 	var usage usageError
 	if errors.As(err, &usage) || errors.Is(err, okchat.ErrArgument) || ctx.Err() != nil {

@@ -95,7 +95,7 @@ func (f *proxyFlags) serve(ctx context.Context, std streams, c *contract.Contrac
 	}
 	<-ended // Serve returns when the end begins
 	p.wait.Wait()
-	if rec != nil && rec.count.Exchanges > 0 {
+	if rec != nil && rec.count.Checked+rec.count.NotChecked > 0 {
 		return rec.finish(std)
 	}
 	return nil
@@ -156,9 +156,9 @@ func (p *proxy) handler(target *url.URL) http.Handler {
 	reverse.ModifyResponse = p.hold
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		ex := &exchange.Exchange{Source: exchange.Source{File: "live"}, Method: req.Method, URL: req.URL.RequestURI(), RequestHeader: req.Header}
-		if findings := p.contract.CheckRequest(ex); len(findings) > 0 {
-			p.found(&contract.Result{Exchange: ex, Findings: findings})
-			refuse(w, http.StatusBadRequest, p.contract, findings)
+		if result := p.contract.CheckRequest(ex); len(result.Findings) > 0 {
+			p.found(result)
+			refuse(w, http.StatusBadRequest, p.contract, result.Findings)
 			return
 		}
 		reverse.ServeHTTP(w, req)
@@ -177,9 +177,9 @@ func withoutURL(err error) error {
 func (p *proxy) report(ex *exchange.Exchange) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	result := p.walk.Result(ex)
+	result := p.walk.Check(ex)
 	p.take(result, nil)
-	if p.recorder != nil && !result.Elsewhere {
+	if p.recorder != nil && result.Outcome != contract.Elsewhere {
 		p.recorder.take(ex)
 	}
 }
@@ -208,7 +208,7 @@ func (p *proxy) hold(resp *http.Response) error {
 		Status: resp.StatusCode, ResponseHeader: resp.Header, ResponseBody: body, Time: time.Now(),
 	}
 	var violations []contract.Finding
-	for _, f := range p.contract.Check(ex) {
+	for _, f := range p.contract.Check(ex).Findings {
 		if f.Severity == contract.Violation {
 			violations = append(violations, f)
 		}

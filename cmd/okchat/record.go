@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/redact"
 	"github.com/okchat/okchat-go/contract/report"
 	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/internal/atomicfile"
@@ -69,7 +70,7 @@ func record(ctx context.Context, std streams, flags *recordFlags) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if rec.count.Exchanges == 0 {
+	if rec.count.Checked+rec.count.NotChecked == 0 {
 		return walkErr
 	}
 	if err := rec.finish(std); err != nil {
@@ -81,7 +82,7 @@ func record(ctx context.Context, std streams, flags *recordFlags) error {
 // recorder writes redacted exchanges to a file that takes its place at the end.
 type recorder struct {
 	contract *contract.Contract
-	redactor *contract.Redactor
+	redactor *redact.Redactor
 	walk     *contract.Walk
 	file     *atomicfile.File
 	path     string
@@ -95,7 +96,7 @@ func startRecorder(ctx context.Context, std streams, c *contract.Contract, path,
 	if err != nil {
 		return nil, err
 	}
-	redactor, err := c.NewRedactor(salt)
+	redactor, err := redact.New(c, salt)
 	if err != nil {
 		return nil, usageErrorf("--salt-file %s: %w", saltFile, err)
 	}
@@ -109,10 +110,10 @@ func startRecorder(ctx context.Context, std streams, c *contract.Contract, path,
 // take writes one exchange. What is written is looked through once more: a leak is a fault of this program, and nothing is
 // kept then.
 func (r *recorder) take(ex *exchange.Exchange) {
-	findings := r.walk.Check(ex)
-	r.count.Add(&contract.Result{Exchange: ex, Findings: findings})
-	safe := r.redactor.Exchange(ex)
-	if leaks := r.contract.Leaks(safe); len(leaks) > 0 && r.err == nil {
+	result := r.walk.Check(ex)
+	r.count.Add(result)
+	safe := r.redactor.Exchange(result)
+	if leaks := redact.Leaks(r.contract.Check(safe)); len(leaks) > 0 && r.err == nil {
 		r.err = fmt.Errorf("the recording would hold what must not be shared (%s), so it was not written: report this", leaks[0].Code)
 	}
 	if r.err == nil {

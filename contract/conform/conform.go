@@ -107,7 +107,7 @@ func (t *tester) test(e Expectation) *contract.Result {
 		return &contract.Result{Exchange: ex, Findings: []contract.Finding{t.finding(e, ex, "no answer: "+err.Error())}}
 	}
 	result := &contract.Result{Exchange: ex}
-	for _, f := range t.contract.Check(ex) {
+	for _, f := range t.contract.Check(ex).Findings {
 		isRequest := strings.HasPrefix(string(f.Part), "request")
 		if !e.broken || !isRequest && f.Code != contract.CodeOperation {
 			result.Findings = append(result.Findings, f)
@@ -184,7 +184,7 @@ func (t *tester) walk(e Expectation) *contract.Result {
 			result.Findings = append(result.Findings, t.finding(e, ex, "no answer: "+err.Error()))
 			return result
 		}
-		result.Findings = append(result.Findings, walk.Check(ex)...)
+		result.Findings = append(result.Findings, walk.Check(ex).Findings...)
 		page := pageOf(ex)
 		if page == nil {
 			result.Findings = append(result.Findings, t.finding(e, ex, fmt.Sprintf("status %d for page %d", ex.Status, n)))

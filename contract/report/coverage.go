@@ -8,15 +8,15 @@ import (
 	"io"
 	"strings"
 
-	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/coverage"
 )
 
-// CoverageFormats are the formats that WriteCoverage knows.
-var CoverageFormats = []string{"text", "json", "html"}
+// CoverageFormats returns the formats that WriteCoverage knows.
+func CoverageFormats() []string { return []string{"text", "json", "html"} }
 
 // WriteCoverage writes what recordings showed of the contract: as indented text, as JSON, or as an HTML page that needs
 // nothing beside itself. It fails where there is no such format, or with the first error of writing.
-func WriteCoverage(format string, w io.Writer, v *contract.Coverage) error {
+func WriteCoverage(format string, w io.Writer, v *coverage.Coverage) error {
 	switch format {
 	case "text":
 		out := &output{w: w}
@@ -39,7 +39,7 @@ func WriteCoverage(format string, w io.Writer, v *contract.Coverage) error {
 		seen, all := v.Count()
 		return page.Execute(w, map[string]any{"Elements": v.Elements(), "Seen": seen, "All": all, "Percent": percent(seen, all)})
 	default:
-		return fmt.Errorf("the format is %q, expected one of %s", format, strings.Join(CoverageFormats, ", "))
+		return fmt.Errorf("the format is %q, expected one of %s", format, strings.Join(CoverageFormats(), ", "))
 	}
 }
 
@@ -50,9 +50,9 @@ func percent(seen, all int) float64 {
 	return 100 * float64(seen) / float64(all)
 }
 
-// state says how much of an element was seen: "proven" all, "claimed" some of it, "never seen" nothing. An element that is
+// state tells how much of an element was seen: "proven" all, "claimed" some of it, "never seen" nothing. An element that is
 // only the sum of its parts has none.
-func state(e *contract.Element) string {
+func state(e *coverage.Element) string {
 	seen := 0
 	for _, f := range e.Facets {
 		if f.Count > 0 {
@@ -73,7 +73,7 @@ func state(e *contract.Element) string {
 
 var marks = map[string]string{"": " ", "proven": "+", "claimed": "~", "never seen": "-"}
 
-func coverageText(out *output, e *contract.Element, indent string) {
+func coverageText(out *output, e *coverage.Element, indent string) {
 	var facets []string
 	for _, f := range e.Facets {
 		if f.Count == 0 {
@@ -117,7 +117,7 @@ type facetJSON struct {
 	Evidence string `json:"evidence,omitempty"`
 }
 
-func elementsJSON(list []*contract.Element) []elementJSON {
+func elementsJSON(list []*coverage.Element) []elementJSON {
 	var out []elementJSON
 	for _, e := range list {
 		j := elementJSON{Name: e.Name, Kind: e.Kind, Line: e.Line, State: state(e), Elements: elementsJSON(e.Elements)}

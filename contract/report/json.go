@@ -4,21 +4,19 @@ import (
 	"encoding/json"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // jsonReport is one JSON document. Its form is described by schema.json beside this file.
-type jsonReport struct {
-	*output
-	count  Count
-	errors []string
-	begun  bool
-}
+type jsonReport struct{ *output }
 
 // finding is a finding in JSON.
 type finding struct {
 	Source   string            `json:"source"`
 	Line     int               `json:"line,omitempty"`
 	Column   int               `json:"column,omitempty"`
+	Offset   int64             `json:"offset,omitempty"`
+	Request  string            `json:"request,omitempty"`
 	Severity contract.Severity `json:"severity"`
 	Code     contract.Code     `json:"code"`
 	Part     contract.Part     `json:"part"`
@@ -29,6 +27,8 @@ type finding struct {
 	Spec     *specPlace        `json:"spec,omitempty"`
 	Patch    string            `json:"patch,omitempty"`
 	Message  string            `json:"message"`
+	Count    int               `json:"count"`
+	Also     []place           `json:"also,omitempty"`
 }
 
 type specPlace struct {
@@ -37,53 +37,63 @@ type specPlace struct {
 	Column int    `json:"column"`
 }
 
-func (j *jsonReport) Result(r *contract.Result) {
-	j.count.Add(r)
-	for _, f := range r.Findings {
-		out := finding{f.Source.String(), f.Source.Line, f.Source.Column, f.Severity, f.Code, f.Part, f.Pointer, f.Expected, f.Got, f.Evidence, nil, j.contract.Patch(f), f.Message()}
-		if f.SpecLine > 0 {
-			out.Spec = &specPlace{j.contract.Name(), f.SpecLine, f.SpecColumn}
-		}
-		j.begin()
-		j.value(out)
-	}
+type place struct {
+	Source string `json:"source"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+	Offset int64  `json:"offset,omitempty"`
 }
 
-// begin writes what comes before the next finding.
-func (j *jsonReport) begin() {
-	if j.begun {
-		j.printf(",\n    ")
-		return
-	}
-	j.begun = true
-	j.printf("{\n  \"findings\": [\n    ")
+type notChecked struct {
+	Source  string `json:"source"`
+	Request string `json:"request,omitempty"`
+	Reason  string `json:"reason"`
+	Count   int    `json:"count"`
 }
 
-func (j *jsonReport) value(v any) {
-	b, err := json.Marshal(v)
-	if err != nil && j.err == nil {
-		j.err = err
-	}
-	j.printf("%s", b)
-}
+func placeOf(s exchange.Source) place { return place{s.String(), s.Line, s.Column, s.Offset} }
 
-func (j *jsonReport) Error(err error) {
-	j.count.Errors++
-	j.errors = append(j.errors, err.Error())
-}
-
+// Close implements [Writer].
 func (j *jsonReport) Close() error {
-	if j.begun {
-		j.printf("\n  ],\n")
-	} else {
-		j.printf("{\n  \"findings\": [],\n")
+	j.printf("{\n  \"findings\": [")
+	for i, g := range j.groups {
+		f := g.Finding
+		out := finding{f.Source.String(), f.Source.Line, f.Source.Column, f.Source.Offset, f.Request, f.Severity, f.Code, f.Part, f.Pointer,
+			f.Expected, f.Got, f.Evidence, nil, j.contract.Patch(f), f.Message(), g.count, nil}
+		if f.SpecLine > 0 {
+			out.Spec = &specPlace{f.SpecFile, f.SpecLine, f.SpecColumn}
+		}
+		for _, s := range g.more {
+			out.Also = append(out.Also, placeOf(s))
+		}
+		j.next(i)
+		j.value(json.Marshal(out))
 	}
-	if j.errors == nil {
-		j.errors = []string{}
+	j.end(len(j.groups))
+	j.printf("],\n  \"notChecked\": [")
+	for i, u := range j.reasons {
+		j.next(i)
+		j.value(json.Marshal(notChecked{u.source.String(), u.call, u.reason, u.count}))
 	}
-	j.printf("  \"errors\": ")
-	j.value(j.errors)
-	j.printf(",\n  \"exchanges\": %d,\n  \"elsewhere\": %d,\n  \"violations\": %d,\n  \"drift\": %d,\n  \"leaks\": %d\n}\n",
-		j.count.Exchanges, j.count.Elsewhere, j.count.Violations, j.count.Drift, j.count.Leaks)
+	j.end(len(j.reasons))
+	j.printf("],\n  \"errors\": ")
+	j.value(json.Marshal(append([]string{}, j.errors...)))
+	c := j.count
+	j.printf(",\n  \"exchanges\": %d,\n  \"unchecked\": %d,\n  \"elsewhere\": %d,\n  \"violations\": %d,\n  \"drift\": %d,\n  \"leaks\": %d\n}\n",
+		c.Checked, c.NotChecked, c.Elsewhere, c.Violations, c.Drift, c.Leaks)
 	return j.err
+}
+
+// next and end write what stands around the items of an array.
+func (j *jsonReport) next(i int) {
+	if i > 0 {
+		j.printf(",")
+	}
+	j.printf("\n    ")
+}
+
+func (j *jsonReport) end(n int) {
+	if n > 0 {
+		j.printf("\n  ")
+	}
 }

@@ -27,12 +27,14 @@ type junitSuite struct {
 	Tests    int         `xml:"tests,attr"`
 	Failures int         `xml:"failures,attr"`
 	Errors   int         `xml:"errors,attr"`
+	Skipped  int         `xml:"skipped,attr"`
 	Cases    []junitCase `xml:"testcase"`
 }
 
 type junitCase struct {
 	Name    string         `xml:"name,attr"`
 	Class   string         `xml:"classname,attr"`
+	Skipped *junitMessage  `xml:"skipped"`
 	Failure []junitMessage `xml:"failure"`
 	Error   []junitMessage `xml:"error"`
 	Out     string         `xml:"system-out,omitempty"`
@@ -40,7 +42,7 @@ type junitCase struct {
 
 type junitMessage struct {
 	Message string `xml:"message,attr"`
-	Type    string `xml:"type,attr"`
+	Type    string `xml:"type,attr,omitempty"`
 	Text    string `xml:",chardata"`
 }
 
@@ -52,34 +54,49 @@ func (j *junit) suite(name string) *junitSuite {
 	return j.suites[len(j.suites)-1]
 }
 
+// Result implements [Writer]. Like findings of one exchange are one message.
 func (j *junit) Result(r *contract.Result) {
-	if r.Elsewhere {
+	if len(r.Findings) == 0 && r.Outcome >= contract.Elsewhere {
 		return
 	}
-	name, entry := r.Exchange.Source.File, r.Exchange.Source.EntryName()
-	if entry == "" {
-		entry = "exchange"
+	source := r.Exchange.Source
+	c := junitCase{Name: source.EntryName(), Class: source.File}
+	if call := r.Call(); c.Name == "" {
+		c.Name = call
+	} else if call != "" {
+		c.Name += ": " + call
 	}
-	s := j.suite(name)
-	c := junitCase{Name: entry, Class: name}
-	for _, f := range r.Findings {
-		if j.fails(f) {
-			c.Failure = append(c.Failure, junitMessage{f.Message(), string(f.Code), f.String()})
+	s := j.suite(source.File)
+	one := &output{opts: j.opts, byKey: make(map[key]*group), byReason: make(map[string]*unchecked)}
+	one.collect(r, func(*group) {})
+	var failed []junitMessage
+	for _, g := range one.groups {
+		line := g.String()
+		if also := g.also(); also != "" {
+			line += " (" + also + ")"
+		}
+		if j.fails(g.Finding) {
+			failed = append(failed, junitMessage{g.Message(), string(g.Code), line})
 		} else {
-			c.Out += f.String() + "\n"
+			c.Out += line + "\n"
 		}
 	}
-	if len(c.Failure) > 1 { // the schema has room for one
-		for _, more := range c.Failure[1:] {
-			c.Failure[0].Text += "\n" + more.Text
+	switch {
+	case len(failed) > 0: // the schema has room for one
+		for _, more := range failed[1:] {
+			failed[0].Text += "\n" + more.Text
 		}
-		c.Failure = c.Failure[:1]
+		c.Failure = failed[:1]
+		s.Failures++
+	case r.Outcome == contract.NotChecked:
+		c.Skipped = &junitMessage{Message: r.Reason}
+		s.Skipped++
 	}
 	s.Tests++
-	s.Failures += len(c.Failure)
 	s.Cases = append(s.Cases, c)
 }
 
+// Error implements [Writer].
 func (j *junit) Error(err error) {
 	name, _, _ := strings.Cut(err.Error(), ": ")
 	s := j.suite(name)
@@ -88,6 +105,7 @@ func (j *junit) Error(err error) {
 	s.Cases = append(s.Cases, junitCase{Name: "read", Class: name, Error: []junitMessage{{err.Error(), "error", err.Error()}}})
 }
 
+// Close implements [Writer].
 func (j *junit) Close() error {
 	all := junitSuites{Name: "okchat check", Suites: j.suites}
 	for _, s := range j.suites {

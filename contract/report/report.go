@@ -3,7 +3,7 @@
 //
 //	w, err := report.New("sarif", os.Stdout, rules, report.Options{})
 //	...
-//	for result, err := range rules.CheckRecordings(ctx, recordings) {
+//	for result, err := range recordings.Check(ctx, rules, list) {
 //		if err != nil {
 //			w.Error(err)
 //			continue
@@ -12,19 +12,24 @@
 //	}
 //	err = w.Close()
 //
-// Reports hold what findings hold, and so no text of an end user. The same results make the same bytes.
+// Like findings are one with a count and the first places. Reports hold what findings hold, and so no text of an end user.
+// What they quote is escaped. The same results make the same bytes.
 package report
 
 import (
 	"fmt"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
-// Formats are the formats that New knows.
-var Formats = []string{"text", "json", "junit", "sarif", "github"}
+// Formats returns the formats that New knows.
+func Formats() []string { return []string{"text", "json", "junit", "sarif", "github"} }
 
 // Options are how a report looks.
 type Options struct {
@@ -32,6 +37,8 @@ type Options struct {
 	Colour bool
 	// Strict has drift count as an error in the formats that tell errors from warnings.
 	Strict bool
+	// All has each finding told, and not like ones as one.
+	All bool
 	// Version is the checking program's, for the formats that name it.
 	Version string
 }
@@ -40,7 +47,7 @@ type Options struct {
 type Writer interface {
 	// Result takes what one exchange's check found.
 	Result(*contract.Result)
-	// Error takes the reason why something could not be checked.
+	// Error takes the reason why something could not be read.
 	Error(error)
 	// Close ends the report, and returns the first error of writing it. It does not close what the report is written to.
 	Close() error
@@ -48,7 +55,7 @@ type Writer interface {
 
 // New returns a writer of the format. It fails where there is no such format.
 func New(format string, w io.Writer, c *contract.Contract, opts Options) (Writer, error) {
-	out := &output{w: w, contract: c, opts: opts}
+	out := &output{w: w, contract: c, opts: opts, byKey: make(map[key]*group), byReason: make(map[string]*unchecked)}
 	switch format {
 	case "text":
 		return &text{output: out}, nil
@@ -57,20 +64,55 @@ func New(format string, w io.Writer, c *contract.Contract, opts Options) (Writer
 	case "junit":
 		return &junit{output: out}, nil
 	case "sarif":
-		return newSARIF(out), nil
+		return &sarif{out}, nil
 	case "github":
 		return &github{out}, nil
 	default:
-		return nil, fmt.Errorf("the format is %q, expected one of %s", format, strings.Join(Formats, ", "))
+		return nil, fmt.Errorf("the format is %q, expected one of %s", format, strings.Join(Formats(), ", "))
 	}
 }
 
-// output is what all formats have in common: it keeps the first error of writing, after which nothing is written.
+// output is what all formats have in common. It keeps the first error of writing, after which nothing is written.
 type output struct {
 	w        io.Writer
 	contract *contract.Contract
 	opts     Options
 	err      error
+
+	count    Count
+	groups   []*group // in the order of their first findings
+	byKey    map[key]*group
+	reasons  []*unchecked
+	byReason map[string]*unchecked
+	errors   []string
+}
+
+// group is a finding with its like.
+type group struct {
+	contract.Finding
+	count int
+	more  []exchange.Source // the places after the first, as far as maxPlaces
+}
+
+const maxPlaces = 5
+
+// key is what like findings have in common.
+type key struct {
+	severity contract.Severity
+	code     contract.Code
+	part     contract.Part
+	pattern  string
+	line     int
+	got      string // of drift
+	n        int    // with Options.All
+}
+
+// unchecked are exchanges that could not be checked for the same reason.
+type unchecked struct {
+	reason string
+	source exchange.Source // of the first
+	call   string
+	count  int
 }
 
 func (o *output) printf(format string, args ...any) {
@@ -79,29 +121,128 @@ func (o *output) printf(format string, args ...any) {
 	}
 }
 
-func (o *output) Close() error { return o.err }
+func (o *output) value(b []byte, err error) {
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	o.printf("%s", b)
+}
 
-// fails says whether a finding makes the run fail.
+// Error takes the reason why something could not be read.
+func (o *output) Error(err error) {
+	o.count.Errors++
+	o.errors = append(o.errors, err.Error())
+}
+
+// Result groups the findings of a result.
+func (o *output) Result(r *contract.Result) { o.collect(r, func(*group) {}) }
+
+// collect groups the findings of a result, and calls first for each one that is the first of its kind.
+func (o *output) collect(r *contract.Result, first func(*group)) {
+	o.count.Add(r)
+	if r.Outcome == contract.NotChecked {
+		u := o.byReason[r.Reason]
+		if u == nil {
+			u = &unchecked{reason: r.Reason, source: r.Exchange.Source, call: r.Call()}
+			o.byReason[r.Reason] = u
+			o.reasons = append(o.reasons, u)
+		}
+		u.count++
+	}
+	for _, f := range r.Findings {
+		k := key{severity: f.Severity, code: f.Code, part: f.Part, pattern: index.ReplaceAllString(f.Pointer, "/*"), line: f.SpecLine}
+		if f.Severity == contract.Drift {
+			k.got = f.Got
+		}
+		if o.opts.All {
+			k.n = len(o.groups)
+		}
+		g := o.byKey[k]
+		if g == nil {
+			g = &group{Finding: f}
+			o.byKey[k] = g
+			o.groups = append(o.groups, g)
+			first(g)
+		} else if len(g.more) < maxPlaces-1 {
+			g.more = append(g.more, f.Source)
+		}
+		g.count += max(f.Count, 1)
+	}
+}
+
+var index = regexp.MustCompile(`/\d+\b`)
+
+// also tells how many like findings a group has beside its first, and where: "" for none.
+func (g *group) also() string {
+	if g.count < 2 {
+		return ""
+	}
+	s := fmt.Sprintf("%d in all", g.count)
+	for i, source := range g.more {
+		if i == 0 {
+			s += ", the next at "
+		} else {
+			s += ", "
+		}
+		s += source.Place()
+	}
+	if g.count > 1+len(g.more) {
+		s += ", …"
+	}
+	return s
+}
+
+func (u *unchecked) String() string {
+	n := ""
+	if u.count > 1 {
+		n = fmt.Sprintf(" (%d exchanges, this is the first)", u.count)
+	}
+	return fmt.Sprintf("not checked: %s%s", u.reason, n)
+}
+
+// fails reports whether a finding makes the run fail.
 func (o *output) fails(f contract.Finding) bool { return f.Severity != contract.Drift || o.opts.Strict }
 
-// Count is how many findings of each severity a run had.
-type Count struct{ Exchanges, Elsewhere, Violations, Drift, Leaks, Errors int }
+// Safe returns a text on one line in which a terminal sees no control sequence and GitHub's runners no workflow command.
+func Safe(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRune(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	s = strings.ReplaceAll(b.String(), "##[", "#\\x23[")
+	if rest, ok := strings.CutPrefix(s, "::"); ok {
+		s = "\\x3a:" + rest
+	}
+	return s
+}
+
+// Count is how many results and findings of each kind a run had.
+type Count struct{ Checked, NotChecked, Elsewhere, Violations, Drift, Leaks, Errors int }
 
 // Add counts a result.
 func (c *Count) Add(r *contract.Result) {
-	if r.Elsewhere {
+	switch r.Outcome {
+	case contract.Checked:
+		c.Checked++
+	case contract.NotChecked:
+		c.NotChecked++
+	case contract.Elsewhere:
 		c.Elsewhere++
-		return
 	}
-	c.Exchanges++
 	for _, f := range r.Findings {
+		n := max(f.Count, 1)
 		switch f.Severity {
 		case contract.Violation:
-			c.Violations++
+			c.Violations += n
 		case contract.Drift:
-			c.Drift++
+			c.Drift += n
 		case contract.Leak:
-			c.Leaks++
+			c.Leaks += n
 		}
 	}
 }
@@ -114,13 +255,16 @@ func (c *Count) String() string {
 		}
 		return fmt.Sprintf("%d %s", n, many)
 	}
-	s := fmt.Sprintf("%s held against the contract: %s, %d drift, %s", n(c.Exchanges, "exchange", "exchanges"),
+	s := fmt.Sprintf("%s checked against the contract: %s, %d drift, %s", n(c.Checked, "exchange", "exchanges"),
 		n(c.Violations, "violation", "violations"), c.Drift, n(c.Leaks, "leak", "leaks"))
+	if c.NotChecked > 0 {
+		s += fmt.Sprintf("; %d not checked", c.NotChecked)
+	}
 	if c.Elsewhere > 0 {
 		s += fmt.Sprintf("; %d of other endpoints left out", c.Elsewhere)
 	}
 	if c.Errors > 0 {
-		s += "; " + n(c.Errors, "thing", "things") + " could not be checked"
+		s += "; " + n(c.Errors, "thing", "things") + " could not be read"
 	}
 	return s
 }

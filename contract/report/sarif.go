@@ -6,17 +6,14 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
 // sarif is SARIF 2.1.0, which code scanning reads.
-type sarif struct {
-	*output
-	codes  map[contract.Code]contract.Finding
-	errors []sarifNotification
-	begun  bool
-}
+type sarif struct{ *output }
 
 type (
 	sarifText struct {
@@ -26,8 +23,9 @@ type (
 		URI string `json:"uri"`
 	}
 	sarifRegion struct {
-		StartLine   int `json:"startLine"`
-		StartColumn int `json:"startColumn,omitempty"`
+		StartLine   int   `json:"startLine"`
+		StartColumn int   `json:"startColumn,omitempty"`
+		ByteOffset  int64 `json:"byteOffset,omitempty"`
 	}
 	sarifPhysical struct {
 		Artifact sarifArtifact `json:"artifactLocation"`
@@ -49,11 +47,13 @@ type (
 		Locations []sarifLocation   `json:"locations"`
 		Related   []sarifLocation   `json:"relatedLocations,omitempty"`
 		Prints    map[string]string `json:"partialFingerprints"`
+		Count     int               `json:"occurrenceCount,omitempty"`
 		Extra     map[string]string `json:"properties,omitempty"`
 	}
 	sarifNotification struct {
-		Level   string    `json:"level"`
-		Message sarifText `json:"message"`
+		Level     string          `json:"level"`
+		Message   sarifText       `json:"message"`
+		Locations []sarifLocation `json:"locations,omitempty"`
 	}
 	sarifRule struct {
 		ID    contract.Code `json:"id"`
@@ -61,45 +61,36 @@ type (
 	}
 )
 
-func newSARIF(out *output) *sarif {
-	return &sarif{output: out, codes: make(map[contract.Code]contract.Finding)}
-}
-
-func (s *sarif) Result(r *contract.Result) {
-	for _, f := range r.Findings {
-		s.begin()
-		s.value(s.result(f))
-		if _, ok := s.codes[f.Code]; !ok {
-			s.codes[f.Code] = f
-		}
-	}
-}
-
-func (s *sarif) result(f contract.Finding) sarifResult {
+func (s *sarif) result(g *group) sarifResult {
+	f := g.Finding
 	level := "error"
 	if !s.fails(f) {
 		level = "warning"
 	}
-	name, entry := f.Source.File, f.Source.EntryName()
-	place := sarifLocation{Physical: sarifPhysical{Artifact: sarifArtifact{uri(name)}}}
-	if f.Source.Line > 0 {
-		place.Physical.Region = &sarifRegion{f.Source.Line, f.Source.Column}
-	}
+	place := locationOf(f.Source)
 	if f.Pointer != "" {
 		place.Logical = []sarifLogical{{f.Pointer, "member"}}
 	}
 	out := sarifResult{
 		RuleID: f.Code, Level: level, Message: sarifText{f.Message()}, Locations: []sarifLocation{place},
-		Prints: map[string]string{"place/v1": entry + " " + string(f.Part) + " " + f.Pointer},
+		Prints: map[string]string{"place/v1": f.Source.EntryName() + " " + string(f.Part) + " " + f.Pointer},
+		Count:  g.count, Extra: map[string]string{},
+	}
+	for _, source := range g.more {
+		also := locationOf(source)
+		also.Message = &sarifText{"the same"}
+		out.Related = append(out.Related, also)
 	}
 	if f.SpecLine > 0 {
-		out.Related = []sarifLocation{{
-			Physical: sarifPhysical{sarifArtifact{uri(s.contract.Name())}, &sarifRegion{f.SpecLine, f.SpecColumn}},
+		out.Related = append(out.Related, sarifLocation{
+			Physical: sarifPhysical{sarifArtifact{uri(f.SpecFile)}, &sarifRegion{StartLine: f.SpecLine, StartColumn: f.SpecColumn}},
 			Message:  &sarifText{"the contract"},
-		}}
+		})
 	}
-	if patch := s.contract.Patch(f); patch != "" {
-		out.Extra = map[string]string{"patch": patch}
+	for name, text := range map[string]string{"patch": s.contract.Patch(f), "request": f.Request} {
+		if text != "" {
+			out.Extra[name] = text
+		}
 	}
 	return out
 }
@@ -107,49 +98,51 @@ func (s *sarif) result(f contract.Finding) sarifResult {
 // uri is a file's name as a relative reference.
 func uri(name string) string { return (&url.URL{Path: filepath.ToSlash(name)}).String() }
 
-func (s *sarif) begin() {
-	if s.begun {
-		s.printf(",\n      ")
-		return
+func locationOf(s exchange.Source) sarifLocation {
+	place := sarifLocation{Physical: sarifPhysical{Artifact: sarifArtifact{uri(s.File)}}}
+	if s.Line > 0 {
+		place.Physical.Region = &sarifRegion{s.Line, s.Column, s.Offset}
 	}
-	s.begun = true
-	s.printf("{\n  \"$schema\": \"https://json.schemastore.org/sarif-2.1.0.json\",\n  \"version\": \"2.1.0\",\n  \"runs\": [{\n    \"results\": [\n      ")
+	return place
 }
 
-func (s *sarif) value(v any) {
-	b, err := json.Marshal(v)
-	if err != nil && s.err == nil {
-		s.err = err
-	}
-	s.printf("%s", b)
-}
-
-func (s *sarif) Error(err error) {
-	s.errors = append(s.errors, sarifNotification{"error", sarifText{err.Error()}})
-}
-
+// Close implements [Writer].
 func (s *sarif) Close() error {
-	if !s.begun {
-		s.begin()
-	}
-	rules := make([]sarifRule, 0, len(s.codes))
-	for code, f := range s.codes {
-		rules = append(rules, sarifRule{code, sarifText{string(f.Severity) + ": " + describe(s.contract, code)}})
+	results := []sarifResult{}
+	rules := []sarifRule{}
+	for _, g := range s.groups {
+		results = append(results, s.result(g))
+		if !slices.ContainsFunc(rules, func(r sarifRule) bool { return r.ID == g.Code }) {
+			rules = append(rules, sarifRule{g.Code, sarifText{string(g.Severity) + ": " + describe(s.contract, g.Code)}})
+		}
 	}
 	slices.SortFunc(rules, func(a, b sarifRule) int { return cmp.Compare(a.ID, b.ID) })
-	s.printf("\n    ],\n    \"tool\": {\"driver\": ")
-	s.value(map[string]any{"name": "okchat", "informationUri": "https://github.com/okchat/okchat-go", "semanticVersion": cmp.Or(s.opts.Version, "0.0.0"), "rules": rules})
-	s.printf("},\n    \"invocations\": [")
-	invocation := map[string]any{"executionSuccessful": len(s.errors) == 0}
-	if len(s.errors) > 0 {
-		invocation["toolExecutionNotifications"] = s.errors
+	notes := []sarifNotification{}
+	for _, message := range s.errors {
+		notes = append(notes, sarifNotification{"error", sarifText{message}, nil})
 	}
-	s.value(invocation)
-	s.printf("]\n  }]\n}\n")
+	for _, u := range s.reasons {
+		notes = append(notes, sarifNotification{"warning", sarifText{u.source.Place() + " " + u.String()}, []sarifLocation{locationOf(u.source)}})
+	}
+	version := cmp.Or(s.opts.Version, "0.0.0")
+	s.value(json.MarshalIndent(map[string]any{
+		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+		"version": "2.1.0",
+		"runs": []any{map[string]any{
+			"columnKind": "utf16CodeUnits",
+			"tool": map[string]any{"driver": map[string]any{
+				"name": "okchat", "informationUri": "https://github.com/okchat/okchat-go", "version": version,
+				"semanticVersion": strings.TrimPrefix(version, "v"), "rules": rules,
+			}},
+			"results":     results,
+			"invocations": []any{map[string]any{"executionSuccessful": len(s.errors) == 0, "toolExecutionNotifications": notes}},
+		}},
+	}, "", "  "))
+	s.printf("\n")
 	return s.err
 }
 
-// describe says what a code stands for: what a rule expects, or else its own words.
+// describe returns what a code stands for: what a rule expects, or else the code itself.
 func describe(c *contract.Contract, code contract.Code) string {
 	for _, r := range c.Rules() {
 		if r.Code == code {

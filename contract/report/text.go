@@ -7,10 +7,11 @@ import (
 	"github.com/okchat/okchat-go/contract"
 )
 
-// text is for people: what, where, and the line of the contract with a caret under the place that was broken.
+// text is for people: what, where, and the line of the contract with a caret under the place that was broken. The first
+// finding of a kind is written at once; how many there were stands at the end.
 type text struct {
 	*output
-	last string // the finding before, without its place
+	last string // the patch before
 }
 
 const (
@@ -21,26 +22,27 @@ const (
 	plain  = "\x1b[0m"
 )
 
-func (t *text) Result(r *contract.Result) {
-	for _, f := range r.Findings {
-		t.finding(f)
-	}
-}
+// Result implements [Writer].
+func (t *text) Result(r *contract.Result) { t.collect(r, t.finding) }
 
-func (t *text) finding(f contract.Finding) {
+func (t *text) finding(g *group) {
+	f := g.Finding
 	colour := red
 	if f.Severity == contract.Drift {
 		colour = yellow
 	}
-	t.printf("%s %s\n", t.paint(bold, f.Source.Place()), t.paint(colour, fmt.Sprintf("%s %s", f.Severity, f.Code)))
-	t.printf("  %s\n", strings.TrimSpace(string(f.Part)+" "+f.Pointer))
-	t.printf("  expected %s, got %s", f.Expected, f.Got)
+	t.printf("%s %s\n", t.paint(bold, Safe(f.Source.Place())), t.paint(colour, fmt.Sprintf("%s %s", f.Severity, f.Code)))
+	t.printf("  %s\n", strings.TrimSpace(string(f.Part)+" "+Safe(f.Pointer)))
+	t.printf("  expected %s, got %s", Safe(f.Expected), Safe(f.Got))
 	if f.Evidence != "" && f.Evidence != "documented" {
 		t.printf(" (%s, not documented)", f.Evidence)
 	}
 	t.printf("\n")
+	if f.Request != "" {
+		t.printf("  in the answer to %s\n", Safe(f.Request))
+	}
 	if line := t.contract.SpecLine(f.SpecLine); line != "" {
-		head := fmt.Sprintf("  %s:%d | ", t.contract.Name(), f.SpecLine)
+		head := fmt.Sprintf("  %s:%d | ", Safe(f.SpecFile), f.SpecLine)
 		t.printf("%s\n", t.paint(dim, head)+strings.TrimLeft(line, " "))
 		before := max(f.SpecColumn-1-(len(line)-len(strings.TrimLeft(line, " "))), 0)
 		t.printf("%s\n", strings.Repeat(" ", len(head)-2)+t.paint(dim, "| ")+strings.Repeat(" ", before)+t.paint(colour, "^"))
@@ -59,7 +61,21 @@ func (t *text) paint(colour, s string) string {
 	return colour + s + plain
 }
 
-func (t *text) Error(error) {} // it is on standard error
+// Close implements [Writer].
+func (t *text) Close() error {
+	for _, g := range t.groups {
+		if also := g.also(); also != "" {
+			t.printf("%s %s %s %s: %s\n", g.Severity, g.Code, g.Part, Safe(index.ReplaceAllString(g.Pointer, "/*")), Safe(also))
+		}
+	}
+	for _, u := range t.reasons {
+		t.printf("%s %s\n", t.paint(bold, Safe(u.source.Place())), Safe(strings.TrimSpace(u.call+" "+u.String())))
+	}
+	for _, message := range t.errors {
+		t.printf("%s\n", Safe(message))
+	}
+	return t.err
+}
 
 // github is for a workflow on GitHub: each finding is an annotation of its place.
 type github struct{ *output }
@@ -69,18 +85,31 @@ var (
 	githubProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-func (g *github) Result(r *contract.Result) {
-	for _, f := range r.Findings {
+// Close implements [Writer].
+func (g *github) Close() error {
+	for _, found := range g.groups {
 		level := "error"
-		if !g.fails(f) {
+		if !g.fails(found.Finding) {
 			level = "warning"
 		}
-		place := "file=" + githubProperty.Replace(f.Source.File)
-		if f.Source.Line > 0 {
-			place += fmt.Sprintf(",line=%d,col=%d", f.Source.Line, f.Source.Column)
+		message := found.Message()
+		if found.Request != "" {
+			message += " in the answer to " + found.Request
 		}
-		g.printf("::%s %s,title=%s::%s\n", level, place, githubProperty.Replace(fmt.Sprintf("%s: %s", f.Severity, f.Code)), githubData.Replace(f.Message()))
+		if also := found.also(); also != "" {
+			message += "; " + also
+		}
+		place := "file=" + githubProperty.Replace(found.Source.File)
+		if found.Source.Line > 0 {
+			place += fmt.Sprintf(",line=%d,col=%d", found.Source.Line, found.Source.Column)
+		}
+		g.printf("::%s %s,title=%s::%s\n", level, place, githubProperty.Replace(fmt.Sprintf("%s: %s", found.Severity, found.Code)), githubData.Replace(Safe(message)))
 	}
+	for _, u := range g.reasons {
+		g.printf("::warning file=%s,title=not checked::%s\n", githubProperty.Replace(u.source.File), githubData.Replace(Safe(u.source.Place()+" "+u.String())))
+	}
+	for _, message := range g.errors {
+		g.printf("::error::%s\n", githubData.Replace(Safe(message)))
+	}
+	return g.err
 }
-
-func (g *github) Error(err error) { g.printf("::error::%s\n", githubData.Replace(err.Error())) }

@@ -40,10 +40,10 @@ type Node struct {
 	// Index is the node's position in the tree's Nodes.
 	Index int32
 	// Size is the number of items or members.
-	Size int32
+	Size   int32
 	next   int32 // the position after all that the node holds
 	parent int32 // the position of what holds it
-	Kind Kinds
+	Kind   Kinds
 }
 
 // Kinds is a set of JSON types. An integer is a number, so that the node of one has both.

@@ -159,6 +159,7 @@ func (p *Page) apply(r *Rule, this *jsontree.Node) {
 			}
 		case result != types.True && !p.blamed(r, s):
 			p.broken[r.Code] = true
+			p.valid.Blame(n, spec.Violation)
 			p.faults.Add(spec.Fault{Severity: spec.Violation, Code: r.Code, Part: p.valid.Part, Node: n, At: r.Node,
 				Expected: r.expected(s), Got: p.describe(n), Evidence: r.Evidence})
 		}
@@ -170,7 +171,9 @@ func (p *Page) apply(r *Rule, this *jsontree.Node) {
 
 // Each calls do for each value that the rule is about, given the one that it stands beside, with its position in the last
 // array on the way.
-func (r *Rule) Each(this *jsontree.Node, do func(n *jsontree.Node, index int)) { each(this, r.Path, 0, do) }
+func (r *Rule) Each(this *jsontree.Node, do func(n *jsontree.Node, index int)) {
+	each(this, r.Path, 0, do)
+}
 
 func each(n *jsontree.Node, path []string, index int, do func(*jsontree.Node, int)) {
 	switch {

@@ -183,14 +183,16 @@ func (c *compiler) response(key, n *yaml.Node) (*Response, error) {
 		r.Headers = append(r.Headers, header)
 	}
 	var err error
-	if content := Value(n, "content"); content != nil {
-		r.Content, err = c.content(content)
+	if content := Value(n, "content"); content != nil && len(content.Content) > 0 {
+		if r.Content, err = c.content(content); err == nil {
+			r.Content.Key = key
+		}
 	}
 	return r, err
 }
 
 func (c *compiler) content(n *yaml.Node) (*Content, error) {
-	content := &Content{}
+	content := &Content{Key: n}
 	for k, v := range entries(n) {
 		m := Media{Pattern: strings.ToLower(k.Value), Node: v}
 		if err := c.Doc.known(v, "a body", "schema"); err != nil {
@@ -203,9 +205,33 @@ func (c *compiler) content(n *yaml.Node) (*Content, error) {
 			}
 			if m.Schema.Anything() {
 				m.Schema = nil
+			} else if m.Pattern != "application/json" && !strings.HasSuffix(m.Pattern, "+json") {
+				return nil, c.Doc.Errorf(k, "no check reads a schema of %s: only JSON has one", m.Pattern)
 			}
 		}
 		content.Media = append(content.Media, m)
 	}
+	if content.Media == nil {
+		return nil, c.Doc.Errorf(n, "no check reads a body without a media type: add it")
+	}
 	return content, nil
+}
+
+// FullPath returns the operation's path below that of the contract's server.
+func (op *Operation) FullPath() string { return "/" + strings.Join(op.segments, "/") }
+
+// Example returns the first example of a body, nil where there is none.
+func (m *Media) Example() (any, error) {
+	example := Value(m.Node, "example")
+	for _, e := range entries(Value(m.Node, "examples")) {
+		if example == nil {
+			example = Value(e, "value")
+		}
+	}
+	if example == nil {
+		return nil, nil
+	}
+	var v any
+	err := example.Decode(&v)
+	return v, err
 }

@@ -62,16 +62,21 @@ func (v *Validation) add(severity Severity, code Code, n *jsontree.Node, at *yam
 	v.keep(Fault{Severity: severity, Code: code, Node: n, At: at, Expected: expected, Got: got})
 }
 
+// Blame marks a value as one that has a fault.
+func (v *Validation) Blame(n *jsontree.Node, severity Severity) {
+	if v.marks == nil {
+		v.marks = make([]mark, len(v.Schemas))
+	}
+	m := marked
+	if severity == Drift {
+		m = markedDrift
+	}
+	v.marks[n.Index] |= m
+}
+
 func (v *Validation) keep(f Fault) {
 	if f.Missing == "" && v.Schemas != nil {
-		if v.marks == nil {
-			v.marks = make([]mark, len(v.Schemas))
-		}
-		m := marked
-		if f.Severity == Drift {
-			m = markedDrift
-		}
-		v.marks[f.Node.Index] |= m
+		v.Blame(f.Node, f.Severity)
 	}
 	f.Part = v.Part
 	v.Faults.Add(f)

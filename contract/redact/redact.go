@@ -1,4 +1,5 @@
-package contract
+// Package redact makes recordings safe to share, and finds what must not be shared in those that exist.
+package redact
 
 import (
 	"bytes"
@@ -16,45 +17,49 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
 )
 
 // Redactor makes exchanges safe to share, by construction: it writes what it knows to be harmless and puts pseudonyms in
-// the place of all else. [Contract.NewRedactor] makes one. It is safe for concurrent use.
+// the place of all else. [New] makes one. It is safe for concurrent use.
 //
 // Kept are what the contract is about: the form of the body, names and values that the contract knows, numbers and times
 // in their places, the status, and a few headers. Keys and cookies are never copied. Every other string gets a pseudonym of
 // the same number of characters, character by character of the same kind, the same one wherever the same string stands; so
-// a check finds in the exchange.Redacted exchange what it finds in the real one, but for leaks.
+// a check finds in the redacted exchange what it finds in the real one, but for leaks.
 type Redactor struct {
-	contract *Contract
+	contract *contract.Contract
 	salt     []byte
 }
 
-// NewRedactor returns a Redactor whose pseudonyms depend on the salt: with the same one, the same string gets the same
+// New returns a Redactor whose pseudonyms depend on the salt: with the same one, the same string gets the same
 // pseudonym in every run, so that recordings can be compared; who has it can tell whether a guessed string is behind a
 // pseudonym. It must have at least 16 bytes.
-func (c *Contract) NewRedactor(salt []byte) (*Redactor, error) {
+func New(c *contract.Contract, salt []byte) (*Redactor, error) {
 	if len(salt) < 16 {
 		return nil, errors.New("expected a salt of at least 16 bytes, got fewer: take random ones")
 	}
 	return &Redactor{c, slices.Clone(salt)}, nil
 }
 
-// The headers that a exchange.Redacted exchange keeps: their values are of the protocol, not of anyone.
+// The headers that a redacted exchange keeps: their values are of the protocol, not of anyone.
 var (
 	keptRequestHeaders  = []string{"Accept", "Accept-Encoding", "Content-Type", "User-Agent"}
 	keptResponseHeaders = []string{"Cache-Control", "Content-Encoding", "Content-Type", "Date", "Retry-After", "Vary"}
 )
 
-// Exchange returns a exchange.Redacted copy, marked as shareable.
-func (r *Redactor) Exchange(ex *exchange.Exchange) *exchange.Exchange {
+// Exchange returns a redacted copy of an exchange that was checked, marked as shareable.
+func (r *Redactor) Exchange(result *contract.Result) *exchange.Exchange {
+	ex := result.Exchange
 	out := *ex
 	out.Comment, out.Cookies, out.Entry = "", false, nil
 	out.Shareable = true
 	out.URL = r.url(ex.URL)
 	out.RequestHeader = r.header(ex.RequestHeader, keptRequestHeaders)
-	for _, key := range r.contract.keys {
+	for _, key := range r.contract.Compiled().Keys {
 		switch v := ex.RequestHeader.Get(key); {
 		case strings.TrimSpace(v) != "":
 			out.RequestHeader.Set(key, exchange.Redacted)
@@ -72,7 +77,7 @@ func (r *Redactor) Exchange(ex *exchange.Exchange) *exchange.Exchange {
 	} else {
 		body = ex.ResponseBody
 	}
-	out.ResponseBody = r.body(ex, body)
+	out.ResponseBody = r.body(result, body)
 	return &out
 }
 
@@ -111,7 +116,7 @@ func (r *Redactor) url(text string) string {
 	pairs := strings.Split(target.RawQuery, "&")
 	for i, pair := range pairs {
 		name, v, ok := strings.Cut(pair, "=")
-		if !safeName.MatchString(strings.TrimSuffix(name, "[]")) {
+		if !contract.SafeName.MatchString(strings.TrimSuffix(name, "[]")) {
 			name = mask(name)
 		}
 		if pairs[i] = name; ok {
@@ -142,65 +147,61 @@ func (r *Redactor) url(text string) string {
 var safeValue = regexp.MustCompile(`^([+-]?\d{1,6}|[a-z][a-z_-]{0,31})?$`)
 
 func (r *Redactor) knowsSegment(s string) bool {
-	return s == "" || slices.ContainsFunc(r.contract.operations, func(op *operation) bool { return slices.Contains(op.segments, s) })
+	return s == "" || r.contract.Compiled().HasSegment(s)
 }
 
 // body puts pseudonyms into a body. What is no JSON document is masked byte by byte, so that it stays broken as it was.
-func (r *Redactor) body(ex *exchange.Exchange, body []byte) []byte {
-	t, err := parse(body)
+func (r *Redactor) body(result *contract.Result, body []byte) []byte {
+	names := r.contract.Compiled().Names
+	t, schemas, err := result.Read(body)
 	if err != nil {
-		return maskBroken(body, r.contract.names)
-	}
-	known := *ex
-	known.ResponseBody, known.ResponseHeader = body, http.Header{"Content-Type": {"application/json"}}
-	if d := r.contract.check(&known); d.tree != nil {
-		t = d.tree // its nodes know what the contract says of them
+		return maskBroken(body, names)
 	}
 	var out strings.Builder
 	at := int32(0)
 	put := func(start, end int32, literal string) {
-		out.WriteString(t.text[at:start])
+		out.WriteString(t.Text[at:start])
 		out.WriteString(literal)
 		at = end
 	}
-	for i := range t.nodes {
-		n := &t.nodes[i]
-		if n.key > 0 && !r.contract.names[n.name] && !safeName.MatchString(n.name) {
-			quote := t.text[n.key:n.start]
-			end := n.key + int32(strings.LastIndexByte(quote, '"')) + 1
-			put(n.key, end, quoteJSON(r.id(n.name)))
+	for i := range t.Nodes {
+		n, s := &t.Nodes[i], schemas[i]
+		if n.Key > 0 && !names[n.Name] && !contract.SafeName.MatchString(n.Name) {
+			put(n.Key, n.Key+int32(len(n.Quoted())), quoteJSON(r.id(n.Name)))
 		}
 		switch {
-		case n.garbled() && n.kind == text:
-			put(n.start, n.end, garble(n.literal()))
-		case n.kind == text:
-			if s := r.text(n); s != n.text {
-				put(n.start, n.end, quoteJSON(s))
+		case n.Kind == jsontree.String && n.Garbled():
+			put(n.Start, n.End, garble(n.Literal()))
+		case n.Kind == jsontree.String:
+			if pseudonym := r.text(n.Text, s); pseudonym != n.Text {
+				put(n.Start, n.End, quoteJSON(pseudonym))
 			}
-		case n.kind&number != 0 && n.form() != numberForm && len(n.text) > 2:
-			put(n.start, n.end, r.number(n.text))
+		case n.Kind&jsontree.Number != 0 && s == nil && len(n.Text) > 2:
+			put(n.Start, n.End, r.number(n.Text))
 		}
 	}
-	out.WriteString(t.text[at:])
+	out.WriteString(t.Text[at:])
 	return []byte(out.String())
 }
 
-// text returns the pseudonym of a string, or the string itself where it is no one's.
-func (r *Redactor) text(n *node) string {
-	switch {
-	case n.form() == "date-time" || n.text == "":
-		return n.text
-	case n.personal() == "token":
-		return exchange.Redacted
-	case n.form() == setForm && word.MatchString(n.text):
-		return n.text
-	case n.form() == "uuid", n.personal() == "id", n.personal() == "file":
-		return r.id(n.text)
-	case times.MatchString(n.text):
-		return n.text
-	default:
-		return r.prose(n.text)
+// text returns the pseudonym of a string that keeps a schema, nil for none, or the string itself where it is no one's.
+func (r *Redactor) text(text string, s *spec.Schema) string {
+	if s == nil {
+		s = &spec.Schema{}
 	}
+	switch {
+	case s.Format == "date-time" || text == "":
+		return text
+	case s.Personal == "token":
+		return exchange.Redacted
+	case s.Known != nil && spec.Word.MatchString(text):
+		return text
+	case s.Format == "uuid", s.Personal == "id", s.Personal == "file":
+		return r.id(text)
+	case times.MatchString(text):
+		return text
+	}
+	return r.prose(text)
 }
 
 // times is what a time looks like that is not one by the letter: digits and what stands between them.
@@ -279,12 +280,8 @@ func (r *Redactor) random(s string) *rand.Rand {
 	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(sum), binary.LittleEndian.Uint64(sum[8:])))
 }
 
-// leaksIn says whether a text looks like something that must not be shared.
-func leaksIn(s string) bool {
-	l := &leaks{contract: &Contract{}}
-	l.text(PartRequest, "", s, -1)
-	return len(l.list) > 0
-}
+// leaksIn reports whether a text looks like something that must not be shared.
+func leaksIn(s string) bool { return codesIn(s) != nil }
 
 // mask replaces letters and digits by x, and what could join them to an address or number.
 func mask(s string) string {
@@ -313,8 +310,8 @@ func quoteJSON(s string) string {
 // and each run of digits but the first one of it.
 func maskBroken(body []byte, names map[string]bool) []byte {
 	out := slices.Clone(body)
-	if bytes.HasPrefix(body, gzipMagic) {
-		return append(slices.Clone(gzipMagic), "xxxx"...)
+	if bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
+		return append(slices.Clone([]byte{0x1f, 0x8b}), "xxxx"...)
 	}
 	if len(body) > 0 && body[0] != '{' && body[0] != '[' && body[0] != 0xef {
 		return []byte(mask(strings.ToValidUTF8(string(body), "x")))

@@ -1,0 +1,150 @@
+package redact
+
+import (
+	"encoding/base64"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/okchat/okchat-go/contract"
+)
+
+var (
+	email = regexp.MustCompile(`[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)*\.\pL{2,}`)
+	phone = regexp.MustCompile(`\+\d{1,3}([ .-]?\(?\d{1,4}\)?){2,5}\d|\b0\d{1,3}[ .-]\d{3,4}[ .-]\d{4}\b|\b01[016789]\d{7,8}\b|\(\d{3}\) ?\d{3}-\d{4}\b|\b\d{3}-\d{3,4}-\d{4}\b`)
+	// resident is a Korean resident registration number: birthday, and a digit for century and sex before six more.
+	resident = regexp.MustCompile(`\b(\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([ -]?)[1-8]\d{6}\b`)
+	// token finds what says of itself that it is a credential.
+	token = regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b(sk|pk|rk)[-_](live|test|proj)?[-_]?\w{16,}|\bgh[pousr]_\w{20,}|\bxox[baprs]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|(?i)\bbearer [\w.~+/-]{12,}|-----BEGIN [A-Z ]*PRIVATE KEY`)
+	// tokenSigns are what each match of token holds one of: looking for them takes a tenth of the time.
+	tokenSigns = []string{"eyJ", "k-", "k_", "gh", "xox", "AKIA", "AIza", "earer ", "EARER ", "PRIVATE KEY"}
+	notPhone   = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d\S*`)
+	inBase64   = regexp.MustCompile(`^[A-Za-z0-9+/_-]{24,}={0,2}$`)
+)
+
+// shortest is how many bytes a text has at least that can hold one of the secrets below.
+const shortest = 5
+
+// codesIn returns the kinds of secrets and of personal data that a text looks like.
+func codesIn(s string) []contract.Code {
+	if len(s) < shortest {
+		return nil
+	}
+	s = narrow(s)
+	var found []contract.Code
+	if strings.Contains(s, "@") && email.MatchString(s) {
+		found = append(found, contract.CodeLeakedEmail)
+	}
+	digits := 0
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			digits++
+		}
+	}
+	if digits >= 8 {
+		if s := notPhone.ReplaceAllString(s, ""); phone.MatchString(s) || holdsResident(s) {
+			found = append(found, contract.CodeLeakedPhone)
+		}
+	}
+	if len(s) >= 16 && slices.ContainsFunc(tokenSigns, func(sign string) bool { return strings.Contains(s, sign) }) && token.MatchString(s) {
+		found = append(found, contract.CodeLeakedToken)
+	}
+	return found
+}
+
+// narrow returns a text with full-width letters, digits and signs, as Korean and Japanese keyboards type them, in ASCII.
+func narrow(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x2010 }) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 0xff01 && r <= 0xff5e:
+			return r - 0xff01 + '!'
+		case r >= 0x2010 && r <= 0x2015, r == 0x2212, r == 0x30fc:
+			return '-'
+		case r == 0x3000:
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// holdsResident reports whether a text holds a resident registration number. Without a sign between its halves it needs the
+// right check digit, or many an id would be one.
+func holdsResident(s string) bool {
+	for _, m := range resident.FindAllStringSubmatch(s, -1) {
+		if _, err := time.Parse("20060102", "20"+m[1]+m[2]+m[3]); err != nil && m[2]+m[3] != "0229" {
+			continue
+		}
+		if m[4] != "" {
+			return true
+		}
+		sum := 0
+		for i, weight := range []int{2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5} {
+			sum += weight * int(m[0][i]-'0')
+		}
+		if (11-sum%11)%10 == int(m[0][12]-'0') {
+			return true
+		}
+	}
+	return false
+}
+
+// fromBase64 returns the text that a string is in base64, "" where it is none.
+func fromBase64(s string) string {
+	if len(s) < 24 || !inBase64.MatchString(s) {
+		return ""
+	}
+	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
+	b, err := base64.RawStdEncoding.DecodeString(plain)
+	if err != nil || !utf8.Valid(b) || strings.ContainsFunc(string(b), func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }) {
+		return ""
+	}
+	return string(b)
+}
+
+// secretWords are words in the names of what is secret.
+var secretWords = []string{
+	"key", "apikey", "token", "secret", "password", "passwd", "pwd", "passphrase", "signature", "sig", "credential", "credentials", "session",
+	"sessionid", "sid", "auth", "authorization", "jwt", "bearer", "otp",
+}
+
+// namesSecret reports whether a word of a name says that its value is secret: "api_key", "accessToken", but not "monkey".
+func namesSecret(name string) bool {
+	var words []string
+	var last rune
+	start := 0
+	for i, r := range name {
+		switch {
+		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
+			words = append(words, name[start:i])
+			start = i + utf8.RuneLen(r)
+		case unicode.IsUpper(r) && unicode.IsLower(last):
+			words = append(words, name[start:i])
+			start = i
+		}
+		last = r
+	}
+	words = append(words, name[min(start, len(name)):])
+	return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(secretWords, strings.ToLower(word)) })
+}
+
+var (
+	standsFor = regexp.MustCompile(`(?i)redact|remove|hidden|mask|fake|dummy|example|placeholder|sample|invalid|wrong|your|x{4}|\*{3}|^[<{\[$%].*[>}\]%]?$|^(.{0,12}[-_])?test([-_].{0,12})?$`)
+	plainWord = regexp.MustCompile(`^[A-Za-z_-]*$`)
+)
+
+// shortestKey is how long a key is at least that anyone would issue.
+const shortestKey = 12
+
+// isPlaceholder reports whether a value stands for a secret and is none: it says so, or it is words without a digit that no
+// one would use as a key.
+func isPlaceholder(v string) bool {
+	v = strings.TrimSpace(v)
+	return v == "" || standsFor.MatchString(v) ||
+		plainWord.MatchString(v) && (len(v) <= 8 || strings.Contains(strings.ToLower(v), "test") || strings.Contains(strings.ToLower(v), "key"))
+}

@@ -1,0 +1,358 @@
+package redact
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/contract/internal/spec"
+	"github.com/okchat/okchat-go/exchange"
+)
+
+// Leaks returns a finding for each thing in a recorded exchange that must not be shared: the API key, wherever it
+// stands; cookies, tokens and passwords; e-mail addresses, phone and resident registration numbers; and the ids and texts of
+// end users, as the contract marks them (x-personal), unless the exchange is Shareable. Every string of the recording's
+// entry is searched, whichever path was called and whichever member it stands in. A value that stands for a secret, such
+// as REDACTED, is none. What a finding tells of a secret is where it stands. It never changes the exchange and never panics.
+func Leaks(r *contract.Result) []contract.Finding {
+	ex := r.Exchange
+	l := &leaks{contract: r.Contract(), call: r.Call(), keys: ex.Keys(), at: func(int) exchange.Source { return ex.At(-1) }}
+	l.headers(contract.PartRequestHeader, ex.RequestHeader)
+	l.headers(contract.PartResponseHeader, ex.ResponseHeader)
+	l.part = contract.PartRequest
+	l.url(ex.URL)
+	l.part = contract.PartRequestBody
+	l.text("", string(ex.RequestBody), -1, 0)
+	l.part, l.at = contract.PartResponseBody, ex.At
+	body, err := ex.Body()
+	if err != nil {
+		body = ex.ResponseBody
+	}
+	if t, schemas, err := r.Read(body); err == nil {
+		l.body(t, schemas, ex.Shareable)
+	} else {
+		l.text("", string(body), 0, 0)
+	}
+	if ex.Entry != nil {
+		l.part, l.at = contract.PartRecording, ex.AtEntry
+		l.told = make(map[contract.Code]bool)
+		for _, f := range l.list {
+			l.told[f.Code] = true
+		}
+		l.recording(ex.Entry, func(offset int) bool { return offset == ex.BodyOffset }, string(ex.RequestBody))
+	}
+	return l.list
+}
+
+// PartLeaks is [Leaks] for what stands in a recording beside the exchanges: pages, comments, members of its own.
+func PartLeaks(c *contract.Contract, p *exchange.Part) []contract.Finding {
+	l := &leaks{contract: c, part: contract.PartRecording, at: p.At}
+	l.recording(p.Text, func(int) bool { return false }, "")
+	return l.list
+}
+
+// leaks are those of one exchange.
+type leaks struct {
+	contract *contract.Contract
+	list     []contract.Finding
+	call     string
+	keys     []string // the request's
+
+	part contract.Part // that is searched
+	at   func(offset int) exchange.Source
+	// told are the codes that request and response are known to have while the entry is searched, in which they stand again.
+	// path leads to the value under search in the entry.
+	told map[contract.Code]bool
+	path []string
+}
+
+// maxLike is how many leaks of a kind are told of one exchange; the last of them counts the others.
+const maxLike = 20
+
+var expectations = map[contract.Code]string{
+	contract.CodeLeakedKey: "no key", contract.CodeLeakedToken: "no credentials", contract.CodeLeakedEmail: "no e-mail address",
+	contract.CodeLeakedPhone: "no phone or resident registration number",
+}
+
+func (l *leaks) add(code contract.Code, pointer, got string, offset int) {
+	if l.contract.Off(code) || l.told[code] && len(l.path) > 0 && (l.path[0] == "request" || l.path[0] == "response") {
+		return
+	}
+	expected := "a recording marked as published or redacted, or none of an end user's data"
+	if what := expectations[code]; what != "" {
+		expected = what + " in a recording"
+	}
+	like := 0
+	for i := range l.list {
+		if f := &l.list[i]; f.Code == code {
+			if like++; like == maxLike {
+				f.Count++
+				return
+			}
+		}
+	}
+	if codesIn(pointer) != nil { // a name can be a leak, too
+		pointer = "…"
+	}
+	l.list = append(l.list, contract.Finding{
+		Source: l.at(offset), Request: l.call, Severity: contract.Leak, Code: code, Part: l.part, Pointer: pointer, Expected: expected, Got: got,
+		SpecFile: l.contract.Name(), Count: 1,
+	})
+}
+
+var tokenHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"}
+
+func (l *leaks) isKey(name string) bool {
+	return slices.ContainsFunc(l.contract.Compiled().Keys, func(key string) bool { return strings.EqualFold(key, name) })
+}
+
+func (l *leaks) headers(part contract.Part, h http.Header) {
+	l.part = part
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, v := range h[name] {
+			if l.isKey(name) && len(v) >= 8 && v != exchange.Redacted {
+				l.keys = append(l.keys, v)
+			}
+			if !l.pair(name, v, name, -1) {
+				l.text(name, v, -1, 0)
+			}
+		}
+	}
+}
+
+// pair looks at a name and its value: a header, a parameter, a cookie, a member. It reports whether the name tells what the
+// value is.
+func (l *leaks) pair(name, v, pointer string, offset int) bool {
+	switch {
+	case l.isKey(name):
+		if len(v) >= shortestKey && !isPlaceholder(v) {
+			l.add(contract.CodeLeakedKey, pointer, "one that looks real", offset)
+		}
+	case slices.Contains(tokenHeaders, http.CanonicalHeaderKey(name)):
+		if _, secret, ok := strings.Cut(v, "="); !isPlaceholder(v) && !(ok && isPlaceholder(strings.SplitN(secret, ";", 2)[0])) {
+			l.add(contract.CodeLeakedToken, pointer, "some that look real", offset)
+		}
+	case namesSecret(name):
+		if !isPlaceholder(v) {
+			l.add(contract.CodeLeakedToken, pointer, "some that look real", offset)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+func (l *leaks) url(text string) {
+	target, err := url.Parse(text)
+	if err != nil {
+		l.text("", text, -1, 0)
+		return
+	}
+	if password, ok := target.User.Password(); ok && !isPlaceholder(password) {
+		l.add(contract.CodeLeakedToken, "", "a password in the URL", -1)
+	}
+	part := l.part
+	for _, name := range slices.Sorted(maps.Keys(target.Query())) {
+		for _, v := range target.Query()[name] {
+			if l.part = contract.PartRequestQuery; !l.pair(name, v, spec.Shorten(name, 40), -1) {
+				l.text(spec.Shorten(name, 40), v, -1, 0)
+			}
+		}
+	}
+	l.part = contract.PartRequestPath
+	l.text("", target.Path+" "+target.Fragment, -1, 0)
+	l.part = part
+}
+
+// body searches a body whose values are known, and tells of each kind of personal data once, where it comes first.
+func (l *leaks) body(t *jsontree.Tree, schemas []*spec.Schema, shareable bool) {
+	type kind struct {
+		first *jsontree.Node
+		n     int
+	}
+	personal := make(map[string]*kind)
+	for i := range t.Nodes {
+		n, s := &t.Nodes[i], schemas[i]
+		if n.Name != "" && !l.contract.Compiled().Names[n.Name] {
+			l.text("", n.Name, int(n.Key), 0)
+		}
+		if n.Kind != jsontree.String || n.Text == "" {
+			continue
+		}
+		before := len(l.list)
+		if s == nil || s.Format == "" && s.Known == nil {
+			if s != nil || !l.pair(n.Name, n.Text, "", int(n.Start)) {
+				l.text("", n.Text, int(n.Start), 0)
+			}
+		}
+		for i := range l.list[before:] {
+			l.list[before+i].Pointer = n.Pointer()
+		}
+		switch {
+		case s == nil || s.Personal == "":
+		case s.Personal == "token":
+			if !isPlaceholder(n.Text) {
+				l.add(contract.CodeLeakedToken, n.Pointer(), spec.Describe(n), int(n.Start))
+			}
+		case personal[s.Personal] == nil:
+			personal[s.Personal] = &kind{n, 1}
+		default:
+			personal[s.Personal].n++
+		}
+	}
+	if shareable {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(personal)) {
+		k := personal[name]
+		l.add(contract.CodeLeakedPerson, k.first.Pointer(), fmt.Sprintf("an end user's %s, %s in all", name, spec.Plural(k.n, "place")), int(k.first.Start))
+	}
+}
+
+// text searches a text. What is JSON, a form or base64 in it is searched by its parts.
+func (l *leaks) text(pointer, s string, offset, depth int) {
+	if len(s) < shortest {
+		return
+	}
+	for _, key := range l.keys {
+		if strings.Contains(s, key) || len(key) >= shortestKey && strings.Contains(strings.ToLower(s), strings.ToLower(key)) {
+			l.add(contract.CodeLeakedKey, pointer, "the request's key", offset)
+		}
+	}
+	for _, code := range codesIn(s) {
+		l.add(code, pointer, "one", offset)
+	}
+	if depth == maxWrapped {
+		return
+	}
+	if first := strings.TrimLeft(s, " \t\r\n"); first != "" && (first[0] == '{' || first[0] == '[') {
+		l.members(first, pointer, offset)
+	} else if strings.Contains(s, "=") && !strings.ContainsAny(s, " \n<") {
+		for pair := range strings.SplitSeq(s[strings.IndexByte(s, '?')+1:], "&") {
+			name, v, _ := strings.Cut(pair, "=")
+			if plain, err := url.QueryUnescape(v); err == nil {
+				v = plain
+			}
+			if !l.pair(name, v, pointer, offset) && v != s {
+				l.text(pointer, v, offset, depth+1)
+			}
+		}
+	}
+	if plain := fromBase64(s); plain != "" {
+		l.text(pointer, plain, offset, depth+1)
+	}
+}
+
+// maxWrapped is how often texts are looked for in texts.
+const maxWrapped = 2
+
+// members looks at the names of what is JSON in a text: the text itself has been searched.
+func (l *leaks) members(s, pointer string, offset int) {
+	scan([]byte(s), func(int) bool { return false }, func(path []string, _ int, v string, _ bool) {
+		if len(path) > 0 {
+			l.pair(path[len(path)-1], v, pointer, offset)
+		}
+	})
+}
+
+// recording searches all strings and names of a part of a recording, but for the value at the offset that skip names and the
+// request's body.
+func (l *leaks) recording(text []byte, skip func(offset int) bool, requestBody string) {
+	scan(text, skip, func(path []string, offset int, v string, named bool) {
+		l.path = path
+		pointer, name := "", ""
+		for _, step := range path {
+			pointer += "/" + jsontree.Escape(step)
+			name = step
+		}
+		pointer = spec.Shorten(pointer, 90)
+		switch {
+		case named && slices.Contains(path, "cookies"):
+			l.pair("Cookie", v, pointer, offset)
+		case l.pair(name, v, pointer, offset), named, v == requestBody:
+		case strings.HasPrefix(v, "http://"), strings.HasPrefix(v, "https://"):
+			l.url(v)
+		default:
+			l.text(pointer, v, offset, 0)
+		}
+		if codesIn(name) != nil {
+			l.text("", name, offset, 0)
+		}
+	})
+}
+
+// scan calls visit for each string of a JSON text with the path of names that leads to it. An object with the members name
+// and value, as HAR has them, is visited once more as if it were a member of that name; named is true then. A value at an offset
+// that skip names is left out. scan ends where the text is no JSON.
+func scan(text []byte, skip func(offset int) bool, visit func(path []string, offset int, v string, named bool)) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	type frame struct {
+		name, value string
+		offset      int
+	}
+	var path []string
+	var frames []frame // of the objects and arrays around, an element of path for each member or item
+	for {
+		kind := dec.PeekKind()
+		inObject := false
+		if n := dec.StackDepth(); n > 0 {
+			open, count := dec.StackIndex(n)
+			inObject = open == '{'
+			if inObject && count%2 == 0 && kind == '"' {
+				name, err := dec.ReadToken()
+				if err != nil {
+					return
+				}
+				path[len(path)-1] = name.String()
+				continue
+			}
+		}
+		raw, offset := jsontext.Value(nil), 0
+		switch kind {
+		case '{', '[':
+			if _, err := dec.ReadToken(); err != nil {
+				return
+			}
+			frames, path = append(frames, frame{}), append(path, "*")
+			continue
+		case '}', ']':
+			f := frames[len(frames)-1]
+			path, frames = path[:len(path)-1], frames[:len(frames)-1]
+			if f.name != "" && f.value != "" {
+				visit(append(path, f.name), f.offset, f.value, true)
+			}
+			if _, err := dec.ReadToken(); err != nil {
+				return
+			}
+			continue
+		default:
+			var err error
+			if raw, err = dec.ReadValue(); err != nil {
+				return
+			}
+			offset = int(dec.InputOffset()) - len(raw)
+		}
+		if kind != '"' || skip(offset) {
+			continue
+		}
+		b, _ := jsontext.AppendUnquote(nil, raw)
+		v := string(b)
+		if inObject {
+			switch f := &frames[len(frames)-1]; path[len(path)-1] {
+			case "name":
+				f.name = v
+			case "value":
+				f.value, f.offset = v, offset
+			}
+		}
+		visit(path, offset, v, false)
+	}
+}
