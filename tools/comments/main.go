@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"go/ast"
 	"go/token"
 	"regexp"
@@ -58,22 +59,24 @@ func checkNames(pass *analysis.Pass, file *ast.File) {
 			checkName(pass, decl.Doc, decl.Name)
 		case *ast.GenDecl:
 			for _, spec := range decl.Specs {
-				doc := decl.Doc // of a declaration with parentheses it is that of the group
+				// The comment of a group is about the group.
 				switch spec := spec.(type) {
 				case *ast.TypeSpec:
-					if decl.Lparen != token.NoPos {
-						doc = spec.Doc
-					}
-					checkName(pass, doc, spec.Name)
+					checkName(pass, cmp.Or(spec.Doc, alone(decl)), spec.Name)
 				case *ast.ValueSpec:
-					if decl.Lparen != token.NoPos {
-						doc = spec.Doc
-					}
-					checkName(pass, doc, spec.Names...)
+					checkName(pass, cmp.Or(spec.Doc, alone(decl)), spec.Names...)
 				}
 			}
 		}
 	}
+}
+
+// alone returns the comment of a declaration without parentheses.
+func alone(decl *ast.GenDecl) *ast.CommentGroup {
+	if decl.Lparen != token.NoPos {
+		return nil
+	}
+	return decl.Doc
 }
 
 // checkName reports documentation of exported names that begins with none of them, an article aside.

@@ -6,6 +6,6 @@ import (
 	"golang.org/x/tools/go/analysis/analysistest"
 )
 
-func TestCommentsAreReportedWhereTheyAreRiddles(t *testing.T) {
+func TestRiddlesAreReported(t *testing.T) {
 	analysistest.Run(t, analysistest.TestData(), analyzer, "a")
 }
