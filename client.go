@@ -97,6 +97,7 @@ func parseBaseURL(raw string) (*url.URL, error) {
 	default:
 		return nil, fmt.Errorf("okchat: the base URL has scheme %q, expected https (http only on loopback): the key must not travel in the clear", u.Scheme)
 	}
+	u.Host = strings.ToLower(u.Host)
 	if !strings.HasSuffix(u.Path, "/") {
 		u = u.JoinPath("/")
 	}

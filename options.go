@@ -175,6 +175,14 @@ func newTransport() *http.Transport {
 	}
 	t = t.Clone()
 	t.MaxResponseHeaderBytes = maxHeader
+	// Plain http goes to this machine alone, see parseBaseURL. A proxy would see the key.
+	proxy := t.Proxy
+	t.Proxy = func(req *http.Request) (*url.URL, error) {
+		if proxy == nil || !strings.EqualFold(req.URL.Scheme, "https") {
+			return nil, nil //nolint:nilnil // which means no proxy
+		}
+		return proxy(req)
+	}
 	// Pages read ahead reuse their connections.
 	t.MaxIdleConnsPerHost = MaxReadAhead + 1 // and a fence
 	return t

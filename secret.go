@@ -1,8 +1,8 @@
 package okchat
 
 import (
-	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -35,36 +35,7 @@ func isHeaderText(s string) bool {
 	return true
 }
 
-const scrubbed = "[key]"
-
-// scrub removes the key from text that came from outside: a server may echo it.
-func (k secret) scrub(s string) string {
-	key := k.reveal()
-	s = strings.ReplaceAll(s, key, scrubbed)
-	for _, escaped := range []string{url.QueryEscape(key), url.PathEscape(key), jsonEscape(key)} {
-		s = strings.ReplaceAll(s, escaped, scrubbed)
-	}
-	return s
-}
-
-func jsonEscape(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return s
-	}
-	return string(b[1 : len(b)-1])
-}
-
-// scrubError returns err itself where its text is clean, so that errors.Is and As go on working.
-func (k secret) scrubError(err error) error {
-	text := err.Error()
-	if clean := k.scrub(text); clean != text {
-		return errors.New(clean)
-	}
-	return err
-}
-
-// guardKey makes hc send the key to origin and to nowhere else. net/http would carry a header such as x-api-key along
+// guardKey makes hc send the key to origin and to nowhere else, and only with requests that read. net/http would carry a header such as x-api-key along
 // on a redirect to any host, so the key is added below it, to each request that goes out.
 func guardKey(hc *http.Client, origin string, key secret) {
 	hc.Transport = &keyTransport{next: hc.Transport, origin: origin, key: key}
@@ -90,11 +61,17 @@ type keyTransport struct {
 }
 
 func (t *keyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	var refused error
 	if got := originOf(req.URL); got != t.origin {
+		refused = &originError{expected: t.origin, got: got}
+	} else if req.Method != http.MethodGet && req.Method != http.MethodHead && req.Method != "" {
+		refused = fmt.Errorf("a %q request was not sent, expected GET or HEAD: the client changes nothing", req.Method)
+	}
+	if refused != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}
-		return nil, &originError{expected: t.origin, got: got}
+		return nil, refused
 	}
 	// A RoundTripper must not change the request it was given.
 	out := *req

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +177,12 @@ var leaky = map[string]reply{
 	"the try times out":               hangs,
 	"a redirect with the key":         status(302, "Location", "https://elsewhere.example/?k="+canary),
 	"the body breaks off":             breaksOff,
+	"refused with the key in capitals": func(*http.Request) (*http.Response, error) {
+		return answer(401, "text/plain", "no: "+strings.ToUpper(canary)), nil
+	},
+	"a malformed header in capitals":   fails(fmt.Errorf("malformed MIME header line: %q", strings.ToUpper(canary)+": x")),
+	"a malformed header with controls": fails(fmt.Errorf("malformed MIME header: missing colon: %q", "canary+\x00fake/key\x1b=for&tests")),
+	"a redirect that does not parse":   status(302, "Location", "http://a b/"+canary),
 }
 
 func TestTheKeyIsNeverPrinted(t *testing.T) {
@@ -209,7 +217,7 @@ func TestTheKeyIsNeverPrinted(t *testing.T) {
 				panic(err)
 			}()
 			for where, out := range map[string]string{"text log": text.String(), "JSON log": js.String(), "print": seen.String()} {
-				if strings.Contains(out, canary) || strings.Contains(out, jsonEscape(canary)) {
+				if low := strings.ToLower(out); strings.Contains(low, canary) || strings.Contains(low, `canary\u002bfake/key=for\u0026tests`) || strings.Contains(low, "canary%2bfake") {
 					t.Errorf("the key is in the %s: %s", where, out)
 				}
 			}
@@ -217,6 +225,103 @@ func TestTheKeyIsNeverPrinted(t *testing.T) {
 				t.Errorf("the error is not on one line: %q", err)
 			}
 		})
+	}
+}
+
+func TestScrubbingFindsTheKeyHoweverItIsWritten(t *testing.T) {
+	const key = `Ab+/c"d\e&f<g%2F12`
+	tests := []struct{ name, key, text, want string }{
+		{"as it is", key, "key " + key + ".", "key [key]."},
+		{"in other letters", key, strings.ToUpper(key) + strings.ToLower(key), "[key][key]"},
+		{"twice and at the ends", key, key + " x " + key, "[key] x [key]"},
+		{"in JSON", key, `{"a":"Ab+/c\"d\\e\u0026f\u003cg%2F12"}`, `{"a":"[key]"}`},
+		{"in JSON of another writer", key, `"Ab+\/c\u0022d\u005ce&f<g%2F12"`, `"[key]"`},
+		{"in a query", key, "?k=" + url.QueryEscape(key) + "&x=1", "?k=[key]&x=1"},
+		{"in a path", key, "/" + url.PathEscape(key) + "/", "/[key]/"},
+		{"in a Go string", key, fmt.Sprintf("%q", "x"+key), `"x[key]"`},
+		{"in HTML", key, "<b>" + html.EscapeString(key) + "</b>", "<b>[key]</b>"},
+		{"interspersed", key, "Ab+\x00/c\"d\\e\\x1b&f<g\\u0000%2F12", "[key]"},
+		{"between other letters", key, "키" + key + "입니다", "키[key]입니다"},
+		{"not the beginning of it", key, key[:len(key)-1], key[:len(key)-1]},
+		{"not a text like it", "fake-key-for-tests", "fake-key for tests, 100% \\x", "fake-key for tests, 100% \\x"},
+		{"a short one alone", "abc", `x-api-key: abc, "ABC", abcd, xabc, abc_1, 1abc, abc`, `x-api-key: [key], "[key]", abcd, xabc, abc_1, 1abc, [key]`},
+		{"a short one in no word", "e", "the server answered: e", "the server answered: [key]"},
+		{"no text", key, "", ""},
+	}
+	for _, tt := range tests {
+		if got := (secret{func() string { return tt.key }}).scrub(tt.text); got != tt.want {
+			t.Errorf("%s: %q is scrubbed to %q, expected %q", tt.name, tt.text, got, tt.want)
+		}
+	}
+}
+
+func FuzzScrub(f *testing.F) {
+	f.Add("a fake-key-for-tests b", uint8(0))
+	f.Add("%66ake-\\u006bey-for-tests", uint8(3))
+	f.Fuzz(func(t *testing.T, text string, _ uint8) {
+		k := secret{func() string { return testKey }}
+		got := k.scrub(text)
+		if low := strings.ToLower(got); strings.Contains(low, testKey) {
+			t.Errorf("%q is scrubbed to %q", text, got)
+		}
+		if !strings.Contains(got, scrubbed) && got != text {
+			t.Errorf("%q is garbled to %q", text, got)
+		}
+	})
+}
+
+func TestPlainHTTPGoesThroughNoProxy(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://proxy.example:1")
+	t.Setenv("HTTPS_PROXY", "http://proxy.example:1")
+	transport := newTransport()
+	transport.Proxy = newTransport().Proxy
+	for base, want := range map[string]bool{"http://LOCALHOST:1": false, "http://localhost:1": false, "http://127.0.0.1:1": false, "http://[::1]:1": false, "HTTP://Localhost": false} {
+		client, err := New(testKey, WithBaseURL(base))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if host := client.conf.baseURL.Host; host != strings.ToLower(host) {
+			t.Errorf("%s: the host is %s", base, host)
+		}
+		u, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if proxy, err := transport.Proxy(&http.Request{URL: u}); (proxy != nil) != want || err != nil {
+			t.Errorf("%s goes through %v, %v", base, proxy, err)
+		}
+	}
+}
+
+func TestOnlyRequestsThatReadAreSent(t *testing.T) {
+	sent := 0
+	client := newTestClient(t, roundTrip(func(req *http.Request) (*http.Response, error) { sent++; return succeeds(req) }))
+	for method, ok := range map[string]bool{"": true, "GET": true, "HEAD": true, "get": false, "POST": false, "DELETE": false, "OPTIONS": false, "CONNECT": false, "G\nET": false} {
+		closed := &closeRecorder{}
+		req := &http.Request{Method: method, URL: client.conf.baseURL, Header: http.Header{}, Body: closed}
+		before := sent
+		_, err := client.http.Transport.RoundTrip(req)
+		if (err == nil) != ok || (sent > before) != ok || !ok && !closed.closed || err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: error %v, sent %v, body closed %v", method, err, sent > before, closed.closed)
+		}
+	}
+}
+
+type closeRecorder struct{ closed bool }
+
+func (*closeRecorder) Read([]byte) (int, error) { return 0, io.EOF }
+func (c *closeRecorder) Close() error           { c.closed = true; return nil }
+
+func TestABaseURLWithAPathIsAPrefix(t *testing.T) {
+	for base, want := range map[string]string{
+		"https://proxy.example": "/", "https://proxy.example/": "/", "https://proxy.example/okchat": "/okchat/", "https://proxy.example/a/b/": "/a/b/",
+		"https://proxy.example/a%20b": "/a%20b/", "https://proxy.example/a%2Fb": "/a%2Fb/",
+	} {
+		got := ""
+		client := newTestClient(t, roundTrip(func(req *http.Request) (*http.Response, error) { got = req.URL.EscapedPath(); return succeeds(req) }), WithBaseURL(base))
+		if _, err := client.Page(t.Context(), testBot, PageOptions{}); err != nil || got != want+"api/external/chatbot/"+testBot+"/conversations" {
+			t.Errorf("%s: the path is %s, %v", base, got, err)
+		}
 	}
 }
 
