@@ -22,6 +22,7 @@ type Conversation struct {
 
 	raw     json.RawMessage
 	missing uint64 // bits of conversationType
+	extra   bool   // a member that the contract does not know came, here or further down
 }
 
 // Raw returns the JSON that the conversation was decoded from, or nil where it was made in Go: byte for byte, except that
@@ -31,6 +32,9 @@ func (c *Conversation) Raw() json.RawMessage { return c.raw }
 // Unknown returns the members that the contract does not know, by name; nil where there are none. The map is the
 // caller's. Unknown members further down are in Raw.
 func (c *Conversation) Unknown() map[string]json.RawMessage {
+	if !c.extra {
+		return nil
+	}
 	_, unknown := splitMembers(c.Raw())
 	return unknown
 }
@@ -48,7 +52,7 @@ var conversationType = sync.OnceValue(fastjson.Compile[okchatapi.Conversation])
 func (c *Conversation) read(s *fastjson.Scanner) {
 	s.Next()
 	start := s.Offset()
-	c.missing = conversationType().Read(s, &c.Conversation)
+	c.missing, c.extra = conversationType().Read(s, &c.Conversation), s.TakeExtra()
 	if c.raw = s.From(start); s.TakeLone() {
 		c.raw = fastjson.ReplaceLone(c.raw)
 	}

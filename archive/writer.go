@@ -8,6 +8,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
 // Source hands out conversations page by page: a *[okchat.Client], or something around one.
@@ -42,7 +43,7 @@ func (n *ndjson) WritePage(page []okchat.Conversation) error {
 		if err != nil {
 			return err
 		}
-		n.line = append(column.AppendCompact(n.line[:0], raw), '\n')
+		n.line = append(fastjson.AppendCompact(n.line[:0], raw), '\n')
 		if _, err := n.out.Write(n.line); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
 // Result tells what a run did. It counts what is in the file, also where the run was cut short.
@@ -202,7 +203,7 @@ func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	r.raw = column.AppendCompact(r.raw[:0], came)
+	r.raw = fastjson.AppendCompact(r.raw[:0], came)
 	id, raw, seen, firstSeen := conv.ID.String(), string(r.raw), r.started, ""
 	if !r.archive.fresh {
 		var lastSeen string

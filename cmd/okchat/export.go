@@ -25,9 +25,12 @@ const (
 
 type exportFlags struct {
 	accountFlags
+
+	reading                              readingFlags
 	output, format, update, state, since string
 	limit, readAhead                     int
-	newOnly, quiet, force, partial       bool
+	newOnly, quiet, force                bool
+	ownLimit                             bool // --limit was not given
 }
 
 func newExport(std streams) *cobra.Command {
@@ -53,10 +56,12 @@ brings the rest.
 			if flags.newOnly && !cmd.Flags().Changed("read-ahead") {
 				flags.readAhead = 1 // it ends after a page or two
 			}
+			flags.ownLimit = !cmd.Flags().Changed("limit")
 			return export(cmd.Context(), std, flags)
 		},
 	}
 	flags.add(cmd)
+	flags.reading.add(cmd)
 	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "write to `file`, - for standard output")
 	cmd.Flags().StringVar(&flags.format, "format", "", "ndjson, csv or sqlite, whatever the file's name ends in")
 	cmd.Flags().StringVar(&flags.update, "update", "", "bring the SQLite archive `file` up to date, instead of -o")
@@ -66,7 +71,6 @@ brings the rest.
 	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
 	cmd.Flags().IntVar(&flags.readAhead, "read-ahead", defaultAhead, fmt.Sprintf("read `n` pages at once, 1 to %d", okchat.MaxReadAhead))
 	cmd.Flags().BoolVar(&flags.force, "force", false, "with -o: replace an archive with a history, too")
-	cmd.Flags().BoolVar(&flags.partial, "allow-incomplete", false, "with -o: write what came where the server does not hand out all that it counts")
 	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show no progress")
 	complete(cmd)
 	return cmd
@@ -79,7 +83,7 @@ func (f exportFlags) options(now time.Time) (okchat.ListOptions, error) {
 	case f.readAhead < 1 || f.readAhead > okchat.MaxReadAhead:
 		return okchat.ListOptions{}, usageErrorf("--read-ahead is %d, expected 1 to %d", f.readAhead, okchat.MaxReadAhead)
 	}
-	since, err := parseSince(f.since, now)
+	since, err := parseTime("since", f.since, now)
 	if err != nil {
 		return okchat.ListOptions{}, err
 	}
@@ -105,17 +109,26 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 		defer func() { _ = kept.Close() }()
 		flags.archived, flags.noSample = kept.ChatbotID(), "--update needs a key, as the recorded sample is not for archives"
 	}
-	from, err := flags.open(std, "okchat export -o FILE")
+	watched := newProgress(std, flags.quiet)
+	client, err := flags.reading.options(okchat.Hooks{Try: watched.tried})
+	if err != nil {
+		return err
+	}
+	from, err := flags.open(std, "okchat export -o FILE", client...)
 	if err != nil {
 		return err
 	}
 	defer from.close()
 
+	var told tally
 	source := archive.Source(from.client)
+	if flags.ownLimit {
+		source = ownLimit{source, watched.say}
+	}
 	if flags.readAhead > 1 {
 		source = archive.Ahead(source, flags.readAhead)
 	}
-	watched := newProgress(source, std, flags.quiet)
+	watched.from = counted{source, &told}
 	watched.bounded = flags.newOnly || !opts.CreatedAfter.IsZero()
 	if target == "-" && std.width > 0 {
 		watched.width = 0 // a bar would run through the data
@@ -126,7 +139,7 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 		err = e.bring(ctx, kept)
 	case kind == "sqlite":
 		sweep(std, target)
-		_, err = sqlite.Export(ctx, target, from.chatbot, watched, opts, sqlite.ExportOptions{Force: flags.force, Partial: flags.partial})
+		_, err = sqlite.Export(ctx, target, from.chatbot, watched, opts, sqlite.ExportOptions{Force: flags.force, Partial: flags.reading.partial})
 		err = e.replaced(err)
 	case target == "-":
 		err = e.stream(ctx, newWriter(kind, forTerminal(std.out, std.width > 0)))
@@ -137,7 +150,7 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 		return usageErrorf("%s is %w, which would be lost: bring it up to date with okchat export --update %[1]s, name another file, or replace it with --force",
 			target, sqlite.ErrKept)
 	}
-	return targetError(ctx, err, target)
+	return flags.reading.finish(std, &told, targetError(ctx, err, target))
 }
 
 // exporter is one run of the command.
@@ -159,16 +172,11 @@ func newWriter(kind string, out io.Writer) archive.Writer {
 	return archive.NewNDJSON(out)
 }
 
-// spoils reports whether what came of a walk that ended with err must not take the place of a whole export.
-func (e *exporter) spoils(err error) bool {
-	return err != nil && !errors.Is(err, okchat.ErrItems) && !(e.partial && errors.Is(err, okchat.ErrIncomplete))
-}
-
 // write writes all pages of the walk. An error that spoils nothing is returned once all that came is written.
 func (e *exporter) write(ctx context.Context, w archive.Writer) error {
 	var ended error
 	for page, err := range e.source.Pages(ctx, e.chatbot, e.opts) {
-		if e.spoils(err) {
+		if e.reading.spoils(err) {
 			return err
 		}
 		if err != nil {
@@ -188,7 +196,7 @@ func (e *exporter) stream(ctx context.Context, w archive.Writer) error {
 		return err
 	}
 	_ = w.Flush() // what came is written whole
-	if !e.spoils(err) {
+	if !e.reading.spoils(err) {
 		e.progress.summary("%d conversations", e.progress.count)
 	}
 	return err
@@ -201,7 +209,7 @@ func (e *exporter) file(ctx context.Context, kind string) error {
 	}
 	defer file.Abort()
 	err = e.write(ctx, newWriter(kind, forTerminal(file, file.Direct() && term.IsTerminal(int(file.Fd())))))
-	if e.spoils(err) {
+	if e.reading.spoils(err) {
 		return e.replaced(err)
 	}
 	return e.replaced(cmp.Or(file.Commit(), err))
@@ -210,7 +218,7 @@ func (e *exporter) file(ctx context.Context, kind string) error {
 // replaced tells what became of the target.
 func (e *exporter) replaced(err error) error {
 	switch _, missing := os.Lstat(e.target); {
-	case !e.spoils(err):
+	case !e.reading.spoils(err):
 		e.progress.summary("%d conversations are in %s", e.progress.count, e.target)
 	case missing == nil:
 		e.progress.say("%s is as it was before", e.target)

@@ -2,26 +2,26 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
-	"net/http"
-	"strconv"
-	"strings"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 )
 
-var errBroken = errors.New("answers broke the contract, see above")
+var errBroken = errors.New("conversations differ from the contract, see above")
 
 type listFlags struct {
 	accountFlags
+
+	reading                readingFlags
 	state, platform, since string
 	limit, page            int
 	json                   bool
@@ -32,7 +32,7 @@ func newList(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the newest conversations",
-		Long: `List the newest conversations of a chatbot, and hold each page against the contract as it arrives.
+		Long: `List the newest conversations of a chatbot, and tell what in them differs from the contract.
 
 On a terminal this is a table; piped, it is tab-separated text with times in RFC 3339 and whole messages.
 
@@ -44,6 +44,7 @@ On a terminal this is a table; piped, it is tab-separated text with times in RFC
 		RunE: func(cmd *cobra.Command, _ []string) error { return list(cmd.Context(), std, flags) },
 	}
 	flags.add(cmd)
+	flags.reading.add(cmd)
 	cmd.Flags().IntVar(&flags.limit, "limit", 20, "list at most `n` conversations, 0 for all")
 	cmd.Flags().IntVar(&flags.page, "page", 1, "start at page `n` of the server's")
 	cmd.Flags().StringVar(&flags.state, "state", "", "only conversations in this state, such as in_progress")
@@ -58,28 +59,40 @@ func list(ctx context.Context, std streams, flags listFlags) error {
 	if err != nil {
 		return err
 	}
-	rules, err := contract.New()
+	client, err := flags.reading.options(okchat.Hooks{})
 	if err != nil {
 		return err
 	}
-	checks := &pageChecks{std: std}
-	watch := okchat.WithTransport(rules.Watch(nil, checks.report))
-
-	from, err := flags.open(std, "okchat list", watch)
+	from, err := flags.open(std, "okchat list", client...)
 	if err != nil {
 		return err
 	}
 	defer from.close()
 
 	out := bufio.NewWriter(forTerminal(std.out, flags.json && std.width > 0))
-	if err := printList(ctx, out, std, from, flags, opts); err != nil {
-		_ = out.Flush()
-		return err
+	p := &printed{listFlags: flags, from: from}
+	if !flags.json {
+		p.rows = newTable(out, std.width, from.sample != nil)
 	}
-	if err := out.Flush(); err != nil {
+	ended := p.walk(ctx, opts)
+	if flags.json && !flags.reading.spoils(ended) { // the document is complete or not there at all
+		err = writeJSON(out, p.all)
+	}
+	if err = cmp.Or(p.failed, err, out.Flush()); err != nil {
 		return fmt.Errorf("cannot write the list: %w", err)
 	}
-	return checks.summary()
+	if ended == nil {
+		fmt.Fprintf(std.err, "%d conversations, %d pages\n", p.count, p.pages)
+	}
+	return flags.reading.finish(std, &p.tally, ended)
+}
+
+// writeJSON writes an indented document.
+func writeJSON(out io.Writer, v any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
 }
 
 func (f listFlags) options(now time.Time) (okchat.ListOptions, error) {
@@ -89,102 +102,49 @@ func (f listFlags) options(now time.Time) (okchat.ListOptions, error) {
 	case f.page < 1:
 		return okchat.ListOptions{}, usageErrorf("--page is %d, expected 1 or more", f.page)
 	}
-	since, err := parseSince(f.since, now)
+	since, err := parseTime("since", f.since, now)
 	if err != nil {
 		return okchat.ListOptions{}, err
 	}
 	return okchat.ListOptions{Page: f.page, State: okchat.ConversationState(f.state), CreatedAfter: since}, nil
 }
 
-// parseSince reads a time, or how long ago it was. The zero time stands for an empty text.
-func parseSince(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n >= 0 {
-			return now.AddDate(0, 0, -n), nil
-		}
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, usageErrorf("--since is %q, expected how long ago (90m, 24h, 7d), a day in UTC (2025-03-07) or a time in RFC 3339", text)
+// printed is the walk of one list, and what it has printed.
+type printed struct {
+	listFlags
+
+	from         *account
+	rows         *table            // nil for JSON
+	all          []json.RawMessage // for JSON
+	count, pages int
+	tally        tally
+	failed       error // of the output
 }
 
-// wanted is the walk with the platform picked and the limit kept.
-func (f listFlags) wanted(all iter.Seq2[okchat.Conversation, error]) iter.Seq2[okchat.Conversation, error] {
-	return func(yield func(okchat.Conversation, error) bool) {
-		n := 0
-		for conv, err := range all {
-			if err == nil && f.platform != "" && string(conv.Platform) != f.platform {
-				continue
-			}
-			n++
-			if !yield(conv, err) || n == f.limit {
-				return
-			}
-		}
-	}
-}
-
-func printList(ctx context.Context, out *bufio.Writer, std streams, from *account, flags listFlags, opts okchat.ListOptions) error {
-	list := flags.wanted(from.client.Conversations(ctx, from.chatbot, opts))
-	if flags.json {
-		// The document is complete or not there at all.
-		all := []json.RawMessage{}
-		for conv, err := range list {
-			if err != nil {
-				return err
-			}
-			all = append(all, conv.Raw())
-		}
-		encoder := json.NewEncoder(out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(all)
-	}
-	table := newTable(out, std.width, from.sample != nil)
-	for conv, err := range list {
+// walk prints what is wanted, and returns the error that the walk ended with.
+func (p *printed) walk(ctx context.Context, opts okchat.ListOptions) error {
+	p.all = []json.RawMessage{}
+	for page, err := range p.from.client.Pages(ctx, p.from.chatbot, opts) {
 		if err != nil {
 			return err
 		}
-		if err := table.row(conv, from.sample.origin(conv)); err != nil {
-			return fmt.Errorf("cannot write the list: %w", err)
+		p.pages++
+		for i := range page.Items {
+			conv := &page.Items[i]
+			if p.platform != "" && string(conv.Platform) != p.platform {
+				continue
+			}
+			p.count++
+			p.tally.add(conv)
+			if p.rows == nil {
+				p.all = append(p.all, conv.Raw())
+			} else if p.failed = p.rows.row(*conv, p.from.sample.origin(*conv)); p.failed != nil {
+				return nil
+			}
+			if p.count == p.limit {
+				return nil
+			}
 		}
-	}
-	return nil
-}
-
-// pageChecks counts what the contract says of the pages as they arrive.
-type pageChecks struct {
-	std                      streams
-	pages, violations, drift int
-}
-
-func (c *pageChecks) report(r *contract.Result) {
-	if r.Exchange.Status == http.StatusOK {
-		c.pages++
-	}
-	for _, f := range r.Findings {
-		if f.Severity == contract.Violation {
-			c.violations++
-		} else {
-			c.drift++
-		}
-		fmt.Fprintln(c.std.err, f)
-	}
-}
-
-func (c *pageChecks) summary() error {
-	fmt.Fprintf(c.std.err, "%d pages checked against the contract: %d violations, %d drift\n", c.pages, c.violations, c.drift)
-	if c.violations > 0 {
-		return errBroken
 	}
 	return nil
 }

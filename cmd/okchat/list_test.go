@@ -133,12 +133,12 @@ func TestTimesInAList(t *testing.T) {
 		"": {}, "90m": now.Add(-90 * time.Minute), "7d": now.AddDate(0, 0, -7), "0d": now,
 		"2025-03-01": time.Date(2025, 3, 1, 0, 0, 0, 0, time.UTC), "2025-03-01T10:00:00+09:00": time.Date(2025, 3, 1, 1, 0, 0, 0, time.UTC),
 	} {
-		if got, err := parseSince(since, now); err != nil || !got.Equal(want) {
+		if got, err := parseTime("since", since, now); err != nil || !got.Equal(want) {
 			t.Errorf("since %q is %v, %v, expected %v", since, got, err, want)
 		}
 	}
-	for _, since := range []string{"yesterday", "-3h", "-1d", "7", "2025-02-30"} {
-		if _, err := parseSince(since, now); err == nil {
+	for _, since := range []string{"yesterday", "-3h", "-1d", "7", "2025-02-30", "100000000000d", "9223372036854775807d", "99999999999999999999d", "800000d", "9999999h", "0000-06-01"} {
+		if _, err := parseTime("since", since, now); err == nil {
 			t.Errorf("since %q was taken", since)
 		}
 	}

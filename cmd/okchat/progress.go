@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"strings"
+	"sync"
 	"time"
 
 	okchat "github.com/okchat/okchat-go"
@@ -19,19 +21,23 @@ const (
 
 // progress is a source that tells how far it has got: a bar on a terminal, a line now and then elsewhere.
 type progress struct {
-	from    archive.Source
-	out     io.Writer // nil for silence
-	width   int       // the terminal's, 0 where there is none
-	bounded bool      // the walk may end before the list does
+	from    archive.Source // set before Pages is called
+	out     io.Writer      // nil for silence
+	width   int            // the terminal's, 0 where there is none
+	bounded bool           // the walk may end before the list does
 	now     func() time.Time
 
-	started, shown time.Time
-	count, pages   int
-	drawn          bool
+	started time.Time
+	count   int
+	pages   int
+
+	mu    sync.Mutex // pages are read ahead, so a wait may be told beside a page
+	shown time.Time
+	drawn bool
 }
 
-func newProgress(from archive.Source, std streams, quiet bool) *progress {
-	p := &progress{from: from, out: std.err, width: std.errWidth, now: time.Now}
+func newProgress(std streams, quiet bool) *progress {
+	p := &progress{out: std.err, width: std.errWidth, now: time.Now}
 	if quiet {
 		p.out = nil
 	}
@@ -42,7 +48,9 @@ func newProgress(from archive.Source, std streams, quiet bool) *progress {
 func (p *progress) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
 	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
 		p.started = p.now()
+		p.mu.Lock()
 		p.shown = p.started
+		p.mu.Unlock()
 		defer p.clear()
 		for page, err := range p.from.Pages(ctx, chatbotID, opts) {
 			if err != nil {
@@ -70,28 +78,59 @@ func (p *progress) show(m okchat.PageMetadata) {
 	if p.width > 0 {
 		every = redrawEvery
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	now := p.now()
 	if p.out == nil || now.Sub(p.shown) < every {
 		return
 	}
 	p.shown = now
 	if p.width > 0 {
-		p.drawn = true
-		fmt.Fprintf(p.out, "\r%s\x1b[K", p.bar(m, now.Sub(p.started)))
+		p.draw(p.bar(m, now.Sub(p.started)))
 		return
 	}
 	fmt.Fprintln(p.out, p.text(m, now.Sub(p.started)))
 }
 
+// draw puts text in the place of the bar.
+func (p *progress) draw(text string) {
+	p.drawn = true
+	fmt.Fprintf(p.out, "\r%s\x1b[K", text)
+}
+
+// tried tells of a wait that the server asked for. It is a hook of the client. Short waits, of which a server that limits the
+// rate asks again and again, are told as often as pages are.
+func (p *progress) tried(_ context.Context, info okchat.TryInfo) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if p.out == nil || !info.Asked || p.width == 0 && info.Delay < lineEvery && now.Sub(p.shown) < lineEvery {
+		return
+	}
+	p.shown = now
+	text := fmt.Sprintf("waiting %.0f s, as the server asked", math.Ceil(info.Delay.Seconds()))
+	if p.width > 0 {
+		p.draw(text[:min(len(text), p.width-1)])
+		return
+	}
+	fmt.Fprintln(p.out, text)
+}
+
 // clear takes the bar away before something else is said.
 func (p *progress) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clearLocked()
+}
+
+func (p *progress) clearLocked() {
 	if p.drawn {
 		p.drawn = false
 		fmt.Fprint(p.out, "\r\x1b[K")
 	}
 }
 
-// text is where the walk stands in words.
+// text returns where the walk stands in words.
 func (p *progress) text(m okchat.PageMetadata, took time.Duration) string {
 	if p.bounded {
 		return fmt.Sprintf("%d conversations, page %d, %s", p.count, m.CurrentPage, p.rate(took))
@@ -103,7 +142,7 @@ func (p *progress) text(m okchat.PageMetadata, took time.Duration) string {
 	return text
 }
 
-// bar is text behind a bar, as far as the terminal is wide enough for both.
+// bar returns that text behind a bar, as far as the terminal is wide enough for both.
 func (p *progress) bar(m okchat.PageMetadata, took time.Duration) string {
 	text := p.text(m, took)
 	room := min(p.width-1-len(text)-len("[] "), 40)
@@ -118,19 +157,18 @@ func (p *progress) rate(took time.Duration) string {
 	return fmt.Sprintf("%.0f/s", float64(p.count)/max(took.Seconds(), 0.001))
 }
 
-// summary is the last line.
+// summary writes the last line.
 func (p *progress) summary(format string, args ...any) {
-	p.clear()
-	if p.out != nil {
-		took := p.now().Sub(p.started)
-		fmt.Fprintf(p.out, format+" (%v, %s)\n", append(args, took.Round(time.Millisecond), p.rate(took))...)
-	}
+	took := p.now().Sub(p.started)
+	p.say(format+" (%v, %s)", append(args, took.Round(time.Millisecond), p.rate(took))...)
 }
 
-// say is for a line that is no progress, but no result either.
+// say writes a line that is neither progress nor a result.
 func (p *progress) say(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.out != nil {
-		p.clear()
-		fmt.Fprintf(p.out, format+"\n", args...)
+		p.clearLocked()
+		fmt.Fprintln(p.out, plain(fmt.Sprintf(format, args...)))
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -19,6 +18,10 @@ import (
 
 type statsFlags struct {
 	accountFlags
+
+	reading       readingFlags
+	limit         int
+	ownLimit      bool
 	archive, html string
 	json, quiet   bool
 }
@@ -40,9 +43,14 @@ elsewhere.
   okchat stats --html stats.html
   okchat stats --archive conversations.sqlite`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return stats(cmd.Context(), std, flags) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			flags.ownLimit = !cmd.Flags().Changed("limit")
+			return stats(cmd.Context(), std, flags)
+		},
 	}
 	flags.add(cmd)
+	flags.reading.add(cmd)
+	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
 	cmd.Flags().StringVar(&flags.archive, "archive", "", "count those of an SQLite `file` of okchat export instead of the server's")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print the numbers as JSON")
 	cmd.Flags().StringVar(&flags.html, "html", "", "write a page with plots to `file`")
@@ -68,10 +76,7 @@ func stats(ctx context.Context, std streams, flags statsFlags) error {
 	out := bufio.NewWriter(forTerminal(std.out, flags.json && std.width > 0))
 	switch {
 	case flags.json:
-		encoder := json.NewEncoder(out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(s)
+		err = writeJSON(out, s)
 	case flags.html != "":
 	case std.width > 0:
 		printBars(out, s, std.width)
@@ -99,13 +104,29 @@ func (f statsFlags) count(ctx context.Context, std streams) (*archive.Stats, err
 		}
 		return counted, nil
 	}
-	from, err := f.open(std, "okchat stats")
+	if f.limit < 0 {
+		return nil, usageErrorf("--limit is %d, expected 0 or more", f.limit)
+	}
+	watched := newProgress(std, f.quiet)
+	client, err := f.reading.options(okchat.Hooks{Try: watched.tried})
+	if err != nil {
+		return nil, err
+	}
+	from, err := f.open(std, "okchat stats", client...)
 	if err != nil {
 		return nil, err
 	}
 	defer from.close()
-	watched := newProgress(from.client, std, f.quiet)
-	return archive.NewStats(ctx, watched, from.chatbot, okchat.ListOptions{Limit: defaultPage, ReadAhead: defaultAhead})
+	var told tally
+	watched.from = counted{from.client, &told}
+	if f.ownLimit {
+		watched.from = ownLimit{watched.from, watched.say}
+	}
+	s, ended := archive.NewStats(ctx, watched, from.chatbot, okchat.ListOptions{Limit: f.limit, ReadAhead: defaultAhead})
+	if f.reading.spoils(ended) {
+		s = nil
+	}
+	return s, f.reading.finish(std, &told, ended)
 }
 
 // printCounts is for programs: what is counted, its name, how many.

@@ -181,6 +181,7 @@ func (o *object) find(name []byte) int {
 
 func (o *object) readOther(s *Scanner, v reflect.Value, name []byte) {
 	if o.open < 0 || s.room < 0 {
+		s.extra = true
 		s.Skip()
 		return
 	}

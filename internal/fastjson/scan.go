@@ -31,6 +31,7 @@ type Scanner struct {
 	mismatchDepth int      // how many of the containers around it are not yet in mismatch.Where; 0 without a mismatch
 	missing       uint64   // bits of required members, see Type
 	lone          bool     // half a surrogate pair was read
+	extra         bool     // a member was skipped
 	room          int      // bytes that values of open objects and lists may still take
 
 	root  *object   // the type that was read last
@@ -142,6 +143,13 @@ func (s *Scanner) TakeLone() bool {
 	lone := s.lone
 	s.lone = false
 	return lone
+}
+
+// TakeExtra reports whether a member that its type does not have was skipped since it was called last.
+func (s *Scanner) TakeExtra() bool {
+	extra := s.extra
+	s.extra = false
+	return extra
 }
 
 // fail ends the scan where the text is no longer JSON.

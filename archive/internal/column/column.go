@@ -17,6 +17,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/gen/okchatapi"
+	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
 // Column is one column of a CSV file, and of the table conversations of an SQLite archive.
@@ -33,6 +34,7 @@ type Column struct {
 
 	member int // index into table.members, -1 for the column unknown
 	field  int // index of the field of okchatapi.Conversation
+	part   string // of an object: as okchat.Conversation.Missing names it
 	read   func(field reflect.Value) (text string, ok bool)
 }
 
@@ -96,9 +98,9 @@ func compile(t reflect.Type) *table {
 func columnsOf(name string, t reflect.Type) []Column {
 	if t == reflect.TypeFor[okchatapi.LastMessage]() {
 		return []Column{
-			{Name: name, Type: "TEXT", Free: true, read: messageText},
-			{Name: name + "_id", Type: "TEXT", read: messageID},
-			{Name: name + "_sender", Type: "TEXT", Free: true, read: messageSender},
+			{Name: name, Type: "TEXT", Free: true, part: name + "/content", read: messageText},
+			{Name: name + "_id", Type: "TEXT", part: name + "/id", read: messageID},
+			{Name: name + "_sender", Type: "TEXT", Free: true, part: name + "/sender_type", read: messageSender},
 		}
 	}
 	if t.Kind() == reflect.Pointer {
@@ -189,21 +191,23 @@ func (r *Row) Read(conv *okchat.Conversation) error {
 		return err
 	}
 	var unknown map[string]json.RawMessage
-	for name, value := range members(raw) {
-		if i, ok := t.members[string(name)]; ok {
+	for name, value := range fastjson.Members(raw) {
+		if i, ok := t.members[name]; ok {
 			r.sent[i] = value
 			continue
 		}
 		if unknown == nil {
 			unknown = map[string]json.RawMessage{}
 		}
-		unknown[string(name)] = value
+		unknown[name] = value
 	}
-	fields := reflect.ValueOf(&conv.Conversation).Elem()
+	fields, missing := reflect.ValueOf(&conv.Conversation).Elem(), conv.Missing()
 	for i := range t.columns {
 		c := &t.columns[i]
 		if c.member < 0 {
 			r.Values[i], err = objectOf(unknown)
+		} else if slices.Contains(missing, c.part) {
+			r.Values[i] = Value{Null: true}
 		} else if r.Values[i] = c.value(fields, r.sent[c.member]); r.Values[i].Null && c.NotNull {
 			err = errors.New("it has no " + c.Name)
 		}
@@ -235,7 +239,7 @@ func (c *Column) value(fields reflect.Value, sent json.RawMessage) Value {
 		return Value{Null: true}
 	}
 	if c.read == nil {
-		return Value{Text: string(AppendCompact(nil, sent))}
+		return Value{Text: string(fastjson.AppendCompact(nil, sent))}
 	}
 	field := fields.Field(c.field)
 	if field.Kind() == reflect.Pointer {

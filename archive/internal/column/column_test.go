@@ -92,6 +92,7 @@ func TestWhatTheServerDidNotSendIsNull(t *testing.T) {
 			"last_message": {}, "metadata": {Text: "{}"}, "user_id": {}, "unknown": {Text: `{"x":null}`}},
 		`{` + ids + `,"last_message":{"id":"00000000-0000-4000-8000-00000000000C","content":"hi","sender_type":"bot","x":1}}`: {"last_message": {Text: "hi"},
 			"last_message_id": {Text: "00000000-0000-4000-8000-00000000000c"}, "last_message_sender": {Text: "bot"}},
+		`{` + ids + `,"last_message":{"content":"","sender_type":null}}`: {"last_message": {}},
 	} {
 		var conv okchat.Conversation
 		if err := json.Unmarshal([]byte(raw), &conv); err != nil {

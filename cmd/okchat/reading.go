@@ -1,0 +1,201 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
+)
+
+// readingFlags are those of the commands that read a chatbot's list: how patient they are, and what they accept.
+type readingFlags struct {
+	maxWait, timeout time.Duration
+	tries            int
+	rate             float64
+	maxPageSize      size
+	strict, partial  bool
+}
+
+func (f *readingFlags) add(cmd *cobra.Command) {
+	f.maxPageSize = 16 << 20
+	cmd.Flags().DurationVar(&f.maxWait, "max-wait", 15*time.Minute, "wait as long as this for a page where the server asks to wait")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up a try after this `time`")
+	cmd.Flags().IntVar(&f.tries, "tries", 4, "try `n` times to get a page")
+	cmd.Flags().Float64Var(&f.rate, "rate", 0, "send at most `n` requests a second, such as 0.5; 0 for as many as the server answers")
+	cmd.Flags().Var(&f.maxPageSize, "max-page-size", "take pages of at most this `size`, such as 100MiB")
+	cmd.Flags().BoolVar(&f.strict, "strict", false, "fail where a conversation lacks a member, or holds what the contract does not know")
+	cmd.Flags().BoolVar(&f.partial, "allow-incomplete", false, "take what came where the server does not hand out all that it counts")
+}
+
+// options returns what the flags mean for the client.
+func (f *readingFlags) options(hooks okchat.Hooks) ([]okchat.Option, error) {
+	switch {
+	case f.maxWait <= 0:
+		return nil, usageErrorf("--max-wait is %v, expected more than 0", f.maxWait)
+	case f.timeout <= 0:
+		return nil, usageErrorf("--timeout is %v, expected more than 0", f.timeout)
+	case f.tries < 1:
+		return nil, usageErrorf("--tries is %d, expected 1 or more", f.tries)
+	case !(f.rate >= 0) || f.rate > 0 && f.rate < 1e-4 || math.IsInf(f.rate, 1):
+		return nil, usageErrorf("--rate is %v, expected 0.0001 or more, or 0", f.rate)
+	}
+	opts := []okchat.Option{
+		okchat.WithTryTimeout(f.timeout), okchat.WithMaxBody(int64(f.maxPageSize)), okchat.WithHooks(hooks),
+		okchat.WithRetry(okchat.RetryPolicy{MaxTries: f.tries, MaxRetryAfter: f.maxWait}),
+	}
+	if f.rate > 0 {
+		opts = append(opts, okchat.WithRate(f.rate))
+	}
+	return opts, nil
+}
+
+// spoils reports whether a walk that ended with err must not be taken for a whole one.
+func (f *readingFlags) spoils(err error) bool {
+	if errors.Is(err, okchat.ErrIncomplete) {
+		return !f.partial
+	}
+	return err != nil && !errors.Is(err, okchat.ErrItems)
+}
+
+// explain adds to an error the flag that helps.
+func (f *readingFlags) explain(err error) error {
+	for _, help := range []struct {
+		kind error
+		text string
+	}{
+		{okchat.ErrTooLarge, "take smaller pages with --limit, or larger ones with --max-page-size"},
+		{okchat.ErrIncomplete, "ask for smaller pages with --limit, or take what comes with --allow-incomplete"},
+		{okchat.ErrWaitTooLong, "wait longer with --max-wait"},
+		{okchat.ErrTryTimeout, "give a try more time with --timeout, or take smaller pages with --limit"},
+		{okchat.ErrBudget, "ask more slowly with --rate, or try again later"},
+		{okchat.ErrRateLimited, "ask more slowly with --rate"},
+	} {
+		if errors.Is(err, help.kind) && !(help.kind == okchat.ErrIncomplete && f.partial) {
+			return fmt.Errorf("%w (%s)", err, help.text)
+		}
+	}
+	return err
+}
+
+// size is a flag's number of bytes.
+type size int64
+
+func (s *size) String() string {
+	if *s%(1<<20) == 0 {
+		return fmt.Sprintf("%dMiB", *s>>20)
+	}
+	return strconv.FormatInt(int64(*s), 10)
+}
+
+func (s *size) Type() string { return "size" }
+
+func (s *size) Set(text string) error {
+	number := strings.ToLower(text)
+	unit := int64(1)
+	for _, u := range []struct {
+		name  string
+		bytes int64
+	}{{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}} {
+		if rest, ok := strings.CutSuffix(number, u.name); ok {
+			number, unit = strings.TrimSpace(rest), u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 1 || n > math.MaxInt64/unit {
+		return fmt.Errorf("expected a number of bytes above 0, such as 1000000 or 100MiB")
+	}
+	*s = size(n * unit)
+	return nil
+}
+
+// ownLimit is a source that asks for the server's own page size where the server refuses a page size that this program has
+// chosen, not its user.
+type ownLimit struct {
+	from archive.Source
+	say  func(format string, args ...any)
+}
+
+func (o ownLimit) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
+	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
+		came := false
+		for page, err := range o.from.Pages(ctx, chatbotID, opts) {
+			if api, ok := errors.AsType[*okchat.APIError](err); ok && !came && opts.Limit > 0 && api.StatusCode == http.StatusBadRequest {
+				o.say("the server refuses pages of %d conversations: asking for its own page size", opts.Limit)
+				opts.Limit = 0
+				o.from.Pages(ctx, chatbotID, opts)(yield)
+				return
+			}
+			came = came || err == nil
+			if !yield(page, err) {
+				return
+			}
+		}
+	}
+}
+
+// counted is a source that adds what it hands out to a tally.
+type counted struct {
+	from  archive.Source
+	tally *tally
+}
+
+func (c counted) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
+	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
+		for page, err := range c.from.Pages(ctx, chatbotID, opts) {
+			if err == nil {
+				for i := range page.Items {
+					c.tally.add(&page.Items[i])
+				}
+			}
+			if !yield(page, err) {
+				return
+			}
+		}
+	}
+}
+
+// finish tells what was counted, and returns the error that the run ends with.
+func (f *readingFlags) finish(std streams, t *tally, err error) error {
+	if isClosedPipe(err) {
+		return err
+	}
+	if none := t.report(std.err); !none && f.strict {
+		return cmp.Or(f.explain(err), errBroken)
+	}
+	return f.explain(err)
+}
+
+// parseTime reads a time, or how long ago it was. The zero time stands for an empty text.
+func parseTime(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	// Go cannot hold more than about 292 years in a duration, nor add more than any calendar has.
+	const mostDays = 10_000 * 366
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= mostDays && now.AddDate(0, 0, -n).Year() >= 1 {
+			return now.AddDate(0, 0, -n), nil
+		}
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil && t.UTC().Year() >= 1 {
+			return t, nil
+		}
+	}
+	return time.Time{}, usageErrorf("--%s is %s, expected how long ago (90m, 24h, 7d), a day in UTC (2025-03-07) or a time in RFC 3339, from year 1 on", flag, shown(text))
+}

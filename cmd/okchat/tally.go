@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/mattn/go-runewidth"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/gen/okchatapi"
+)
+
+// tally counts what conversations lack of the contract, and what they hold that it does not know, for one line a kind at the
+// end of a run. It is JSON in the state of a run that can be continued.
+type tally struct {
+	Missing map[string]int `json:"missing,omitempty"` // by member
+	Unknown map[string]int `json:"unknown,omitempty"` // by member
+	Values  map[string]int `json:"values,omitempty"`  // by open set and value
+
+	known [](map[string]bool) // of each open set, values that were looked up
+}
+
+// maxKinds bounds the kinds of each sort that are told one by one: the server chooses how many there are.
+const maxKinds = 20
+
+func (t *tally) add(conv *okchat.Conversation) {
+	for _, member := range conv.Missing() {
+		count(&t.Missing, member)
+	}
+	for member := range conv.Unknown() {
+		count(&t.Unknown, fmt.Sprintf("a member %s", shown(member)))
+	}
+	is := reflect.ValueOf(&conv.Conversation).Elem()
+	for i, set := range openSets() {
+		field, err := is.FieldByIndexErr(set.index)
+		if err != nil || field.Kind() == reflect.Pointer && field.IsNil() { // it did not come
+			continue
+		}
+		if field = reflect.Indirect(field); field.Len() > 0 && !t.knows(i, field) {
+			count(&t.Values, fmt.Sprintf("the %s %s", set.name, shown(field.String())))
+		}
+	}
+}
+
+// knows reports whether the contract lists the value in its i-th open set.
+func (t *tally) knows(i int, value reflect.Value) bool {
+	if t.known == nil {
+		t.known = make([]map[string]bool, len(openSets()))
+	}
+	known, ok := t.known[i][value.String()]
+	if !ok {
+		known = value.Interface().(interface{ Valid() bool }).Valid()
+		if t.known[i] == nil || len(t.known[i]) >= 100 {
+			t.known[i] = map[string]bool{}
+		}
+		t.known[i][value.String()] = known
+	}
+	return known
+}
+
+func shown(text string) string { return fmt.Sprintf("%q", runewidth.Truncate(plain(text), 60, "…")) }
+
+func count(kinds *map[string]int, kind string) {
+	if *kinds == nil {
+		*kinds = map[string]int{}
+	}
+	if _, ok := (*kinds)[kind]; !ok && len(*kinds) >= maxKinds {
+		kind = "others"
+	}
+	(*kinds)[kind]++
+}
+
+// report writes a line for each kind, and reports whether there was none.
+func (t *tally) report(out io.Writer) (none bool) {
+	for _, sort := range []struct {
+		kinds map[string]int
+		text  string
+	}{
+		{t.Missing, "okchat: %d conversations came without %s, which the contract requires: stored and counted as null\n"},
+		{t.Values, "okchat: %d conversations have %s, which the contract does not know\n"},
+		{t.Unknown, "okchat: %d conversations have %s that the contract does not know\n"},
+	} {
+		for _, kind := range slices.Sorted(maps.Keys(sort.kinds)) {
+			fmt.Fprintf(out, sort.text, sort.kinds[kind], kind)
+		}
+	}
+	return len(t.Missing)+len(t.Values)+len(t.Unknown) == 0
+}
+
+// openSet is a member whose values the contract lists so far, and which may be of others.
+type openSet struct {
+	name  string
+	index []int
+}
+
+// openSets returns the open sets of a conversation and of the objects within, as the generated types have them.
+var openSets = sync.OnceValue(func() []openSet { return openSetsOf(reflect.TypeFor[okchatapi.Conversation](), "", nil) })
+
+func openSetsOf(t reflect.Type, path string, index []int) (sets []openSet) {
+	for i := range t.NumField() {
+		field, at := t.Field(i), append(slices.Clone(index), i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name = strings.TrimPrefix(path+"/"+name, "/"); !strings.Contains(string(field.Tag), "json") {
+			name = path // one form of a value
+		}
+		is := field.Type
+		if is.Kind() == reflect.Pointer {
+			is = is.Elem()
+		}
+		switch {
+		case is.Kind() == reflect.String && is.Implements(reflect.TypeFor[interface{ Valid() bool }]()):
+			sets = append(sets, openSet{name, at})
+		case is.Kind() == reflect.Struct && is.PkgPath() == t.PkgPath():
+			sets = append(sets, openSetsOf(is, name, at)...)
+		}
+	}
+	return sets
+}
