@@ -71,7 +71,7 @@ brings the rest.
 	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
 	cmd.Flags().IntVar(&flags.readAhead, "read-ahead", defaultAhead, fmt.Sprintf("read `n` pages at once, 1 to %d", okchat.MaxReadAhead))
 	cmd.Flags().BoolVar(&flags.force, "force", false, "with -o: replace an archive with a history, too")
-	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show no progress")
+	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show neither progress nor what the vendor has added")
 	complete(cmd)
 	return cmd
 }
@@ -150,7 +150,7 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 		return usageErrorf("%s is %w, which would be lost: bring it up to date with okchat export --update %[1]s, name another file, or replace it with --force",
 			target, sqlite.ErrKept)
 	}
-	return flags.reading.finish(std, &told, targetError(ctx, err, target))
+	return flags.reading.finish(std, flags.quiet, &told, targetError(ctx, err, target))
 }
 
 // exporter is one run of the command.

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/exchange"
 )
 
 var errBroken = errors.New("conversations differ from the contract, see above")
@@ -82,9 +81,9 @@ func list(ctx context.Context, std streams, flags listFlags) error {
 		return fmt.Errorf("cannot write the list: %w", err)
 	}
 	if ended == nil {
-		fmt.Fprintf(std.err, "%d conversations, %d pages\n", p.count, p.pages)
+		fmt.Fprintf(std.err, "%s, %s\n", number(p.count, "conversation"), number(p.pages, "page"))
 	}
-	return flags.reading.finish(std, &p.tally, ended)
+	return flags.reading.finish(std, false, &p.tally, ended)
 }
 
 // writeJSON writes an indented document.

@@ -68,7 +68,7 @@ func TestWithoutAKeyTheSampleIsListed(t *testing.T) {
 	if !strings.Contains(errs, "recorded sample") || !strings.Contains(errs, okchat.EnvKey) || !strings.Contains(errs, "--chatbot") {
 		t.Errorf("stderr does not say what this is and how to go on: %s", errs)
 	}
-	if last := lastLine(errs); last != "2 pages checked against the contract: 0 violations, 0 drift" {
+	if last := lastLine(errs); last != "20 conversations, 2 pages" {
 		t.Errorf("the last line on stderr is %q", last)
 	}
 }
@@ -188,8 +188,8 @@ func TestAServerIsListedWithAKey(t *testing.T) {
 	if code != exitOK || strings.Count(out, "\n") != 36 || strings.Contains(out, "ORIGIN") {
 		t.Errorf("exit %d, %s%s", code, out, errs)
 	}
-	if last := lastLine(errs); !strings.HasPrefix(last, "4 pages checked against the contract: 0 violations") {
-		t.Errorf("the last line on stderr is %q", last)
+	if want := "35 conversations, 4 pages\nokchat: with the state \"synthetic_closed\", which the contract does not know: 9 conversations\n"; errs != want {
+		t.Errorf("stderr is %q, expected %q", errs, want)
 	}
 }
 
@@ -234,7 +234,7 @@ func TestWhatGoesWrongIsSaidOnOneLine(t *testing.T) {
 		{"no chatbot", fake.URL, []string{"list"}, exitUsage, []string{"--chatbot"}},
 		{"HTML", html.URL, []string{"list", "--chatbot", bot}, exitContract, []string{"Content-Type", "application/json", "text/html"}},
 		{"too many requests", limiting.URL, []string{"list", "--chatbot", limiting.ChatbotID}, exitRateLimited, []string{"429", "1h0m0s"}},
-		{"a member missing", breaking.URL, []string{"list", "--chatbot", breaking.ChatbotID}, exitContract, []string{"/data/0/voice_path"}},
+		{"a member missing", breaking.URL, []string{"list", "--chatbot", breaking.ChatbotID, "--strict"}, exitContract, []string{"voice_path"}},
 		{"a base URL in the clear", "http://v2.okchat.ai", []string{"list", "--chatbot", bot}, exitUsage, []string{"https"}},
 		{"a negative limit", fake.URL, []string{"list", "--limit", "-1"}, exitUsage, []string{"--limit"}},
 		{"page 0", fake.URL, []string{"list", "--page", "0"}, exitUsage, []string{"--page"}},

@@ -167,11 +167,11 @@ func (c counted) Pages(ctx context.Context, chatbotID string, opts okchat.ListOp
 }
 
 // finish tells what was counted, and returns the error that the run ends with.
-func (f *readingFlags) finish(std streams, t *tally, err error) error {
+func (f *readingFlags) finish(std streams, quiet bool, t *tally, err error) error {
 	if isClosedPipe(err) {
 		return err
 	}
-	if none := t.report(std.err); !none && f.strict {
+	if none := t.report(std.err, quiet && !f.strict); !none && f.strict {
 		return cmp.Or(f.explain(err), errBroken)
 	}
 	return f.explain(err)

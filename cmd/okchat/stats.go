@@ -54,7 +54,7 @@ elsewhere.
 	cmd.Flags().StringVar(&flags.archive, "archive", "", "count those of an SQLite `file` of okchat export instead of the server's")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print the numbers as JSON")
 	cmd.Flags().StringVar(&flags.html, "html", "", "write a page with plots to `file`")
-	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show no progress")
+	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show neither progress nor what the vendor has added")
 	// Both fail only for a flag that is not there.
 	_ = cmd.MarkFlagFilename("archive", formats[2].endings...)
 	_ = cmd.MarkFlagFilename("html", "html")
@@ -126,7 +126,7 @@ func (f statsFlags) count(ctx context.Context, std streams) (*archive.Stats, err
 	if f.reading.spoils(ended) {
 		s = nil
 	}
-	return s, f.reading.finish(std, &told, ended)
+	return s, f.reading.finish(std, f.quiet, &told, ended)
 }
 
 // printCounts is for programs: what is counted, its name, how many.

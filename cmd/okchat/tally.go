@@ -75,21 +75,34 @@ func count(kinds *map[string]int, kind string) {
 	(*kinds)[kind]++
 }
 
-// report writes a line for each kind, and reports whether there was none.
-func (t *tally) report(out io.Writer) (none bool) {
+// report writes a line for each kind, and reports whether there was none. If quiet is set, what the vendor has added goes
+// without a word.
+func (t *tally) report(out io.Writer, quiet bool) (none bool) {
 	for _, sort := range []struct {
 		kinds map[string]int
+		quiet bool
 		text  string
 	}{
-		{t.Missing, "okchat: %d conversations came without %s, which the contract requires: stored and counted as null\n"},
-		{t.Values, "okchat: %d conversations have %s, which the contract does not know\n"},
-		{t.Unknown, "okchat: %d conversations have %s that the contract does not know\n"},
+		{t.Missing, false, "okchat: without %s, which the contract requires: %s, stored and counted as null\n"},
+		{t.Values, quiet, "okchat: with %s, which the contract does not know: %s\n"},
+		{t.Unknown, quiet, "okchat: with %s that the contract does not know: %s\n"},
 	} {
+		if sort.quiet {
+			continue
+		}
 		for _, kind := range slices.Sorted(maps.Keys(sort.kinds)) {
-			fmt.Fprintf(out, sort.text, sort.kinds[kind], kind)
+			fmt.Fprintf(out, sort.text, kind, number(sort.kinds[kind], "conversation"))
 		}
 	}
 	return len(t.Missing)+len(t.Values)+len(t.Unknown) == 0
+}
+
+// number returns n of something in words.
+func number(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 // openSet is a member whose values the contract lists so far, and which may be of others.

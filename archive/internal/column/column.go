@@ -32,8 +32,8 @@ type Column struct {
 	// Free reports whether a value may be any text, so that a spreadsheet could take it for a formula.
 	Free bool
 
-	member int // index into table.members, -1 for the column unknown
-	field  int // index of the field of okchatapi.Conversation
+	member int    // index into table.members, -1 for the column unknown
+	field  int    // index of the field of okchatapi.Conversation
 	part   string // of an object: as okchat.Conversation.Missing names it
 	read   func(field reflect.Value) (text string, ok bool)
 }
