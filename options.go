@@ -175,15 +175,21 @@ func newTransport() *http.Transport {
 	}
 	t = t.Clone()
 	t.MaxResponseHeaderBytes = maxHeader
-	// Plain http goes to this machine alone, see parseBaseURL. A proxy would see the key.
-	proxy := t.Proxy
-	t.Proxy = func(req *http.Request) (*url.URL, error) {
-		if proxy == nil || !strings.EqualFold(req.URL.Scheme, "https") {
+	t.Proxy = onlyHTTPS(t.Proxy)
+	// Pages read ahead reuse their connections.
+	t.MaxIdleConnsPerHost = MaxReadAhead + 1 // and a fence
+	return t
+}
+
+type proxyFunc = func(*http.Request) (*url.URL, error)
+
+// onlyHTTPS returns proxy for requests that a proxy cannot read. Plain http goes to this machine alone, see parseBaseURL,
+// and a proxy would see the key.
+func onlyHTTPS(proxy proxyFunc) proxyFunc {
+	return func(req *http.Request) (*url.URL, error) {
+		if proxy == nil || req.URL.Scheme != "https" {
 			return nil, nil //nolint:nilnil // which means no proxy
 		}
 		return proxy(req)
 	}
-	// Pages read ahead reuse their connections.
-	t.MaxIdleConnsPerHost = MaxReadAhead + 1 // and a fence
-	return t
 }

@@ -271,11 +271,11 @@ func FuzzScrub(f *testing.F) {
 }
 
 func TestPlainHTTPGoesThroughNoProxy(t *testing.T) {
-	t.Setenv("HTTP_PROXY", "http://proxy.example:1")
-	t.Setenv("HTTPS_PROXY", "http://proxy.example:1")
-	transport := newTransport()
-	transport.Proxy = newTransport().Proxy
-	for base, want := range map[string]bool{"http://LOCALHOST:1": false, "http://localhost:1": false, "http://127.0.0.1:1": false, "http://[::1]:1": false, "HTTP://Localhost": false} {
+	everywhere := onlyHTTPS(func(*http.Request) (*url.URL, error) { return url.Parse("http://proxy.example:1") })
+	for base, proxied := range map[string]bool{
+		"http://LOCALHOST:1": false, "http://localhost:1": false, "http://127.0.0.1:1": false, "http://[::1]:1": false, "HTTP://Localhost": false,
+		"https://V2.OKChat.ai": true, "HTTPS://localhost": true,
+	} {
 		client, err := New(testKey, WithBaseURL(base))
 		if err != nil {
 			t.Fatal(err)
@@ -283,13 +283,21 @@ func TestPlainHTTPGoesThroughNoProxy(t *testing.T) {
 		if host := client.conf.baseURL.Host; host != strings.ToLower(host) {
 			t.Errorf("%s: the host is %s", base, host)
 		}
-		u, err := url.Parse(base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if proxy, err := transport.Proxy(&http.Request{URL: u}); (proxy != nil) != want || err != nil {
+		if proxy, err := everywhere(&http.Request{URL: client.conf.baseURL}); (proxy != nil) != proxied || err != nil {
 			t.Errorf("%s goes through %v, %v", base, proxy, err)
 		}
+	}
+	if proxy, err := onlyHTTPS(nil)(&http.Request{URL: &url.URL{Scheme: "https"}}); proxy != nil || err != nil {
+		t.Errorf("without a proxy through %v, %v", proxy, err)
+	}
+}
+
+func TestTheOwnTransportSendsPlainHTTPDirectly(t *testing.T) {
+	before := http.DefaultTransport
+	defer func() { http.DefaultTransport = before }()
+	http.DefaultTransport = &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return url.Parse("http://proxy.example:1") }}
+	if proxy, err := newTransport().Proxy(&http.Request{URL: &url.URL{Scheme: "http", Host: "localhost"}}); proxy != nil || err != nil {
+		t.Errorf("through %v, %v", proxy, err)
 	}
 }
 
