@@ -15,26 +15,34 @@ import (
 
 // CallOptions are the options that every call takes.
 type CallOptions struct {
-	// Header is sent along, in addition to what the client sends. It cannot name the key's header.
+	// Header is sent in addition to the client's own headers. It cannot name the header of the key.
 	Header http.Header
-	// TryTimeout and MaxTries replace the client's for this call; 0 leaves them.
+	// TryTimeout and MaxTries replace those of the client for this call, see [WithTryTimeout] and [RetryPolicy]; 0 keeps them.
 	TryTimeout time.Duration
 	MaxTries   int
 }
 
-// Page is one page of a list, and the answer that it came in.
+// Page is one page of a list, and the answer that held it.
 type Page[T any] struct {
-	Items    []T
+	// Items are the items in the order of the answer, without those that a walk handed out before and those that cannot be read.
+	Items []T
+	// Metadata are the answer's own numbers: those of the list at that moment.
 	Metadata PageMetadata
-	// StatusCode and Header are the answer's. Body is its bytes, after decompression; do not change them.
+	// StatusCode and Header are the answer's. Body is its bytes, after decompression; Items share memory with it, so do not
+	// change it.
 	StatusCode int
 	Header     http.Header
 	Body       []byte
-	// Tries is how many requests this page took.
+	// Tries is how many requests were sent for this page.
 	Tries int
 	// Odd names the items of a walk's page that break the contract: those that cannot be read, which Items lacks, and
 	// those out of order, which Items holds. [Client.Page] fails on the first one instead.
 	Odd []*ContractError
+}
+
+// String returns which page it is and how many items it holds: printed field by field, the body would be a list of numbers.
+func (p Page[T]) String() string {
+	return fmt.Sprintf("page %d of %d with %d items", p.Metadata.CurrentPage, p.Metadata.TotalPages, len(p.Items))
 }
 
 // operation is a paged operation of the contract, bound to the arguments that are the same for each of its pages.
@@ -42,7 +50,7 @@ type Page[T any] struct {
 type operation[T any] struct {
 	// request builds the request for one page. A limit of 0 leaves the page size to the server.
 	request func(page, limit int) (*http.Request, error)
-	// read reads one item of the page's data. Its zero value becomes what came.
+	// read reads one item of the page's data into its zero value.
 	read func(*T, *fastjson.Scanner)
 	// lacks returns a description of the type of a required member if it did not come with an item, and "" if it did.
 	lacks func(item *T, member string) (expected string)
@@ -55,7 +63,7 @@ type operation[T any] struct {
 	of        uuid.UUID
 }
 
-// query is what one call for a page asks for, checked.
+// query is one call for a page, with arguments that have been checked.
 type query struct {
 	CallOptions
 
@@ -83,7 +91,22 @@ func newQuery(page, limit int, opts CallOptions) (query, error) {
 	return query{CallOptions: opts, page: max(page, 1), limit: limit}, nil
 }
 
-// fetch gets one page, with retries. The functions below follow one call from here to the decoded page.
+// single gets one page as a call of its own.
+func single[T any](ctx context.Context, c *Client, op operation[T], q query) (*Page[T], error) {
+	start := time.Now()
+	page, err := fetch(ctx, c, op, q)
+	if c.conf.hooks.Call != nil {
+		info := CallInfo{Pages: 1, Duration: time.Since(start), Err: err}
+		if err == nil {
+			info.Items = len(page.Items)
+		}
+		callHook(ctx, c.conf.hooks.Call, info)
+	}
+	return page, err
+}
+
+// fetch gets one page, with retries. The way of a page goes on through the functions below: fetchTries, fetchOnce, send,
+// readAnswer, decodePage.
 func fetch[T any](ctx context.Context, c *Client, op operation[T], q query) (*Page[T], error) {
 	start := time.Now()
 	page, tries, err := fetchTries(ctx, c, op, q)
@@ -147,7 +170,8 @@ func fetchTries[T any](ctx context.Context, c *Client, op operation[T], q query)
 	}
 }
 
-// fetchOnce sends one request. It returns what the hooks report even where it fails.
+// fetchOnce sends one request and decodes its answer. The status and size are for the hooks, so that it returns them even if
+// it fails.
 func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) (page *Page[T], status, size int, failure callError) {
 	timeout := or(q.TryTimeout, c.conf.tryTimeout)
 	tryCtx, cancel := context.WithTimeoutCause(ctx, timeout, ErrTryTimeout)
@@ -176,7 +200,7 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 	body, err := c.readAnswer(resp)
 	switch {
 	case resp.StatusCode >= 400:
-		// The status decides, whatever became of the body.
+		// The status decides, even if the body broke off.
 		return nil, resp.StatusCode, len(body), c.newAPIError(q, resp, body)
 	case err != nil:
 		if tooLarge := (*tooLargeError)(nil); errors.As(err, &tooLarge) {
@@ -199,12 +223,12 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 	return page, resp.StatusCode, len(body), nil
 }
 
-// complete adds to e what decoding does not know.
+// complete adds to e the answer that it is about.
 func (c *Client) complete(e *ContractError, q query, resp *http.Response, body []byte) {
 	e.Page, e.StatusCode, e.Header, e.Body = q.page, resp.StatusCode, resp.Header, body
 	e.Got = c.key.scrub(e.Got)
 	if e.Where == "/data" && e.Got == "none" {
-		if text := c.clean(reason(body[:min(len(body), maxErrorBody)]), maxMessage); text != "" {
+		if text := c.clean(serverReason(body[:min(len(body), maxErrorBody)]), maxMessage); text != "" {
 			e.Got = "none, and the message: " + text
 		}
 	}

@@ -19,8 +19,8 @@ const (
 	EnvBaseURL = "OKCHAT_BASE_URL"
 )
 
-// Client lists the conversations of chatbots. Make one with [New] and share it: it never changes after construction and
-// is safe for concurrent use. The client owns the retry budget and, unless told otherwise, the connections.
+// Client lists the conversations of chatbots. Make one with [New] and share it: it is safe for concurrent use, and its calls
+// share one retry budget, one rate and, unless [WithHTTPClient] or [WithTransport] bring their own, one pool of connections.
 type Client struct {
 	conf   config
 	server string // the base URL, ending in a slash
@@ -30,9 +30,8 @@ type Client struct {
 	pace   *pace
 }
 
-// New makes a client that sends key with each request. The key is the one of the OKChat account (documented: every
-// request needs one). New sends nothing; it fails on a key that is empty, blank or cannot stand in a header, and on an
-// option that fails.
+// New returns a client that sends key, that of the OKChat account, with each request (documented: every request needs it).
+// It sends nothing itself. It fails if the key is empty or blank or cannot be sent in a header, and if an option fails.
 func New(key string, opts ...Option) (*Client, error) {
 	k, err := newSecret(key)
 	if err != nil {
@@ -64,8 +63,9 @@ func New(key string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// NewFromEnv is [New] with the key from OKCHAT_API_KEY and, where it is set, the base URL from OKCHAT_BASE_URL. Nothing
-// else in this package reads the environment. Options given here win over the environment.
+// NewFromEnv is [New] with the key from OKCHAT_API_KEY and, where it is set, the base URL from OKCHAT_BASE_URL. Options
+// given here win over the environment. Nothing else in this package reads the environment, but net/http does: the
+// transport that the client makes honours HTTPS_PROXY and NO_PROXY.
 func NewFromEnv(opts ...Option) (*Client, error) {
 	key, ok := os.LookupEnv(EnvKey)
 	if !ok {
@@ -77,12 +77,13 @@ func NewFromEnv(opts ...Option) (*Client, error) {
 	return New(key, opts...)
 }
 
-// Format writes what the client is and where it points, whatever the verb: never the key.
+// Format prints the client's type and base URL for every verb, so that no verb prints the key.
 func (c *Client) Format(s fmt.State, _ rune) {
 	_, _ = io.WriteString(s, "okchat.Client("+c.server+")")
 }
 
-// parseBaseURL accepts https anywhere and http on this machine alone, where the key cannot be overheard.
+// parseBaseURL parses a base URL. It accepts https for any host, but http for this machine only, where nobody overhears the
+// key.
 func parseBaseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {

@@ -402,7 +402,14 @@ func TestHooksAndLog(t *testing.T) {
 		if len(calls) != 1 || calls[0].Pages != 3 || calls[0].Items != 25 || calls[0].Duration != 7*time.Second || calls[0].Err != nil {
 			t.Errorf("calls %+v", calls)
 		}
-		if got := strings.Count(log.String(), "\n"); got != 4 || !strings.Contains(log.String(), `level=WARN msg="okchat: request" page=2 try=1 status=503`) || strings.Contains(log.String(), srv.ChatbotID) {
+		before := srv.Count()
+		if _, err := client.Page(t.Context(), srv.ChatbotID, okchat.PageOptions{}); err != nil || srv.Count() != before+1 {
+			t.Error(err)
+		}
+		if len(calls) != 2 || calls[1].Pages != 1 || calls[1].Items != 10 || calls[1].Duration != time.Second || len(pages) != 4 {
+			t.Errorf("after one page, calls %+v", calls)
+		}
+		if got := strings.Count(log.String(), "\n"); got != 5 || !strings.Contains(log.String(), `level=WARN msg="okchat: request" page=2 try=1 status=503`) || strings.Contains(log.String(), srv.ChatbotID) {
 			t.Errorf("the log is\n%s", log.String())
 		}
 		if got := srv.Requests()[0].Header.Get("User-Agent"); !strings.HasSuffix(got, " archiver/2") {

@@ -8,15 +8,36 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/okchat/okchat-go/gen/okchatapi"
 	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
-// Conversation is one conversation: the members that the contract knows as fields, and the JSON that it came as.
+// Conversation is one conversation of an end user with a chatbot. The members that the contract knows are its fields, by way
+// of the type that is generated from the contract:
 //
-// Values of open sets (Platform, State, the SenderType of a message) decode whatever they are; their method Valid tells
-// known ones from new ones. Values may be shared between goroutines that only read.
+//	Active       bool
+//	ChatbotID    uuid.UUID
+//	CreatedAt    time.Time
+//	ID           uuid.UUID
+//	IsHumanMode  bool
+//	LastMessage  LastMessage
+//	Metadata     ConversationMetadata
+//	MigratedData bool
+//	Platform     Platform
+//	SessionToken *string
+//	SNSUserID    *string
+//	State        ConversationState
+//	UpdatedAt    time.Time
+//	UserID       *string
+//	VoicePath    *string
+//
+// The JSON that it was decoded from is kept, see [Conversation.Raw] and [Conversation.Unknown]. A field whose member the server did
+// not send has its zero value, see [Conversation.Missing].
+//
+// Platform, State and the SenderType of a message are open sets: any value decodes, and the method Valid reports whether the
+// contract knows it. A conversation may be read by several goroutines at once.
 type Conversation struct {
 	okchatapi.Conversation
 
@@ -25,12 +46,20 @@ type Conversation struct {
 	extra   bool   // a member that the contract does not know came, here or further down
 }
 
-// Raw returns the JSON that the conversation was decoded from, or nil where it was made in Go: byte for byte, except that
-// half a surrogate pair, which is no text, is U+FFFD. Do not change it. It may share memory with the page it came on.
+// String returns the conversation's id, platform, state and time. It leaves out texts and other personal data, and the
+// JSON, which package fmt would print as a list of numbers.
+func (c Conversation) String() string {
+	return fmt.Sprintf("conversation %s (%s, %s, %s)", c.ID, clip(oneLine(string(c.Platform)), 64), clip(oneLine(string(c.State)), 64),
+		c.CreatedAt.Format(time.RFC3339Nano))
+}
+
+// Raw returns the JSON that the conversation was decoded from, or nil if it was made in Go. It is what the server sent, byte
+// for byte, except that half a surrogate pair, which is no text, is the escape of U+FFFD. Do not change it: it may share
+// memory with its page.
 func (c *Conversation) Raw() json.RawMessage { return c.raw }
 
-// Unknown returns the members that the contract does not know, by name; nil where there are none. The map is the
-// caller's. Unknown members further down are in Raw.
+// Unknown returns the members that the contract does not know by their names, or nil if there are none. The map is the
+// caller's. Unknown members of objects within are in Raw.
 func (c *Conversation) Unknown() map[string]json.RawMessage {
 	if !c.extra {
 		return nil
@@ -40,10 +69,9 @@ func (c *Conversation) Unknown() map[string]json.RawMessage {
 }
 
 // Missing returns the names of the members that the contract requires and the server did not send, or sent as null where
-// the contract has no null, in the order of the fields; nil where there are none and for a conversation made in Go. The
-// fields of such members hold their zero value, which the server did not send. A member of an object within has the name
-// of the object and a slash before its own: "last_message/id". The id, chatbot_id and created_at of a conversation that the
-// client hands out are never missing.
+// the contract allows none, in the order of the fields. It returns nil if there are none, and for a conversation made in Go.
+// A member of an object within has the name of the object and a slash before its own, as in "last_message/id". The id,
+// chatbot_id and created_at of a conversation that the client hands out are never missing.
 func (c *Conversation) Missing() []string { return conversationType().Names(c.missing) }
 
 var conversationType = sync.OnceValue(fastjson.Compile[okchatapi.Conversation])
@@ -69,7 +97,8 @@ func (c *Conversation) lacks(member string) (expected string) {
 	return ""
 }
 
-// UnmarshalJSON reads one conversation, for instance from an archive. It keeps a copy of b.
+// UnmarshalJSON decodes one conversation, for instance from an archive, and keeps a copy of b. It fails on a value whose type
+// is not the contract's, but not on a member that is missing.
 func (c *Conversation) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil // as encoding/json does for other types
@@ -88,8 +117,8 @@ func (c *Conversation) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the conversation with all it came with: a member that was not changed in Go stands as it came, down
-// to members that the contract does not know; a member that was changed stands as Go has it.
+// MarshalJSON encodes the conversation. A member that was not changed in Go is encoded as the server sent it, or left out if it
+// did not; members that the contract does not know are kept.
 func (c Conversation) MarshalJSON() ([]byte, error) {
 	raw := c.Raw()
 	if raw == nil {

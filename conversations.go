@@ -13,10 +13,18 @@ import (
 
 // The contract's own types, as far as this package's signatures name them.
 type (
-	// PageMetadata says where a page stands in the whole list.
+	// PageMetadata is where a page stands in the whole list.
 	PageMetadata = okchatapi.PageMetadata
-	// ConversationState is where a conversation stands: an open set.
+	// ConversationState is where a conversation stands. Platform is the channel on which it takes place. SenderType is who sent
+	// a message. They are open sets: any value decodes, and the method Valid reports whether the contract knows it.
 	ConversationState = okchatapi.ConversationState
+	Platform          = okchatapi.Platform
+	SenderType        = okchatapi.SenderType
+	// LastMessage is the message that was said last, in one of its three forms. Message is the form that tells the sender.
+	LastMessage = okchatapi.LastMessage
+	Message     = okchatapi.Message
+	// ConversationMetadata are the notes that the platform keeps with a conversation.
+	ConversationMetadata = okchatapi.ConversationMetadata
 )
 
 // PageOptions select one page of a chatbot's conversations. The zero value selects the first, with the server's defaults.
@@ -67,7 +75,7 @@ func (c *Client) Page(ctx context.Context, chatbotID string, opts PageOptions) (
 	if err != nil {
 		return nil, err
 	}
-	return fetch(ctx, c, op, q)
+	return single(ctx, c, op, q)
 }
 
 // Pages walks over all pages of a chatbot's conversations, from opts.Page on. Each range starts a walk of its own, under

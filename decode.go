@@ -15,12 +15,12 @@ import (
 	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
-// mediaType is the contract's, for the answer 200.
+// mediaType is the media type of a page in the contract.
 const mediaType = "application/json"
 
-// decodePage makes a page of an answer, or returns a *ContractError that names the first thing a caller could not rely on:
-// the body is one JSON document of the contract's types, it is the page asked for and of the list asked for, its metadata
-// agree with each other, and each item has an id and a time. It returns the error of ctx if that ends meanwhile.
+// decodePage decodes the answer to q. It checks what a caller relies on: the body is one JSON document of the contract's
+// types, it is the page and the list that were asked for, its metadata agree with each other, and each item has an id and a
+// time. It fails with a *ContractError that names the first of these that is not so, or with the error of ctx.
 func decodePage[T any](ctx context.Context, op operation[T], q query, resp *http.Response, body []byte) (*Page[T], error) {
 	if err := checkHead(resp); err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func decodePage[T any](ctx context.Context, op operation[T], q query, resp *http
 	return &Page[T]{Items: d.items, Metadata: d.metadata, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Odd: d.odd}, nil
 }
 
-// checkHead checks what the status and the header tell of the body.
+// checkHead checks that the status and the header announce a page.
 func checkHead(resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return &ContractError{Where: "status", Expected: "200, 4xx or 5xx", Got: strconv.Itoa(resp.StatusCode)}
@@ -83,6 +83,7 @@ type decoder[T any] struct {
 
 var metadataType = sync.OnceValue(fastjson.Compile[okchatapi.PageMetadata])
 
+// page reads the body.
 func (d *decoder[T]) page() error {
 	s := d.scanner
 	if s.Next() != '{' {
@@ -177,8 +178,8 @@ func (d *decoder[T]) data() error {
 	return nil
 }
 
-// most returns how many items the page may hold, and why not more. Neither request nor metadata may have told yet; but each
-// item takes its place in the body, too.
+// most returns how many items the page may hold, and why not more: the page size if it is known yet, the limit that was asked
+// for, or as many as fit into the body.
 func (d *decoder[T]) most() (n int, why string) {
 	const shortest = 128 // bytes of an item with an id, a time, and whose it is
 	n, why = 1000+d.size/shortest, "as no more fit into the body"
@@ -191,8 +192,8 @@ func (d *decoder[T]) most() (n int, why string) {
 	return n, why
 }
 
-// item reads one item into the list or, if it breaks the contract, into those left out. An item of another list is an
-// error: it is somebody else's.
+// item reads one item. One that breaks the contract is left out of the list and named in odd. One of another list is an error
+// at once: it is somebody else's.
 func (d *decoder[T]) item() error {
 	s, n := d.scanner, len(d.items)
 	if n == cap(d.items) {
@@ -238,10 +239,12 @@ func (d *decoder[T]) grow() {
 	d.items = grown
 }
 
+// where returns the JSON pointer of a place in the item just read.
 func (d *decoder[T]) where(pointer string) string {
 	return "/data/" + strconv.Itoa(d.count-1) + pointer
 }
 
+// leaveOut takes the item just read off the list and names it in odd. Without lenient the first one is kept, as the error.
 func (d *decoder[T]) leaveOut(pointer, expected, got string) error {
 	last := len(d.items) - 1
 	clear(d.items[last:])

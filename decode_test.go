@@ -434,6 +434,24 @@ func TestMembersThatDidNotComeAreTold(t *testing.T) {
 	}
 }
 
+func TestPrintingLeavesOutTextsAndBodies(t *testing.T) {
+	client := newTestClient(t, roundTrip(body(mediaType, pageOf(with(`"web"`, `"web\u001b[2J\n"`), goodMetadata))))
+	page, err := client.Page(t.Context(), testBot, PageOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "conversation 00000000-0000-4000-8000-000000000001 (web[2J, in_progress, 2025-03-07T04:00:59.5Z)"
+	conv := page.Items[0]
+	for _, got := range []string{fmt.Sprint(conv), fmt.Sprint(&conv), fmt.Sprintf("%s", conv), fmt.Sprintf("%+v", conv), strings.Trim(fmt.Sprint(page.Items), "[]")} {
+		if got != want && got != strings.Trim(want, "[]") {
+			t.Errorf("printed as %q, expected %q", got, want)
+		}
+	}
+	if got := fmt.Sprintf("%v %+v", page, *page); got != "page 1 of 1 with 1 items page 1 of 1 with 1 items" {
+		t.Errorf("the page is printed as %q", got)
+	}
+}
+
 func TestNoVerbPrintsTheBodyOfAnError(t *testing.T) {
 	const secret = "what somebody wrote"
 	client := newTestClient(t, roundTrip(body(mediaType, pageOf(with(`"id":"00000000`, `"voice_path":"`+secret+`","id":"xx`), goodMetadata))))

@@ -1,25 +1,36 @@
-// Package okchat is a client of OKChat's conversations endpoint: it lists the conversations that end users had with a
-// chatbot.
+// Package okchat reads the conversations that end users had with a chatbot of OKChat.
+//
+// For most uses, range over all of them:
 //
 //	client, err := okchat.New(key)
 //	...
-//	page, err := client.Page(ctx, chatbotID, okchat.PageOptions{Limit: 50})
+//	for conv, err := range client.Conversations(ctx, chatbotID, okchat.ListOptions{Limit: 100}) {
+//		...
+//	}
+//
+// [Client.Pages] hands out whole pages with the answers that held them, and [Client.Page] a single one. Package okchattest has
+// a fake server for tests.
 //
 // # What is known of the endpoint
 //
-// The vendor publishes a reference page with one sample response. The contract made from it is [OpenAPI]; it says of each
-// element whether it is documented, observed or assumed, and the types in package okchatapi are generated from it. The
-// client relies on as little as it can: unknown members and unknown values of open sets are kept, see [Conversation].
+// The vendor publishes a reference page with one sample response. [OpenAPI] returns the contract made from it, which marks
+// each element as documented, observed or assumed; the types in package okchatapi are generated from it. The client relies
+// on as little as it can: unknown members and unknown values of open sets are kept, see [Conversation].
 //
 // # Errors
 //
-// A call that was sent fails with exactly one of three errors, to be told apart with errors.As: the API said no
-// ([APIError]; errors.Is finds [ErrUnauthorized], [ErrNotFound] and [ErrRateLimited]), the answer is not the contract's
-// ([ContractError]), or there was no whole answer ([TransportError]). A call whose arguments are wrong is not sent and
-// matches [ErrArgument].
+// A call that was sent fails with one of three errors, which errors.As tells apart: the server refused ([APIError]), the
+// answer breaks the contract ([ContractError]), or no whole answer came ([TransportError]). errors.Is finds what a program can
+// do something about: [ErrUnauthorized], [ErrNotFound], [ErrRateLimited], [ErrTooLarge], [ErrTryTimeout], [ErrWaitTooLong],
+// [ErrBudget], [ErrItems] and [ErrIncomplete]. A call whose arguments are wrong is not sent and matches [ErrArgument].
+//
+// # Waiting
+//
+// A call repeats failed tries and waits as the server asks, within the bounds of [RetryPolicy], [WithTryTimeout] and the context.
+// [WithRate] keeps to a number of requests a second.
 //
 // # The key
 //
-// The key goes to the base URL's origin and nowhere else, not even on a redirect, and appears in no error, log or
-// printed value of this package.
+// The key goes to the origin of the base URL and nowhere else, not even on a redirect, and only with requests that read. It
+// appears in no error, log or printed value of this package.
 package okchat

@@ -10,10 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/okchat/okchat-go/gen/okchatapi"
 )
 
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
@@ -86,6 +89,33 @@ func TestTheGoInTheDocumentsCompiles(t *testing.T) {
 	}
 	if out, err := exec.Command("go", packages...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// go doc does not show the fields of a type that another one embeds, so that the comment of Conversation lists them.
+func TestTheCommentOfConversationListsItsFields(t *testing.T) {
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "conversation.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkg, err := doc.NewFromFiles(set, []*ast.File{file}, "okchat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	width := 0
+	fields := reflect.VisibleFields(reflect.TypeFor[okchatapi.Conversation]())
+	for _, f := range fields {
+		width = max(width, len(f.Name))
+	}
+	for _, f := range fields {
+		fmt.Fprintf(&want, "\t%-*s %s\n", width, f.Name, strings.ReplaceAll(f.Type.String(), "okchatapi.", ""))
+	}
+	for _, typ := range pkg.Types {
+		if typ.Name == "Conversation" && !strings.Contains(typ.Doc, "\n\n"+want.String()+"\n") {
+			t.Errorf("the comment of Conversation lacks the list of its fields, expected\n%s", want.String())
+		}
 	}
 }
 

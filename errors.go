@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Sentinels for errors.Is. They match an [APIError] by its status; which statuses the vendor uses is undocumented, so
-// the mapping follows HTTP (assumed).
+// Sentinels that errors.Is finds in an [APIError], by its status. The vendor documents no status of a failure; these have the
+// meaning that HTTP gives them (assumed).
 var (
-	// ErrUnauthorized matches 401 and 403: the key is missing, wrong or not allowed to see this chatbot. It does not match the
-	// challenge of a firewall, see [APIError].
+	// ErrUnauthorized matches 401 and 403: the key is wrong or not allowed to see this chatbot. It does not match the challenge
+	// of a firewall, see [APIError].
 	ErrUnauthorized = errors.New("okchat: the key was refused")
 	// ErrNotFound matches 404: there is no such chatbot, or no such endpoint at the base URL.
 	ErrNotFound = errors.New("okchat: not found")
@@ -20,7 +20,7 @@ var (
 	ErrRateLimited = errors.New("okchat: rate limited")
 )
 
-// ErrArgument matches the error of a call whose arguments are wrong. Nothing was sent.
+// ErrArgument matches the error of a call whose arguments are wrong. Such a call sends nothing.
 var ErrArgument = errors.New("okchat: wrong argument")
 
 // Sentinels that errors.Is finds in an error of a call that was sent. They tell what a caller can change.
@@ -45,37 +45,39 @@ func argumentErrorf(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrArgument}, args...)...)
 }
 
-// A call that was sent fails with exactly one of *[APIError], *[ContractError] and *[TransportError].
+// callError is the error of a call that was sent: one of *[APIError], *[ContractError] and *[TransportError].
 type callError interface {
 	error
-	// retryable says whether another try may end better, and reason why this one failed, in a word or two.
+	// retryable reports whether another try may succeed.
 	retryable() bool
+	// reason returns why this try failed, in a word or two.
 	reason() string
-	// after says how long the server asked to wait, 0 where it did not.
+	// after returns how long the server asked to wait, or 0.
 	after() time.Duration
-	// finish adds what only the retry loop knows: how many tries there were, and why no more were made.
+	// finish sets how many tries there were and why no more were made, which only the retry loop knows.
 	finish(tries int, stopped error)
 }
 
-// APIError says that the server answered, and said no: a status of 4xx or 5xx, whatever the body. The vendor documents
-// no failure, so everything but StatusCode is as good as what came. Texts hold no key and are at most a few hundred bytes.
+// APIError is the error of a call that the server refused: it answered with a status of 4xx or 5xx. The vendor documents
+// no failure, so each field but StatusCode holds what was found and may be empty. The texts are printable, on one line and
+// without the key.
 type APIError struct {
 	StatusCode int
-	// Message is the reason that the body gives, in whatever form it does: plain text, JSON with a message, an error, a
-	// detail or a list of those anywhere, a web page's title. It is on one line and at most 200 bytes.
+	// Message is the reason that the body gives: its text, the message, error, detail or list of those in its JSON (RFC 9457
+	// included), or the title of a web page, at most 200 bytes.
 	Message string
-	// Challenge reports that a firewall in front of the API asks a browser to prove that a person uses it. The API has not
-	// seen the request, so the key is not what was refused.
+	// Challenge reports whether a firewall in front of the API asked for a proof that a person uses a browser. The API has not
+	// seen such a request, so its key was not refused.
 	Challenge bool
-	// RequestID is the server's or its proxy's id of the request, where it sent one (X-Request-Id, X-Vercel-Id, CF-Ray).
+	// RequestID is the id that the server or a proxy gave the request (X-Request-Id, X-Vercel-Id or CF-Ray), at most 128 bytes.
 	RequestID string
-	// RetryAfter is how long the server asked to wait, rounded up to whole seconds; 0 where it did not.
+	// RetryAfter is how long the server asked to wait, rounded up to whole seconds; 0 if it did not.
 	RetryAfter time.Duration
 	// Page is the page that was asked for, counted from 1.
 	Page int
 	// Tries is how many requests were sent.
 	Tries int
-	// Snippet is the beginning of the body on one line, at most 256 bytes.
+	// Snippet is the beginning of the body, at most 256 bytes.
 	Snippet string
 
 	stopped error
@@ -119,7 +121,7 @@ func (e *APIError) Is(target error) bool {
 	}
 }
 
-// Unwrap returns why there were no more tries, such as the context's error; often nil.
+// Unwrap returns why no more tries were made, such as the error of the context or [ErrBudget], or nil.
 func (e *APIError) Unwrap() error { return e.stopped }
 
 func (e *APIError) after() time.Duration { return e.RetryAfter }
@@ -140,16 +142,16 @@ func (e *APIError) retryable() bool {
 
 func (e *APIError) finish(tries int, stopped error) { e.Tries, e.stopped = tries, stopped }
 
-// ContractError says that an answer came that the contract does not allow, so that nothing can be made of it.
+// ContractError is the error of a call whose answer breaks the contract, so that the client cannot rely on it.
 type ContractError struct {
-	// Where is a JSON pointer into the body ("/metadata/totalPages"), or names another part of the answer ("status",
+	// Where is a JSON pointer into the body ("/metadata/totalPages"), or the name of another part of the answer ("status",
 	// "Content-Type header", "body").
 	Where string
-	// Expected and Got say what differs. They hold no values of conversations.
+	// Expected and Got describe the difference. They hold no values of conversations.
 	Expected, Got string
-	// StatusCode, Header and Body are the answer's, for programs that make something of it themselves. StatusCode is 0 and
-	// the others are nil where no answer was read; Body is nil where it is too large. Error and the verbs of package fmt
-	// never print Header and Body: they hold personal data.
+	// StatusCode, Header and Body are the answer's, for a program that can make something of it until the client does. They
+	// are zero if no answer was read, and Body is nil if it is too large. Error, the verbs of package fmt and encoding/json
+	// leave out Header and Body, which hold personal data.
 	StatusCode int
 	Header     http.Header `json:"-"`
 	Body       []byte      `json:"-"`
@@ -168,13 +170,13 @@ func (e *ContractError) Error() string {
 		e.Page, e.Where, e.Expected, e.Got, triesText(e.Tries))
 }
 
-// Format prints the text of Error, whatever the verb.
+// Format prints the text of Error for every verb, so that no verb prints the body.
 func (e ContractError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
 
 // Is reports whether target is the sentinel of this error: [ErrTooLarge], [ErrItems] or [ErrIncomplete].
 func (e *ContractError) Is(target error) bool { return e.kind != nil && target == e.kind }
 
-// Unwrap returns why there were no more tries, such as the context's error; often nil.
+// Unwrap returns why no more tries were made, such as the error of the context or [ErrBudget], or nil.
 func (e *ContractError) Unwrap() error { return e.stopped }
 
 func (e *ContractError) after() time.Duration { return 0 }
@@ -189,12 +191,12 @@ func (e *ContractError) reason() string {
 
 func (e *ContractError) finish(tries int, stopped error) { e.Tries, e.stopped = tries, stopped }
 
-// TransportError says that no whole answer came: the connection failed, broke or took too long, or the context ended.
-// It wraps the cause, so errors.Is finds context.Canceled and errors.As a *net.OpError.
+// TransportError is the error of a call to which no whole answer came: the connection failed, broke or took too long, or the
+// context ended. It wraps the cause, so that errors.Is finds context.Canceled and errors.As a *net.OpError.
 type TransportError struct {
 	// Page is the page that was asked for, counted from 1.
 	Page int
-	// Tries is how many requests were sent.
+	// Tries is how many requests were sent; 0 if the context ended while the call waited for its turn.
 	Tries int
 
 	err       error
@@ -210,7 +212,7 @@ func (e *TransportError) Error() string {
 	return s
 }
 
-// Unwrap returns the cause, and why there were no more tries.
+// Unwrap returns the cause, and why no more tries were made.
 func (e *TransportError) Unwrap() []error {
 	if e.stopped == nil {
 		return []error{e.err}

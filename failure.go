@@ -19,12 +19,12 @@ const (
 	maxRequestID = 128
 )
 
-// newAPIError makes what can be made of a failure that nobody documented.
+// newAPIError describes an answer of 4xx or 5xx. The vendor documents none, so it looks for what such answers commonly hold.
 func (c *Client) newAPIError(q query, resp *http.Response, body []byte) *APIError {
 	return &APIError{
 		Page:       q.page,
 		StatusCode: resp.StatusCode,
-		Message:    c.clean(reason(body), maxMessage),
+		Message:    c.clean(serverReason(body), maxMessage),
 		Challenge:  isChallenge(resp.Header, body),
 		RequestID:  c.clean(requestID(resp.Header), maxRequestID),
 		RetryAfter: retryAfter(resp.Header),
@@ -36,9 +36,9 @@ func (c *Client) newAPIError(q query, resp *http.Response, body []byte) *APIErro
 // the key is taken out, as what goes could have stood inside the key.
 func (c *Client) clean(s string, limit int) string { return clip(c.key.scrub(oneLine(s)), limit) }
 
-// reason returns the reason that the body of a failure gives, in whatever form: a text, or JSON with a message somewhere.
-// Of a web page it is the title.
-func reason(body []byte) string {
+// serverReason returns the reason that the body of a failure gives: its text, the message somewhere in its JSON, or the title
+// of a web page. It returns "" if it finds none.
+func serverReason(body []byte) string {
 	text := strings.TrimSpace(string(body))
 	var value any
 	if json.Unmarshal(body, &value) == nil {
@@ -139,6 +139,7 @@ func isChallenge(h http.Header, body []byte) bool {
 var challengeWords = []string{"just a moment", "captcha", "/cdn-cgi/challenge-platform", "_incapsula_resource", "awswafcookiedomainlist",
 	"are you a robot", "are you human", "verify you are human", "pardon our interruption", "checking your browser"}
 
+// requestID returns the id by which the server or a proxy in front of it knows the request.
 func requestID(h http.Header) string {
 	for _, name := range []string{"X-Request-Id", "X-Vercel-Id", "Cf-Ray"} {
 		if id := h.Get(name); id != "" {
@@ -148,7 +149,8 @@ func requestID(h http.Header) string {
 	return ""
 }
 
-// oneLine makes text from outside fit for a log line: printable and without breaks.
+// oneLine returns s without what could break or forge a line of a log: white space is one blank, and what is not printable is
+// left out.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -162,6 +164,7 @@ func oneLine(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
+// clip returns the beginning of s, at most limit bytes.
 func clip(s string, limit int) string {
 	const more = "..."
 	if len(s) <= limit {
@@ -170,7 +173,7 @@ func clip(s string, limit int) string {
 	return strings.ToValidUTF8(s[:limit-len(more)], "") + more
 }
 
-// isPermanent says whether another try must end the same way.
+// isPermanent reports whether another try would fail in the same way as err.
 func isPermanent(err error) bool {
 	var (
 		unknownAuthority x509.UnknownAuthorityError

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Hooks are called as requests go by, one after the other within a call, concurrently between calls and where pages are
-// read ahead. A nil hook costs nothing. A hook that panics is cut short and the call goes on. No hook sees the key,
-// a header or a body. The context is the caller's.
+// Hooks are functions that a client calls, with the caller's context, to let a program count or show what it does. They are
+// called one after the other within a call, but concurrently by concurrent calls and where pages are read ahead. A nil hook
+// costs nothing. The client recovers a hook that panics and goes on. No hook sees the key, a header or a body.
 type Hooks struct {
 	// Try is called after each request, before the wait for the next one.
 	Try func(context.Context, TryInfo)
@@ -18,53 +18,62 @@ type Hooks struct {
 	Call func(context.Context, CallInfo)
 }
 
-// TryInfo tells of one request.
+// TryInfo describes one request that was sent.
 type TryInfo struct {
+	// Page is the page that was asked for, counted from 1.
 	Page int
 	// Try counts from 1.
 	Try int
-	// StatusCode is 0 where no answer came.
+	// StatusCode is 0 if no answer came.
 	StatusCode int
-	Duration   time.Duration
-	// Bytes is the length of the body, as far as it was read, after decompression.
+	// Duration is the time from sending until the answer was decoded.
+	Duration time.Duration
+	// Bytes is how many bytes of the body were read, after decompression.
 	Bytes int
 	// Err is nil after a success.
 	Err error
-	// Reason says in a word or two why the try failed: "status 503", "transport", "try timeout", "truncated",
+	// Reason is why the try failed, in a word or two: "status 503", "transport", "try timeout", "truncated" or
 	// "contract". It is empty after a success.
 	Reason string
-	// Retry says whether another try follows, after Delay.
+	// Retry reports whether another try follows, after Delay.
 	Retry bool
 	Delay time.Duration
-	// Asked says that Delay is a wait that the server asked for.
+	// Asked reports whether the server asked for Delay. All requests of the client then wait for it.
 	Asked bool
 }
 
-// PageInfo tells of one page.
+// PageInfo describes one page after all its tries.
 type PageInfo struct {
+	// Page is the page that was asked for, counted from 1, and Tries how many requests it took.
 	Page  int
 	Tries int
-	// Items is how many the answer held, before those that a walk had handed out already are left out.
-	Items    int
+	// Items is how many items the answer held, those included that a walk handed out before.
+	Items int
+	// Duration is the time of all tries and the waits between them.
 	Duration time.Duration
-	Err      error
+	// Err is nil after a success.
+	Err error
 }
 
-// CallInfo tells of one call.
+// CallInfo describes one call of [Client.Page], or one range over [Client.Pages] or [Client.Conversations].
 type CallInfo struct {
 	// Pages is how many pages were fetched, those read again and fences included.
 	Pages int
-	// Items is how many were handed out.
-	Items    int
+	// Items is how many items were handed out.
+	Items int
+	// Duration is the time of the call, and of the caller's work between pages.
 	Duration time.Duration
-	Err      error
+	// Err is nil after a success, and if the caller ended the range.
+	Err error
 }
 
+// callHook calls a hook and recovers its panic: a program that only watches must not end a call.
 func callHook[T any](ctx context.Context, hook func(context.Context, T), info T) {
 	defer func() { _ = recover() }()
 	hook(ctx, info)
 }
 
+// tried reports a try to the hook and to the log.
 func (c *Client) tried(ctx context.Context, info TryInfo) {
 	if c.conf.hooks.Try != nil {
 		callHook(ctx, c.conf.hooks.Try, info)

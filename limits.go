@@ -14,12 +14,13 @@ const (
 	maxErrorBody = 64 << 10
 )
 
-// tooLargeError is the reason to stop reading a body.
+// tooLargeError is the error of readBody for a body beyond the limit.
 type tooLargeError struct{ limit int64 }
 
 func (e *tooLargeError) Error() string { return fmt.Sprintf("more than %d bytes", e.limit) }
 
-// readAnswer reads the body of an answer as far as the client makes something of it.
+// readAnswer reads the body of an answer: up to the limit of [WithMaxBody] if it may be a page, and the beginning if the
+// server refused.
 func (c *Client) readAnswer(resp *http.Response) ([]byte, error) {
 	if resp.StatusCode < 400 {
 		return readBody(resp.Body, resp.ContentLength, c.conf.maxBody)
@@ -27,8 +28,8 @@ func (c *Client) readAnswer(resp *http.Response) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(resp.Body, min(maxErrorBody, c.conf.maxBody)))
 }
 
-// readBody reads at most limit bytes and one more, to know. size is the announced length, or -1. It reads into chunks that
-// double the room and joins them in the end, so that it allocates at most three times the body.
+// readBody reads r to its end and fails if that is beyond limit bytes. size is the announced length, or -1. It reads into
+// chunks that double the room and joins them in the end, so that it allocates at most three times the body.
 func readBody(r io.Reader, size, limit int64) ([]byte, error) {
 	const first, trusted = 64 << 10, 1 << 20
 	if size > limit {
@@ -55,6 +56,7 @@ func readBody(r io.Reader, size, limit int64) ([]byte, error) {
 	}
 }
 
+// join returns the chunks and the last one as one slice.
 func join(chunks [][]byte, last []byte) []byte {
 	if len(chunks) == 0 {
 		return last
@@ -62,6 +64,7 @@ func join(chunks [][]byte, last []byte) []byte {
 	return slices.Concat(append(chunks, last)...)
 }
 
+// eofIsNil returns nil for the end of a body and err for all others, wrapped io.EOF included: that is a broken connection.
 func eofIsNil(err error) error {
 	if err == io.EOF { //nolint:errorlint // a wrapped one is a connection that broke
 		return nil

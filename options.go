@@ -13,7 +13,8 @@ import (
 
 const version = "0.1.0"
 
-// Option configures a client under construction. The With functions make them; a failing one fails [New].
+// Option sets one property of a client that [New] makes. The With functions return options; [New] fails with the error of
+// one whose arguments are wrong.
 type Option func(*config) error
 
 type config struct {
@@ -42,8 +43,8 @@ func defaultConfig() config {
 	}
 }
 
-// WithBaseURL sends requests to another server than the contract's: a proxy, a fake. It takes an https URL, or http on
-// loopback; a path is kept as a prefix.
+// WithBaseURL sends requests to another server than the contract's, such as a gateway or a fake. It takes an https URL, or an
+// http URL of this machine (localhost, 127.0.0.0/8, ::1). A path is kept as a prefix.
 func WithBaseURL(rawURL string) Option {
 	return func(c *config) (err error) {
 		c.baseURL, err = parseBaseURL(rawURL)
@@ -51,7 +52,8 @@ func WithBaseURL(rawURL string) Option {
 	}
 }
 
-// WithHTTPClient sends through a copy of client: its transport, jar, redirect policy and timeout, which bounds one try.
+// WithHTTPClient sends requests with a copy of client. Its transport, cookie jar and redirect policy apply, and its
+// timeout bounds each try.
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {
@@ -62,8 +64,8 @@ func WithHTTPClient(client *http.Client) Option {
 	}
 }
 
-// WithTransport sends through rt, for instance to trace requests. It comes before the transport of [WithHTTPClient].
-// Whatever it sees includes the key.
+// WithTransport sends requests through rt, for instance to trace them. It replaces the transport of [WithHTTPClient]. The
+// requests that rt sees hold the key.
 func WithTransport(rt http.RoundTripper) Option {
 	return func(c *config) error {
 		if rt == nil {
@@ -85,8 +87,9 @@ func WithUserAgent(suffix string) Option {
 	}
 }
 
-// WithTryTimeout bounds one try, from connecting to the last byte of the body (30 s by default). A try that runs out is
-// repeated like a dropped connection. The caller's context bounds the whole call.
+// WithTryTimeout bounds one try, from connecting until its answer is decoded (30 s by default). A try that takes longer is
+// repeated like one whose connection broke; the last one's error matches [ErrTryTimeout]. The caller's context bounds the
+// whole call.
 func WithTryTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d <= 0 {
@@ -97,8 +100,8 @@ func WithTryTimeout(d time.Duration) Option {
 	}
 }
 
-// WithMaxBody bounds the body of an answer after decompression, in bytes (16 MiB by default). A longer one is a
-// [ContractError].
+// WithMaxBody bounds the body of an answer, in bytes after decompression (16 MiB by default). A longer one ends the call with
+// a [ContractError] that matches [ErrTooLarge]. An answer takes at most eight times its size in memory.
 func WithMaxBody(n int64) Option {
 	return func(c *config) error {
 		if n <= 0 {
@@ -123,7 +126,7 @@ func WithRate(perSecond float64) Option {
 	}
 }
 
-// WithRetry replaces the retry policy.
+// WithRetry replaces the retry policy. It fails if a field is negative.
 func WithRetry(p RetryPolicy) Option {
 	return func(c *config) error {
 		if err := p.validate(); err != nil {
@@ -134,7 +137,7 @@ func WithRetry(p RetryPolicy) Option {
 	}
 }
 
-// WithHooks calls h as requests go by.
+// WithHooks has h called after each request, page and call.
 func WithHooks(h Hooks) Option {
 	return func(c *config) error {
 		c.hooks = h
@@ -142,8 +145,8 @@ func WithHooks(h Hooks) Option {
 	}
 }
 
-// WithLogger logs tries at debug level and failed ones at warning level: numbers and causes, never headers, bodies,
-// ids or the key.
+// WithLogger logs each try to l: at debug level, or at warning level if it failed. The records hold numbers and reasons, and
+// no headers, bodies, ids or keys.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		if l == nil {
@@ -176,8 +179,7 @@ func newTransport() *http.Transport {
 	t = t.Clone()
 	t.MaxResponseHeaderBytes = maxHeader
 	t.Proxy = onlyHTTPS(t.Proxy)
-	// Pages read ahead reuse their connections.
-	t.MaxIdleConnsPerHost = MaxReadAhead + 1 // and a fence
+	t.MaxIdleConnsPerHost = MaxReadAhead + 1 // the pages of a batch and a fence, so that the next batch reuses them
 	return t
 }
 

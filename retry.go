@@ -67,9 +67,9 @@ type attempts struct {
 	waited time.Duration // as the server asked
 }
 
-// next is what follows a failed try: another one after a delay, or, if again is false, the end of the call. The reason is
-// nil if another try would be of no use.
-type next struct {
+// verdict is what follows a failed try: another one after a delay or, if again is false, the end of the call. The reason is
+// nil if another try would be of no use, or was not allowed by the number of tries.
+type verdict struct {
 	again  bool
 	asked  bool // the server asked for the delay
 	delay  time.Duration
@@ -77,26 +77,26 @@ type next struct {
 }
 
 // afterFailure decides what follows a failed try, and books it in a.
-func (c *Client) afterFailure(ctx context.Context, q query, a *attempts, failure callError) next {
+func (c *Client) afterFailure(ctx context.Context, q query, a *attempts, failure callError) verdict {
 	policy, asked := c.conf.retry, failure.after()
 	if asked == 0 {
 		a.failed++
 	}
 	if err := ctx.Err(); err != nil {
-		return next{reason: err}
+		return verdict{reason: err}
 	}
 	most := or(q.MaxTries, policy.MaxTries)
 	if !failure.retryable() || a.failed >= most || most == 1 {
-		return next{}
+		return verdict{}
 	}
 	if asked > 0 {
 		if a.waited += asked; a.waited > policy.MaxRetryAfter {
-			return next{reason: fmt.Errorf("%w, which is %v", ErrWaitTooLong, policy.MaxRetryAfter)}
+			return verdict{reason: fmt.Errorf("%w, which is %v", ErrWaitTooLong, policy.MaxRetryAfter)}
 		}
 		if outlasts(ctx, asked) {
-			return next{reason: errOutlasts}
+			return verdict{reason: errOutlasts}
 		}
-		return next{again: true, asked: true, delay: asked}
+		return verdict{again: true, asked: true, delay: asked}
 	}
 	ceiling := policy.MaxDelay
 	if shift := a.failed - 1; policy.BaseDelay<<shift>>shift == policy.BaseDelay {
@@ -104,12 +104,12 @@ func (c *Client) afterFailure(ctx context.Context, q query, a *attempts, failure
 	}
 	delay := time.Duration(c.conf.jitter() * float64(ceiling))
 	if outlasts(ctx, delay) {
-		return next{reason: errOutlasts}
+		return verdict{reason: errOutlasts}
 	}
 	if !c.budget.take() {
-		return next{reason: ErrBudget}
+		return verdict{reason: ErrBudget}
 	}
-	return next{again: true, delay: delay}
+	return verdict{again: true, delay: delay}
 }
 
 // retryAfter returns how long the server asks to wait, rounded up to whole seconds; 0 stands for none, past or unreadable.

@@ -25,7 +25,7 @@ func newSecret(key string) (secret, error) {
 	return secret{func() string { return key }}, nil
 }
 
-// isHeaderText says whether s can stand in a header on one line.
+// isHeaderText reports whether s can be sent as the value of a header: printable ASCII.
 func isHeaderText(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
@@ -80,7 +80,7 @@ func (t *keyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	out.Header[headerKey] = []string{t.key.reveal()}
 	resp, err := t.next.RoundTrip(&out)
 	if err == nil && resp.StatusCode != http.StatusOK && resp.StatusCode < 400 {
-		// Nobody reads what it holds, and nobody should wait for it: net/http would, before it follows a redirect.
+		// The body is of no use, and net/http would wait for it before it follows a redirect.
 		_ = resp.Body.Close()
 		resp.Body = http.NoBody
 	}
