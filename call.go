@@ -38,6 +38,8 @@ type Page[T any] struct {
 	// Odd names the items of a walk's page that break the contract: those that cannot be read, which Items lacks, and
 	// those out of order, which Items holds. [Client.Page] fails on the first one instead.
 	Odd []*ContractError
+
+	next *token // nil if no walk returned the page
 }
 
 // String returns which page it is and how many items it holds: printed field by field, the body would be a list of numbers.
@@ -70,6 +72,13 @@ type query struct {
 	page    int
 	limit   int
 	lenient bool // leave out single items that break the contract, instead of failing
+	short   bool // do not ask again for a page that holds fewer items than its metadata say, unless it is empty
+}
+
+// at returns q for another page.
+func (q query) at(page int) query {
+	q.page = page
+	return q
 }
 
 func newQuery(page, limit int, opts CallOptions) (query, error) {
@@ -102,27 +111,26 @@ func single[T any](ctx context.Context, c *Client, op operation[T], q query) (*P
 		}
 		callHook(ctx, c.conf.hooks.Call, info)
 	}
-	return page, err
+	if err != nil {
+		return nil, err
+	}
+	return page, nil
 }
 
 // fetch gets one page, with retries. The way of a page goes on through the functions below: fetchTries, fetchOnce, send,
-// readAnswer, decodePage.
+// readAnswer, decodePage. A page that holds fewer items than its metadata say is returned together with an error that
+// matches [ErrIncomplete].
 func fetch[T any](ctx context.Context, c *Client, op operation[T], q query) (*Page[T], error) {
 	start := time.Now()
 	page, tries, err := fetchTries(ctx, c, op, q)
 	if c.conf.hooks.Page != nil {
 		info := PageInfo{Page: q.page, Tries: tries, Duration: time.Since(start)}
-		if err != nil {
-			info.Err = err
-		} else {
+		if info.Err = err; page != nil {
 			info.Items = len(page.Items)
 		}
 		callHook(ctx, c.conf.hooks.Page, info)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return page, nil
+	return page, err
 }
 
 // fetchTries sends requests until one succeeds or the retry policy ends the call.
@@ -143,9 +151,11 @@ func fetchTries[T any](ctx context.Context, c *Client, op operation[T], q query)
 		start := time.Now()
 		page, status, size, failed := fetchOnce(ctx, c, op, q)
 		info := TryInfo{Page: q.page, Try: a.sent, StatusCode: status, Bytes: size, Duration: time.Since(start)}
+		if page != nil {
+			page.Tries = a.sent
+		}
 		if failed == nil {
 			c.budget.refund()
-			page.Tries = a.sent
 			c.tried(ctx, info)
 			return page, a.sent, nil
 		}
@@ -158,7 +168,7 @@ func fetchTries[T any](ctx context.Context, c *Client, op operation[T], q query)
 		info.Err, info.Reason, info.Retry, info.Asked, info.Delay = failure, failure.reason(), then.again, then.asked, then.delay
 		c.tried(ctx, info)
 		if !then.again {
-			return nil, a.sent, failure
+			return page, a.sent, failure
 		}
 		if then.asked {
 			continue
@@ -210,15 +220,17 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 		return nil, resp.StatusCode, len(body), transportError(fmt.Errorf("the body broke off after %d bytes: %w", len(body), err))
 	}
 	page, err = decodePage(tryCtx, op, q, resp, body)
+	if page != nil {
+		for _, odd := range page.Odd {
+			c.complete(odd, q, resp, body)
+		}
+	}
 	if broken := (*ContractError)(nil); errors.As(err, &broken) {
 		c.complete(broken, q, resp, body)
-		return nil, resp.StatusCode, len(body), broken
+		return page, resp.StatusCode, len(body), broken
 	}
 	if err != nil {
 		return nil, resp.StatusCode, len(body), transportError(err)
-	}
-	for _, odd := range page.Odd {
-		c.complete(odd, q, resp, body)
 	}
 	return page, resp.StatusCode, len(body), nil
 }

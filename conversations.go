@@ -56,6 +56,13 @@ type ListOptions struct {
 	// CreatedAfter ends the walk at the first conversation that is not newer; the zero time stands for all. The list is
 	// newest first, so older pages are never read.
 	CreatedAfter time.Time
+	// CreatedBefore leaves out conversations that are newer; the zero time stands for none. Where the walk starts is found
+	// by binary search, at about log2 of the number of pages in requests. Walks with CreatedAfter t and with CreatedBefore
+	// t share a list between them without a gap and without an overlap, so several workers can read it in parts.
+	CreatedBefore time.Time
+	// After makes the walk go on behind the page that returned it, see [Page.Next]; empty starts a new one. Chatbot, State
+	// and Limit must be those of the walk before, and MaxItems counts from here on.
+	After Token
 	// ReadAhead is how many pages are read at once, up to [MaxReadAhead]; 0 and 1 read one after the other. See
 	// [MaxReadAhead] for what it costs.
 	ReadAhead int
@@ -79,8 +86,9 @@ func (c *Client) Page(ctx context.Context, chatbotID string, opts PageOptions) (
 }
 
 // Pages walks over all pages of a chatbot's conversations, from opts.Page on. Each range starts a walk of its own, under
-// ctx; a break ends it and sends nothing more. After an error, which is one of those of [Client.Page], the walk is over;
-// the error says at which page, and a walk can start there.
+// ctx; a break ends it and sends nothing more. After an error, which is one of those of [Client.Page], the walk is over.
+// [Page.Next] of the last page that came lets another walk go on from there, even in another process; one that starts at
+// the page that an error names loses conversations if the list has shrunk meanwhile.
 //
 // The list shifts while it is walked: conversations start, and others leave. The walk reads pages again where one that
 // left may have pulled others back, and leaves out what it handed out already, so that a page holds only conversations
@@ -89,11 +97,18 @@ func (c *Client) Page(ctx context.Context, chatbotID string, opts PageOptions) (
 // during the walk comes once or not at all, and may come after older ones. Memory does not grow with the list. A page may be
 // left with no conversations; its Body holds all that the server sent.
 //
-// Besides what [Client.Page] fails with, a walk ends with a [ContractError] where conversations are out of order, where
-// pageSize changes, and where 1,000 pages in a row bring nothing older.
+// A walk that hands out less than the list's own counts explain is no success. A page that holds fewer conversations than
+// its metadata say is asked for again, as often as [RetryPolicy] allows; if that does not help, the walk hands out what
+// there is, goes on to the end, and ends with a [ContractError] that matches [ErrIncomplete]. So does one that met fewer
+// conversations in all than must be there, and one whose pages repeat what came before. After ten pages in a row that
+// bring nothing, or two that repeat others, it goes no further. A list that merely shifts is no error; to tell the two
+// apart, a walk that seems to miss something reads one page more.
 //
-// With opts.State the second condition may not hold: a conversation that changes into that state enters the list in its
-// middle, and if others leave in the same moment their number is hidden: as many as entered may then be missed.
+// Single conversations that break the contract do not stop a walk: see [Page.Odd] and [ErrItems]. One that belongs to
+// another chatbot does, and so do pages whose pageSize changes, and 1,000 pages in a row that bring nothing older.
+//
+// With opts.State conversations enter the list in its middle, by changing into that state. If others leave in the same
+// moment their number is hidden: as many as entered may then be missed.
 func (c *Client) Pages(ctx context.Context, chatbotID string, opts ListOptions) iter.Seq2[*Page[Conversation], error] {
 	return func(yield func(*Page[Conversation], error) bool) {
 		op, err := c.listConversations(chatbotID, opts.State)

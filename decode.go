@@ -20,7 +20,8 @@ const mediaType = "application/json"
 
 // decodePage decodes the answer to q. It checks what a caller relies on: the body is one JSON document of the contract's
 // types, it is the page and the list that were asked for, its metadata agree with each other, and each item has an id and a
-// time. It fails with a *ContractError that names the first of these that is not so, or with the error of ctx.
+// time. It fails with a *ContractError that names the first of these that is not so, or with the error of ctx. A page that
+// holds fewer items than its metadata say is returned together with its error.
 func decodePage[T any](ctx context.Context, op operation[T], q query, resp *http.Response, body []byte) (*Page[T], error) {
 	if err := checkHead(resp); err != nil {
 		return nil, err
@@ -29,7 +30,12 @@ func decodePage[T any](ctx context.Context, op operation[T], q query, resp *http
 	if err := d.page(); err != nil {
 		return nil, err
 	}
-	return &Page[T]{Items: d.items, Metadata: d.metadata, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Odd: d.odd}, nil
+	page := &Page[T]{Items: d.items, Metadata: d.metadata, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Odd: d.odd}
+	if short := checkCount(d.metadata, d.count); short != nil {
+		short.again = d.count == 0 || !q.short
+		return page, short
+	}
+	return page, nil
 }
 
 // checkHead checks that the status and the header announce a page.

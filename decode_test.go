@@ -113,7 +113,6 @@ func TestAnAnswerOfTheContractIsTaken(t *testing.T) {
 	for name, text := range map[string]string{
 		"an empty list of no page":     pageOf(`[]`, `{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":0}`),
 		"an empty list of one page":    pageOf(`[]`, `{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":1}`),
-		"an empty page of a list":      pageOf(`[]`, `{"currentPage":1,"pageSize":10,"totalCount":40,"totalPages":4}`),
 		"a page size under the limit":  pageOf(`[]`, `{"currentPage":1,"pageSize":5,"totalCount":0,"totalPages":0}`),
 		"an unknown platform":          pageOf(with(`"web"`, `"kakaotalk"`), goodMetadata),
 		"an unknown member":            pageOf(with(`"active"`, `"mood":"fine","active"`), goodMetadata),

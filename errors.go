@@ -162,6 +162,7 @@ type ContractError struct {
 
 	kind      error // one of the sentinels, or nil
 	truncated bool
+	again     bool // another try may bring more
 	stopped   error
 }
 
@@ -180,11 +181,14 @@ func (e *ContractError) Is(target error) bool { return e.kind != nil && target =
 func (e *ContractError) Unwrap() error { return e.stopped }
 
 func (e *ContractError) after() time.Duration { return 0 }
-func (e *ContractError) retryable() bool      { return e.truncated }
+func (e *ContractError) retryable() bool      { return e.truncated || e.again }
 
 func (e *ContractError) reason() string {
-	if e.truncated {
+	switch {
+	case e.truncated:
 		return "truncated"
+	case e.kind == ErrIncomplete: //nolint:errorlint // it is never wrapped
+		return "incomplete"
 	}
 	return "contract"
 }

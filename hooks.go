@@ -32,7 +32,7 @@ type TryInfo struct {
 	Bytes int
 	// Err is nil after a success.
 	Err error
-	// Reason is why the try failed, in a word or two: "status 503", "transport", "try timeout", "truncated" or
+	// Reason is why the try failed, in a word or two: "status 503", "transport", "try timeout", "truncated", "incomplete" or
 	// "contract". It is empty after a success.
 	Reason string
 	// Retry reports whether another try follows, after Delay.

@@ -17,34 +17,37 @@ import (
 // ahead costs one small request a batch, holds at most two batches in memory, and promises the same as a walk without.
 const MaxReadAhead = 64
 
-// mark is what a fence shows of the list.
+// mark fingerprints the list: its count, and the id of its newest item. Equal marks before and after a batch prove that
+// nothing moved in between.
 type mark struct {
 	total int
 	head  uuid.UUID
 }
 
-// batch is a run of pages being read at once.
+// batch is a run of pages that are read at once.
 type batch[T any] struct {
 	pages []*Page[T]
+	short []*ContractError
 	errs  []error
 	done  sync.WaitGroup
 }
 
-// runAhead goes on behind the first page, which showed the list at seen. Whatever is odd, a fence that fails included,
-// is left to runSequence: it is right whatever moves, and its errors name the page where a walk can go on.
-func (w *walk[T]) runAhead(seen mark, yield func(*Page[T]) bool) error {
-	fenced, patience := w.query.page == 1, w.opts.ReadAhead
-	for !w.over {
+// runAhead walks on from where w stands. Whatever is odd, a fence that fails included, is left to runSequence: that is
+// right whatever moves, and its errors name the page that failed.
+func (w *walk[T]) runAhead(yield func(*Page[T]) bool) error {
+	seen, fenced, patience := w.start, w.start != mark{}, w.opts.ReadAhead
+	for first := true; !w.over; first = false {
 		if !fenced {
 			seen, fenced = w.fence(w.ctx)
+			first = false
 		}
 		if fenced {
 			var err error
-			done := w.done
-			if fenced, err = w.runEpoch(seen, yield); err != nil {
+			done := w.Done
+			if fenced, err = w.runEpoch(seen, first, yield); err != nil {
 				return err
 			}
-			if w.done > done {
+			if w.Done > done {
 				patience = w.opts.ReadAhead
 			}
 		}
@@ -60,8 +63,9 @@ func (w *walk[T]) runAhead(seen mark, yield func(*Page[T]) bool) error {
 	return nil
 }
 
-// runEpoch reads batches for as long as the list stands as seen. It returns false when it no longer did.
-func (w *walk[T]) runEpoch(seen mark, yield func(*Page[T]) bool) (stable bool, err error) {
+// runEpoch reads batches for as long as the list stands as seen, and returns whether it still does. since reports that it
+// has stood so since the last page was read.
+func (w *walk[T]) runEpoch(seen mark, since bool, yield func(*Page[T]) bool) (stable bool, err error) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -82,9 +86,10 @@ func (w *walk[T]) runEpoch(seen mark, yield func(*Page[T]) bool) (stable bool, e
 			if now, ok := w.fence(ctx); !ok || now != seen {
 				return false, nil
 			}
-			if err := w.handBatch(previous, yield); err != nil || w.over || current == nil {
+			if err := w.handBatch(previous, since, yield); err != nil || w.over || current == nil {
 				return true, err
 			}
+			since = true
 		}
 		current.done.Wait()
 		if !current.shows(seen) {
@@ -100,9 +105,9 @@ func (w *walk[T]) lastPage(m mark) int {
 	if m.total == 0 {
 		return 0
 	}
-	last := (m.total-1)/w.pageSize + 1
+	last := (m.total-1)/w.Size + 1
 	if w.opts.MaxItems > 0 {
-		first, more := w.nextPage(m.total), (w.opts.MaxItems-w.handed-1)/w.pageSize
+		first, more := w.nextPage(m.total), (w.opts.MaxItems-w.handed-1)/w.Size
 		last = first + min(last-first, more)
 	}
 	return last
@@ -114,12 +119,13 @@ func (w *walk[T]) startBatch(ctx context.Context, running *sync.WaitGroup, first
 	if n <= 0 {
 		return nil
 	}
-	b := &batch[T]{pages: make([]*Page[T], n), errs: make([]error, n)}
+	b := &batch[T]{pages: make([]*Page[T], n), short: make([]*ContractError, n), errs: make([]error, n)}
 	for i := range n {
+		q := w.query.at(first + i)
 		b.done.Add(1)
 		running.Go(func() {
 			defer b.done.Done()
-			b.pages[i], b.errs[i] = w.fetch(ctx, first+i)
+			b.pages[i], b.short[i], b.errs[i] = w.fetch(ctx, q)
 		})
 	}
 	return b
@@ -129,7 +135,7 @@ func (b *batch[T]) failed() bool {
 	return slices.ContainsFunc(b.errs, func(err error) bool { return err != nil })
 }
 
-// shows says whether every page that came was read from a list of m's count.
+// shows reports whether each page that came was read from a list of m's count.
 func (b *batch[T]) shows(m mark) bool {
 	for _, page := range b.pages {
 		if page != nil && page.Metadata.TotalCount != m.total {
@@ -139,12 +145,12 @@ func (b *batch[T]) shows(m mark) bool {
 	return true
 }
 
-func (w *walk[T]) handBatch(b *batch[T], yield func(*Page[T]) bool) error {
+func (w *walk[T]) handBatch(b *batch[T], still bool, yield func(*Page[T]) bool) error {
 	for i, page := range b.pages {
 		if b.errs[i] != nil {
 			return b.errs[i]
 		}
-		if err := w.hand(page, yield); err != nil || w.over {
+		if err := w.hand(page, b.short[i], still || i > 0, yield); err != nil || w.over {
 			return err
 		}
 	}
@@ -153,11 +159,10 @@ func (w *walk[T]) handBatch(b *batch[T], yield func(*Page[T]) bool) error {
 
 // fence reads the head of the list, as far as that succeeds.
 func (w *walk[T]) fence(ctx context.Context) (mark, bool) {
-	w.requested.Add(1)
-	q := w.query
-	q.page, q.limit = 1, 1
-	page, err := fetch(ctx, w.client, w.op, q)
-	if err != nil {
+	q := w.query.at(1)
+	q.limit = 1
+	page, short, err := w.fetch(ctx, q)
+	if err != nil || short != nil {
 		return mark{}, false
 	}
 	return w.markOf(page), true

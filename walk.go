@@ -2,8 +2,10 @@ package okchat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -46,8 +48,7 @@ func itemsOf[T any](pages iter.Seq2[*Page[T], error]) iter.Seq2[T, error] {
 	}
 }
 
-// walk is one range over the list. It stands on an anchor: when the list counted total, everything at a position before
-// done had been handed out. Positions count from 0, newest first.
+// walk is one range over the list. Positions in the list count from 0, newest first.
 type walk[T any] struct {
 	client    *Client
 	op        operation[T]
@@ -56,18 +57,42 @@ type walk[T any] struct {
 	opts      ListOptions
 	requested atomic.Int64 // pages, by whichever goroutine
 
-	total, done int
-	pageSize    int // 0 until the first page came
-	over        bool
-
-	oldest  time.Time // the least created_at handed out
+	standing
 	recent  ring
-	handed  int
-	stalled int // pages in a row that brought nothing older
+	least   time.Time // the least created_at that came, by right or wrong
+	reach   int       // where items that came, or have started since, may stand: before this position
+	handed  int       // items that this range has handed out
+	over    bool      // nothing more is wanted
+	left    bool      // the caller has left the loop
+	past    bool      // the last item was too old for CreatedAfter
+	stalled int       // pages in a row that brought nothing older
+
+	start   mark        // of the list when the walk began, if it began at page 1
+	looked  mark        // of the list when the walk last looked
+	settled bool        // the last page was read after that
+	page    []uuid.UUID // ids on the last page
+	lows    []remembered
+	barren  int // pages in a row that brought nothing though they should
 }
 
-// maxStalled ends a walk through a list that has no end: pages that stay empty, a count that falls and rises again, more
-// conversations starting than a page holds.
+// standing is where a walk stands between two pages: all that another process needs to go on.
+type standing struct {
+	// Size is the page size that the server reports, 0 until the first page came.
+	Size int `json:"size"`
+	// When the list counted Total, everything at a position before Done had been handed out.
+	Total int `json:"total"`
+	Done  int `json:"done"`
+	// Oldest is the least created_at that came, and Ties are the ids that came with it. Last is the last item, which counts
+	// for neither until an older one has come: its date may be wrong, and would make all that follow look seen.
+	Oldest time.Time   `json:"oldest,omitzero"`
+	Ties   []uuid.UUID `json:"ties,omitempty"`
+	Last   *remembered `json:"last,omitempty"`
+
+	tally
+}
+
+// maxStalled ends a walk through a list that has no end: a count that falls and rises again, more items starting than a
+// page holds.
 const maxStalled = 1000
 
 func newWalk[T any](ctx context.Context, c *Client, op operation[T], opts ListOptions) (*walk[T], error) {
@@ -75,70 +100,104 @@ func newWalk[T any](ctx context.Context, c *Client, op operation[T], opts ListOp
 	if err != nil {
 		return nil, err
 	}
-	if opts.MaxItems < 0 {
+	switch {
+	case opts.MaxItems < 0:
 		return nil, argumentErrorf("MaxItems is %d, expected 1 or more, or 0 for all", opts.MaxItems)
-	}
-	if opts.ReadAhead < 0 || opts.ReadAhead > MaxReadAhead {
+	case opts.ReadAhead < 0 || opts.ReadAhead > MaxReadAhead:
 		return nil, argumentErrorf("ReadAhead is %d, expected 0 to %d", opts.ReadAhead, MaxReadAhead)
+	case opts.Page != 0 && (opts.After != "" || !opts.CreatedBefore.IsZero()):
+		return nil, argumentErrorf("Page is %d, expected 0 where After or CreatedBefore tells where to start", opts.Page)
 	}
-	return &walk[T]{client: c, op: op, ctx: ctx, query: q, opts: opts}, nil
+	q.lenient = true
+	w := &walk[T]{client: c, op: op, ctx: ctx, query: q, opts: opts}
+	if opts.After != "" {
+		err = w.resume(opts.After)
+	}
+	return w, err
 }
 
 func (w *walk[T]) run(yield func(*Page[T]) bool) error {
-	first, err := w.readFirst()
+	if w.Size == 0 {
+		if err := w.begin(yield); err != nil {
+			return err
+		}
+	}
+	var err error
+	if w.opts.ReadAhead > 1 {
+		err = w.runAhead(yield)
+	} else {
+		err = w.runSequence(yield, -1)
+	}
+	if err != nil || w.left {
+		return err
+	}
+	return w.judge()
+}
+
+// begin reads the page that the walk starts with, which sets the page size.
+func (w *walk[T]) begin(yield func(*Page[T]) bool) error {
+	page, short, err := w.fetch(w.ctx, w.query)
 	if err != nil {
 		return err
 	}
-	seen := w.markOf(first)
-	if err := w.hand(first, yield); err != nil {
-		return err
+	w.Size = page.Metadata.PageSize
+	w.standBefore(page)
+	if page.Metadata.CurrentPage == 1 {
+		w.start = w.markOf(page)
+		w.looked = w.start
 	}
-	if w.opts.ReadAhead > 1 {
-		return w.runAhead(seen, yield)
+	if !w.opts.CreatedBefore.IsZero() {
+		if page, short, err = w.seek(page, short); page == nil {
+			return err
+		}
 	}
-	return w.runSequence(yield, -1)
+	return w.hand(page, short, false, yield)
+}
+
+// standBefore makes the first item of page the next one to hand out.
+func (w *walk[T]) standBefore(page *Page[T]) {
+	w.Total, w.Done = page.Metadata.TotalCount, position(page.Metadata)
+}
+
+// position returns where in the list a page begins.
+func position(m PageMetadata) int {
+	if m.CurrentPage > m.TotalPages {
+		return m.TotalCount
+	}
+	return (m.CurrentPage - 1) * m.PageSize
 }
 
 // runSequence reads one page after the other until the walk is over or, where most is not negative, most pages came.
 func (w *walk[T]) runSequence(yield func(*Page[T]) bool, most int) error {
 	for ; !w.over && most != 0; most-- {
-		page, err := w.read(w.nextPage(w.total))
+		page, short, err := w.read(w.nextPage(w.Total))
 		if err != nil {
 			return err
 		}
-		if err := w.hand(page, yield); err != nil {
+		if err := w.hand(page, short, false, yield); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// nextPage returns the page with the first conversation that may not have come yet, in a list that counts total. Since
-// the anchor, at most as many have left before that position as the count has fallen.
-func (w *walk[T]) nextPage(total int) int {
-	return max(0, w.done-max(0, w.total-total))/w.pageSize + 1
-}
+// unseen returns the least position of an item that may not have come yet, in a list that counts total. Since the list
+// counted w.Total, at most as many have left before w.Done as the count has fallen.
+func (w *walk[T]) unseen(total int) int { return max(0, w.Done-max(0, w.Total-total)) }
 
-// readFirst gets the first page, which sets the page size for the walk.
-func (w *walk[T]) readFirst() (*Page[T], error) {
-	page, err := w.fetch(w.ctx, w.query.page)
-	if err != nil {
-		return nil, err
-	}
-	w.pageSize, w.total = page.Metadata.PageSize, page.Metadata.TotalCount
-	return page, nil
-}
+// nextPage returns the page with the first item that may not have come yet, in a list that counts total.
+func (w *walk[T]) nextPage(total int) int { return w.unseen(total)/w.Size + 1 }
 
 // read gets page n, or the earlier page that has to be read first because the count fell in the meantime.
-func (w *walk[T]) read(n int) (*Page[T], error) {
+func (w *walk[T]) read(n int) (page *Page[T], short *ContractError, err error) {
 	for {
-		page, err := w.fetch(w.ctx, n)
+		page, short, err = w.fetch(w.ctx, w.query.at(n))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		again := w.nextPage(page.Metadata.TotalCount)
 		if again >= n {
-			return page, nil
+			return page, short, nil
 		}
 		// The pages in between may bring nothing older, and that is no standstill.
 		w.stalled -= n - again - 1
@@ -146,126 +205,177 @@ func (w *walk[T]) read(n int) (*Page[T], error) {
 	}
 }
 
-func (w *walk[T]) fetch(ctx context.Context, n int) (*Page[T], error) {
+// fetch gets one page. A page that holds fewer items than its metadata leave for it comes together with an error that says
+// so, short.
+func (w *walk[T]) fetch(ctx context.Context, q query) (page *Page[T], short *ContractError, err error) {
 	w.requested.Add(1)
-	q := w.query
-	q.page = n
-	page, err := fetch(ctx, w.client, w.op, q)
-	if err != nil {
-		return nil, err
+	page, err = fetch(ctx, w.client, w.op, q)
+	if page == nil {
+		return nil, nil, err
 	}
-	if m := page.Metadata; w.pageSize != 0 && m.PageSize != w.pageSize {
-		return nil, w.broken(page, "/metadata/pageSize", fmt.Sprintf("%d, as on the pages before", w.pageSize), fmt.Sprint(m.PageSize))
+	errors.As(err, &short)
+	if m := page.Metadata; w.Size != 0 && q.limit == w.query.limit && m.PageSize != w.Size {
+		return nil, nil, broken(page, "/metadata/pageSize", fmt.Sprintf("%d, as on the pages before", w.Size), fmt.Sprint(m.PageSize))
 	}
-	return page, nil
+	return page, short, nil
 }
 
-// hand moves the anchor behind page and hands out what of it is new.
-func (w *walk[T]) hand(page *Page[T], yield func(*Page[T]) bool) error {
+// hand hands out what of page is new and moves on behind it. still reports that the list has not moved since the page
+// before was read; without it that is not known.
+func (w *walk[T]) hand(page *Page[T], short *ContractError, still bool, yield func(*Page[T]) bool) error {
 	m := page.Metadata
 	w.stalled++
-	fresh, err := w.admit(page)
-	if err != nil {
-		return err
+	items, settled := page.Items, w.settled
+	w.settled = true
+	fresh, end := w.admit(page)
+	repeats := len(fresh) == 0 && slices.ContainsFunc(items, func(item T) bool { return slices.Contains(w.page, w.op.key(&item)) })
+	w.page = w.page[:0]
+	for i := range items {
+		w.page = append(w.page, w.op.key(&items[i]))
 	}
-	w.total = m.TotalCount
-	if m.CurrentPage >= m.TotalPages {
-		w.done, w.over = m.TotalCount, true
-	} else {
+	if repeats && short == nil && (still || w.look(m) && settled) {
+		short = broken(page, "/data", "items that the page before did not hold, as the list has not moved", "the same")
+	}
+	if short != nil {
+		w.Short = or(w.Short, short)
+		w.query.short = len(page.Items) > 0
+	}
+	if short == nil || len(fresh) > 0 {
+		w.barren = 0
+	} else if w.barren++; repeats && w.barren > 1 {
+		w.barren = maxBarren
+	}
+	w.Moved = w.Moved || m.TotalCount != w.Total
+	w.Total = m.TotalCount
+	switch {
+	case end >= 0:
+		w.Done, w.over = end, true
+	case m.CurrentPage >= m.TotalPages:
+		w.Done, w.over = m.TotalCount, true
+	default:
 		// A page that is short or empty has used up its positions all the same.
-		w.done = m.CurrentPage * m.PageSize
+		w.Done = m.CurrentPage * m.PageSize
 	}
 	if w.stalled >= w.client.conf.maxStalled && !w.over {
-		return w.standstill(page)
+		return broken(page, "/data", fmt.Sprintf("an older item, as totalCount is %d", m.TotalCount),
+			fmt.Sprintf("none on %d pages in a row", w.stalled))
 	}
 	page.Items = fresh
+	page.next = w.snapshot()
 	w.handed += len(fresh)
 	if !yield(page) {
+		w.over, w.left = true, true
+	}
+	if w.barren >= maxBarren {
 		w.over = true
 	}
 	return nil
 }
 
-// admit returns the conversations of page that were not handed out before, and checks the order that tells them.
-func (w *walk[T]) admit(page *Page[T]) ([]T, error) {
-	fresh := page.Items[:0]
-	var previous time.Time
-	for i := range page.Items {
-		item := &page.Items[i]
-		created := w.op.order(item)
-		if i > 0 && created.After(previous) {
-			return nil, w.disorder(page, i)
+// admit returns the items of page that are to be handed out, and the position in the list where the walk ends, -1 if it
+// does not.
+func (w *walk[T]) admit(page *Page[T]) (fresh []T, end int) {
+	m := page.Metadata
+	start, place := position(m), placesOf(page)
+	w.reach = max(w.reach, w.Done)
+	if risen := m.TotalCount - w.Total; risen > 0 && w.reach <= math.MaxInt-risen {
+		w.reach += risen
+	}
+	if start >= w.Done { // otherwise they were named before
+		for _, odd := range page.Odd {
+			w.Met++
+			w.misfit(odd)
 		}
-		previous = created
-		// One that is older than all before it is new, and so the list commonly goes on. Any other one moved here, shares
-		// its time with the last one, or entered the list above it.
-		if !created.Before(w.oldest) && w.cameBefore(w.op.key(item), created) {
+	}
+	last, end := w.lastWanted(page), -1
+	if last < len(page.Items) {
+		end = start + place(last)
+	}
+	fresh = page.Items[:0]
+	bound, lows := w.Oldest, w.lows[:0]
+	if w.Last != nil {
+		lows = append(lows, *w.Last)
+		if bound.IsZero() {
+			bound = w.Last.At
+		}
+	}
+	var previous time.Time
+	for i := range page.Items[:last] {
+		item := &page.Items[i]
+		seen, at := remembered{w.op.key(item), w.op.order(item)}, start+place(i)
+		disorder := i > 0 && seen.At.After(previous)
+		previous = seen.At
+		if w.tooNew(seen.At) || w.cameBefore(seen, at, disorder) {
 			continue
 		}
-		if !created.After(w.opts.CreatedAfter) && !w.opts.CreatedAfter.IsZero() || w.opts.MaxItems > 0 && w.handed+len(fresh) >= w.opts.MaxItems {
-			w.over = true
+		if disorder {
+			e := broken(page, fmt.Sprintf("/data/%d/created_at", place(i)), "one no newer than the one before it (newest first)", "a newer one")
+			page.Odd, w.Disorder = append(page.Odd, e), true
+			w.misfit(e)
+		}
+		w.meet(seen, at, m.TotalCount)
+		if bound.IsZero() || !seen.At.After(bound) {
+			lows, w.stalled = append(lows, seen), 0
+		}
+		if w.tooOld(seen.At) {
+			continue
+		}
+		if fresh = append(fresh, *item); w.opts.MaxItems > 0 && w.handed+len(fresh) >= w.opts.MaxItems {
+			end = at + 1
 			break
 		}
-		w.recent.add(remembered{w.op.key(item), created})
-		if w.oldest.IsZero() || !created.After(w.oldest) {
-			w.oldest, w.stalled = created, 0
+	}
+	w.confirm(lows)
+	w.lows = lows
+	return slices.Clip(fresh), end
+}
+
+func (w *walk[T]) tooNew(created time.Time) bool {
+	return !w.opts.CreatedBefore.IsZero() && created.After(w.opts.CreatedBefore)
+}
+
+func (w *walk[T]) tooOld(created time.Time) bool {
+	return !w.opts.CreatedAfter.IsZero() && !created.After(w.opts.CreatedAfter)
+}
+
+// lastWanted returns the index of the item from which on page is too old for CreatedAfter, and with it the rest of the
+// list: the number of items if there is none. A single one at the end of a page may just be out of order.
+func (w *walk[T]) lastWanted(page *Page[T]) int {
+	n := len(page.Items)
+	i := n
+	for i > 0 && w.tooOld(w.op.order(&page.Items[i-1])) {
+		i--
+	}
+	past := w.past
+	w.past = i < n
+	if i == n-1 && !(past && i == 0) && page.Metadata.CurrentPage < page.Metadata.TotalPages {
+		return n
+	}
+	return i
+}
+
+// placesOf returns a function from an index of Items to the index in the data that the server sent.
+func placesOf[T any](page *Page[T]) func(i int) int {
+	if len(page.Odd) == 0 {
+		return func(i int) int { return i }
+	}
+	leftOut := map[int]bool{}
+	for _, odd := range page.Odd {
+		var n int
+		if _, err := fmt.Sscanf(odd.Where, "/data/%d", &n); err == nil {
+			leftOut[n] = true
 		}
-		fresh = append(fresh, *item)
 	}
-	if w.opts.MaxItems > 0 && w.handed+len(fresh) >= w.opts.MaxItems {
-		w.over = true
+	var places []int
+	for n := 0; len(places) < len(page.Items); n++ {
+		if !leftOut[n] {
+			places = append(places, n)
+		}
 	}
-	return slices.Clip(fresh), nil
+	return func(i int) int { return places[i] }
 }
 
-// cameBefore errs only where conv may be one that is forgotten: then it says yes.
-func (w *walk[T]) cameBefore(id uuid.UUID, created time.Time) bool {
-	forgotten := w.recent.forgotten
-	// Many may share one time, more than are remembered: those are not taken for forgotten ones.
-	if !forgotten.IsZero() && !created.Before(forgotten) && created.After(w.oldest) {
-		return true
-	}
-	return slices.ContainsFunc(w.recent.last, func(seen remembered) bool { return seen.id == id })
-}
-
-func (w *walk[T]) disorder(page *Page[T], i int) error {
-	return w.broken(page, fmt.Sprintf("/data/%d/created_at", i), "one no newer than the one before it (newest first)",
-		"a newer one, so that a walk cannot tell what it misses: get pages one by one with Page")
-}
-
-func (w *walk[T]) standstill(page *Page[T]) error {
-	return w.broken(page, "/data", fmt.Sprintf("an older conversation, as totalCount is %d", page.Metadata.TotalCount),
-		fmt.Sprintf("none on %d pages in a row", w.client.conf.maxStalled))
-}
-
-func (w *walk[T]) broken(page *Page[T], where, expected, got string) error {
-	return &ContractError{Where: where, Expected: expected, Got: got,
-		StatusCode: page.StatusCode, Page: page.Metadata.CurrentPage, Tries: page.Tries}
-}
-
-// recentIDs is how many conversations a walk remembers.
-const recentIDs = 4096
-
-// ring remembers the last conversations handed out, and of those before them the least created_at.
-type ring struct {
-	last      []remembered
-	next      int
-	forgotten time.Time
-}
-
-type remembered struct {
-	id      uuid.UUID
-	created time.Time
-}
-
-func (r *ring) add(seen remembered) {
-	if len(r.last) < recentIDs {
-		r.last = append(r.last, seen)
-		return
-	}
-	if gone := r.last[r.next].created; r.forgotten.IsZero() || gone.Before(r.forgotten) {
-		r.forgotten = gone
-	}
-	r.last[r.next] = seen
-	r.next = (r.next + 1) % recentIDs
+func broken[T any](page *Page[T], where, expected, got string) *ContractError {
+	return &ContractError{Where: where, Expected: expected, Got: got, StatusCode: page.StatusCode, Header: page.Header,
+		Body: page.Body, Page: page.Metadata.CurrentPage, Tries: page.Tries}
 }

@@ -235,10 +235,7 @@ func indexed(v ref.Val) any {
 
 func (l *values) add(v ref.Val) {
 	l.list = append(l.list, v)
-	if l.set == nil {
-		return
-	}
-	if key := indexed(v); key != nil {
+	if key := indexed(v); key != nil && l.set != nil {
 		l.set[key] = struct{}{}
 	}
 }

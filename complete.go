@@ -1,0 +1,161 @@
+package okchat
+
+import (
+	"fmt"
+	"slices"
+)
+
+// maxBarren ends a walk after so many pages in a row that bring nothing though they should.
+const maxBarren = 10
+
+// tally is what a walk counts to tell at its end whether it met all that it had to.
+type tally struct {
+	// Met is how many different items came, those that could not be read included.
+	Met int `json:"met"`
+	// First is the first item that came, FirstAt its position then, and FirstTotal what the list counted.
+	First      *remembered `json:"first,omitempty"`
+	FirstAt    int         `json:"firstAt"`
+	FirstTotal int         `json:"firstTotal"`
+	// Moved reports that the list has not always counted the same.
+	Moved bool `json:"moved,omitempty"`
+	// Short is the first page that held less than it should, Odd the first item that broke the contract, and Odds how many
+	// did.
+	Short *ContractError `json:"short,omitempty"`
+	Odd   *ContractError `json:"odd,omitempty"`
+	Odds  int            `json:"odds,omitempty"`
+	// Disorder reports that one of them was out of order.
+	Disorder bool `json:"disorder,omitempty"`
+}
+
+// checkCount returns an error if fewer than the got items came that the metadata leave for their page.
+func checkCount(m PageMetadata, got int) *ContractError {
+	expected := min(m.PageSize, m.TotalCount-position(m))
+	if got >= expected {
+		return nil
+	}
+	e := &ContractError{Where: "/data", Expected: fmt.Sprintf("%d items, as totalCount is %d", expected, m.TotalCount),
+		Got: fmt.Sprint(got), kind: ErrIncomplete}
+	if got > 0 {
+		e.Got += ": the server sends fewer rows than the page size, so smaller pages may help"
+	}
+	return e
+}
+
+// look reports whether the list has not moved since the walk last looked: its head and its count are what they were then,
+// and the last two pages show that count. Had an item started since, it would be the head; had it left again together with
+// others, the count would have fallen.
+func (w *walk[T]) look(m PageMetadata) bool {
+	if m.TotalCount != w.Total {
+		return false
+	}
+	before := w.looked
+	now, ok := w.fence(w.ctx)
+	if !ok || now != before || now.total != m.TotalCount {
+		w.looked, w.settled = now, false // the page at hand was read before
+		return false
+	}
+	return true
+}
+
+// misfit counts an item that breaks the contract.
+func (w *walk[T]) misfit(odd *ContractError) {
+	w.Odd = or(w.Odd, odd)
+	w.Odds++
+}
+
+// judge returns the error of a walk that has gone on to the end but cannot be called a success.
+func (w *walk[T]) judge() error {
+	if w.Short == nil {
+		if err := w.count(); err != nil {
+			return err
+		}
+	}
+	var odd, short ContractError
+	if w.Odd != nil {
+		odd = *w.Odd
+		odd.kind = ErrItems
+		odd.Got += fmt.Sprintf(" (%d such items in all; the walk went on to the end, and all that could be read was handed out", w.Odds)
+		if w.Disorder {
+			odd.Got += "; without an order, an item may come twice or be missed where others started or left meanwhile"
+		}
+		odd.Got += ")"
+		if w.Short == nil {
+			return &odd
+		}
+		short.stopped = &odd
+	}
+	if w.Short == nil {
+		return nil
+	}
+	stopped := short.stopped
+	short = *w.Short
+	short.kind = ErrIncomplete
+	short.Got += fmt.Sprintf(" (the walk met %d items of %d)", w.Met, w.wanted())
+	if stopped != nil {
+		short.stopped = stopped
+	}
+	return &short
+}
+
+// wanted returns how many items the walk had to meet if none started or left meanwhile.
+func (w *walk[T]) wanted() int {
+	if w.barren >= maxBarren {
+		return w.Total - w.FirstAt
+	}
+	return w.Done - w.FirstAt
+}
+
+// count sets Short where the walk met fewer items than the list's counts explain. Of those between the first one that it
+// met and the place where it stopped, it may only lack those that left. It need not look where it met enough, or as many
+// fewer as the count has risen.
+//
+// Otherwise it looks where its first item stands now. All that the list counts behind it were there from the beginning,
+// as items start at the head: all of these must have come, but for those that the walk did not want, behind its end. With
+// a filter items enter anywhere, so then nothing is concluded unless the list stood still.
+func (w *walk[T]) count() error {
+	if w.First == nil || w.Met >= w.wanted()-max(0, w.Total-w.FirstTotal) {
+		return nil
+	}
+	if w.opts.State != "" {
+		if now, ok := w.fence(w.ctx); w.Moved || !ok || now != w.start {
+			return nil
+		}
+	}
+	behind := w.Total - w.Done
+	n := w.FirstAt/w.Size + 1
+	for back := true; ; {
+		page, _, err := w.fetch(w.ctx, w.query.at(n))
+		if err != nil {
+			return err
+		}
+		m, rows := page.Metadata, len(page.Items)+len(page.Odd)
+		i, found := w.find(page)
+		if i == 0 && !found && back && n > 1 { // the first item may have moved to the page before
+			n--
+			continue
+		}
+		at := position(m) + rows
+		if i >= 0 {
+			at = position(m) + placesOf(page)(i)
+		}
+		expected := m.TotalCount - at - behind
+		if i < 0 && m.CurrentPage < m.TotalPages && w.Met < expected {
+			n, back = n+1, false
+			continue
+		}
+		if w.Met < expected {
+			w.Short = broken(page, "/data", fmt.Sprintf("a walk that meets %d items, as totalCount is %d", expected, m.TotalCount), fmt.Sprint(w.Met))
+		}
+		return nil
+	}
+}
+
+// find returns the index on page of the walk's first item or else, as that may have left, of the first one that is older
+// and so stood behind it; -1 if there is neither.
+func (w *walk[T]) find(page *Page[T]) (i int, found bool) {
+	i = slices.IndexFunc(page.Items, func(item T) bool { return w.op.key(&item) == w.First.ID })
+	if i >= 0 || w.Disorder {
+		return i, i >= 0
+	}
+	return slices.IndexFunc(page.Items, func(item T) bool { return w.op.order(&item).Before(w.First.At) }), false
+}

@@ -1,0 +1,91 @@
+package okchat
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"math"
+	"slices"
+	"time"
+)
+
+// Token is where a walk stands behind a page: [ListOptions].After makes another walk go on from there, in this process or
+// another one. It is JSON of a few hundred bytes and holds ids and times of conversations, no key and nothing of what
+// people wrote or are called. The empty Token stands for the beginning.
+type Token string
+
+// token is the content of a [Token]. The sum makes sure that none goes on from a place that nobody has been to.
+type token struct {
+	Chatbot string `json:"chatbot"` // a hash
+	State   string `json:"state,omitempty"`
+	Limit   int    `json:"limit,omitempty"`
+	standing
+	Sum string `json:"sum"`
+}
+
+// Next returns where the walk that returned the page stands behind it, whatever became of the walk later. It is empty on
+// a page that no walk returned.
+func (p *Page[T]) Next() Token {
+	if p.next == nil {
+		return ""
+	}
+	return p.next.encode()
+}
+
+func (w *walk[T]) snapshot() *token {
+	t := &token{Chatbot: digest(w.op.of[:]), State: string(w.opts.State), Limit: w.opts.Limit, standing: w.standing}
+	t.Ties = slices.Clone(t.Ties)
+	return t
+}
+
+func (t token) encode() Token {
+	t.Sum = ""
+	text, err := json.Marshal(t)
+	if err != nil {
+		return "" // a time outside of the years that JSON can hold, which no item has
+	}
+	t.Sum = digest(text)
+	text, _ = json.Marshal(t)
+	return Token(text)
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
+
+// resume makes the walk stand where after says.
+func (w *walk[T]) resume(after Token) error {
+	var t token
+	if json.Unmarshal([]byte(after), &t) != nil || t.encode() != after || t.Size < 1 || t.Total < 0 || t.Done < 0 || t.Met < 0 {
+		return argumentErrorf("After is damaged, expected what Next returned")
+	}
+	mine := w.snapshot()
+	switch {
+	case t.Chatbot != mine.Chatbot:
+		return argumentErrorf("After is from a walk over another chatbot")
+	case t.State != mine.State:
+		return argumentErrorf("State is %q, expected %q, which After was made with", mine.State, t.State)
+	case t.Limit != mine.Limit:
+		return argumentErrorf("Limit is %d, expected %d, which After was made with", mine.Limit, t.Limit)
+	}
+	w.standing = t.standing
+	w.over = w.Done >= w.Total
+	w.reach = math.MaxInt // nothing is known of what has moved since
+	if w.Last == nil {
+		return nil
+	}
+	if w.Oldest.IsZero() {
+		w.Oldest = w.Last.At
+	}
+	if w.least = w.Oldest; w.Last.At.Before(w.least) {
+		w.least = w.Last.At
+	}
+	// What is newer than Oldest came, or has started since; what is as old came if it is one of the ties.
+	w.recent.forgotten = w.Oldest.Add(time.Nanosecond)
+	w.recent.add(*w.Last, w.Oldest)
+	for _, id := range w.Ties {
+		w.recent.add(remembered{id, w.Oldest}, w.Oldest)
+	}
+	return nil
+}
