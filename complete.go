@@ -10,9 +10,9 @@ const maxBarren = 10
 
 // tally is what a walk counts to tell at its end whether it met all that it had to.
 type tally struct {
-	// Met is how many different items came, those that could not be read included.
+	// Met is how many different items came, those that could not be read included, and those not that have started since.
 	Met int `json:"met"`
-	// First is the first item that came, FirstAt its position then, and FirstTotal what the list counted.
+	// First is the newest item of the first page, FirstAt its position then, and FirstTotal what the list counted.
 	First      *remembered `json:"first,omitempty"`
 	FirstAt    int         `json:"firstAt"`
 	FirstTotal int         `json:"firstTotal"`
@@ -121,20 +121,19 @@ func (w *walk[T]) count() error {
 			return nil
 		}
 	}
-	behind := w.Total - w.Done
-	n := w.FirstAt/w.Size + 1
+	n, behind := w.FirstAt/w.Size+1, w.Total-w.Done
 	for back := true; ; {
 		page, _, err := w.fetch(w.ctx, w.query.at(n))
 		if err != nil {
 			return err
 		}
-		m, rows := page.Metadata, len(page.Items)+len(page.Odd)
+		m := page.Metadata
 		i, found := w.find(page)
 		if i == 0 && !found && back && n > 1 { // the first item may have moved to the page before
 			n--
 			continue
 		}
-		at := position(m) + rows
+		at := position(m) + len(page.Items) + len(page.Odd)
 		if i >= 0 {
 			at = position(m) + placesOf(page)(i)
 		}
@@ -147,6 +146,19 @@ func (w *walk[T]) count() error {
 			w.Short = broken(page, "/data", fmt.Sprintf("a walk that meets %d items, as totalCount is %d", expected, m.TotalCount), fmt.Sprint(w.Met))
 		}
 		return nil
+	}
+}
+
+// repeats reports whether one of items was on the page before.
+func (w *walk[T]) repeats(items []T) bool {
+	return slices.ContainsFunc(items, func(item T) bool { return slices.Contains(w.page, w.op.key(&item)) })
+}
+
+// keep remembers the items of a page for the next one.
+func (w *walk[T]) keep(items []T) {
+	w.page = w.page[:0]
+	for i := range items {
+		w.page = append(w.page, w.op.key(&items[i]))
 	}
 }
 

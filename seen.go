@@ -55,12 +55,15 @@ func (w *walk[T]) cameBefore(item remembered, at int, disorder bool) bool {
 	}
 }
 
-// meet remembers an item that has come for the first time, at a position of a list that counts total.
-func (w *walk[T]) meet(item remembered, at, total int) {
+// meet remembers an item that has come for the first time, at a position of the list. Items that are newer than the first
+// page have started since and are not counted, unless they are out of order.
+func (w *walk[T]) meet(item remembered, at, total int, opening, disorder bool) {
 	w.recent.add(item, w.Oldest)
-	w.Met++
-	if w.First == nil {
+	if opening && (w.First == nil || item.At.After(w.First.At)) {
 		w.First, w.FirstAt, w.FirstTotal = &item, at, total
+	}
+	if disorder || !item.At.After(w.First.At) {
+		w.Met++
 	}
 	if w.least.IsZero() || item.At.Before(w.least) {
 		w.least = item.At

@@ -67,12 +67,13 @@ type walk[T any] struct {
 	past    bool      // the last item was too old for CreatedAfter
 	stalled int       // pages in a row that brought nothing older
 
-	start   mark        // of the list when the walk began, if it began at page 1
-	looked  mark        // of the list when the walk last looked
-	settled bool        // the last page was read after that
-	page    []uuid.UUID // ids on the last page
-	lows    []remembered
-	barren  int // pages in a row that brought nothing though they should
+	firstPage int         // on which the first item came, if in this process
+	start     mark        // of the list when the walk began, if it began at page 1
+	looked    mark        // of the list when the walk last looked
+	settled   bool        // the last page was read after that
+	page      []uuid.UUID // ids on the last page
+	lows      []remembered
+	barren    int // pages in a row that brought nothing though they should
 }
 
 // standing is where a walk stands between two pages: all that another process needs to go on.
@@ -228,11 +229,8 @@ func (w *walk[T]) hand(page *Page[T], short *ContractError, still bool, yield fu
 	items, settled := page.Items, w.settled
 	w.settled = true
 	fresh, end := w.admit(page)
-	repeats := len(fresh) == 0 && slices.ContainsFunc(items, func(item T) bool { return slices.Contains(w.page, w.op.key(&item)) })
-	w.page = w.page[:0]
-	for i := range items {
-		w.page = append(w.page, w.op.key(&items[i]))
-	}
+	repeats := len(fresh) == 0 && w.repeats(items)
+	w.keep(items)
 	if repeats && short == nil && (still || w.look(m) && settled) {
 		short = broken(page, "/data", "items that the page before did not hold, as the list has not moved", "the same")
 	}
@@ -292,7 +290,7 @@ func (w *walk[T]) admit(page *Page[T]) (fresh []T, end int) {
 		end = start + place(last)
 	}
 	fresh = page.Items[:0]
-	bound, lows := w.Oldest, w.lows[:0]
+	opening, bound, lows := w.First == nil, w.Oldest, w.lows[:0]
 	if w.Last != nil {
 		lows = append(lows, *w.Last)
 		if bound.IsZero() {
@@ -313,7 +311,7 @@ func (w *walk[T]) admit(page *Page[T]) (fresh []T, end int) {
 			page.Odd, w.Disorder = append(page.Odd, e), true
 			w.misfit(e)
 		}
-		w.meet(seen, at, m.TotalCount)
+		w.meet(seen, at, m.TotalCount, opening, disorder)
 		if bound.IsZero() || !seen.At.After(bound) {
 			lows, w.stalled = append(lows, seen), 0
 		}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -213,6 +214,111 @@ func testRandomWalks(t *testing.T, n int, vary func(*walkScript)) {
 	})
 	t.Logf("walks: %d, conversations: %d, lost: %d, twice: %d, requests other than promised: %d, failed: %d",
 		n, handed, lost, twice, miscounted, failed)
+}
+
+// onPages makes a fault of those for single pages.
+func onPages(faults map[int]okchattest.Fault) okchattest.Fault {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h := next
+			if page, _ := strconv.Atoi(r.URL.Query().Get("page")); faults[page] != nil {
+				h = faults[page](next)
+			}
+			h.ServeHTTP(w, r)
+		})
+	}
+}
+
+func TestNoServerThatMisbehavesMakesAWalkASuccessWithAWrongResult(t *testing.T) {
+	var wrong, successes, errs, strangers int
+	scripts := *walks / 10
+	synctest.Test(t, func(t *testing.T) {
+		for seed := range uint64(scripts) {
+			r := rand.New(rand.NewPCG(seed, 4))
+			limit := 1 + r.IntN(10)
+			pages := 2 + r.IntN(12)
+			n := (pages-1)*limit + 1 + r.IntN(limit)
+			readAhead := []int{1, 3, 8}[r.IntN(3)]
+			grows := r.IntN(4) == 0
+			var fake *okchattest.Fake
+			fake = okchattest.New(okchattest.Synthetic(seed, n), okchattest.Between(func(int) {
+				if grows && r.IntN(6) == 0 {
+					fake.AddNew(1)
+				}
+			}))
+			faults, names, transient := map[int]okchattest.Fault{}, "", r.IntN(3) == 0
+			for range 1 + r.IntN(2) {
+				at := 1 + r.IntN(pages)
+				if transient { // nothing tells a first page that lacks its rows once from one before which others started
+					at = max(at, 2)
+				}
+				kind := r.IntN(6)
+				names += fmt.Sprint(" ", kind, "@", at)
+				switch kind {
+				case 0: // from here on, each page is the one behind it
+					for p := at; p <= pages+5; p++ {
+						faults[p] = okchattest.RowsOf(func(n int) int { return n + 1 })
+					}
+				case 1:
+					faults[at] = okchattest.RowsOf(func(n int) int { return n + 1 })
+				case 2:
+					faults[at] = okchattest.RowsOf(func(n int) int { return max(1, n-1) })
+				case 3:
+					faults[at] = okchattest.RowCap(0)
+				case 4:
+					faults[at] = okchattest.RowCap(r.IntN(limit))
+				case 5:
+					faults[at] = okchattest.EditRow(r.IntN(limit), func(row map[string]any) { row["chatbot_id"] = "5afe16ed-5fd2-4552-a993-903bc9c32bb6" })
+				}
+			}
+			if transient {
+				for at, fault := range faults {
+					fake.OnPage(at, fault, fault) // for a while
+				}
+			} else {
+				fake.Every(onPages(faults))
+			}
+			must := map[uuid.UUID]bool{}
+			for i := range n {
+				conv, _ := fake.At(i)
+				must[conv.ID] = true
+			}
+			client, err := New(fake.Key, WithTransport(direct(fake, func() time.Duration { return 0 })))
+			if err != nil {
+				t.Fatal(err)
+			}
+			came := map[uuid.UUID]int{}
+			bad := false
+			for conv, e := range client.Conversations(t.Context(), fake.ChatbotID, ListOptions{Limit: limit, ReadAhead: readAhead}) {
+				if err = e; err != nil {
+					break
+				}
+				if came[conv.ID]++; came[conv.ID] > 1 {
+					bad = true
+				}
+				if conv.ChatbotID.String() != fake.ChatbotID {
+					strangers++
+				}
+			}
+			for id := range must {
+				bad = bad || came[id] == 0
+			}
+			switch {
+			case err != nil:
+				errs++
+			case bad:
+				wrong++
+				t.Errorf("seed %d: %d in pages of %d, read-ahead %d, grows %v, faults%s: %d came, and no error", seed, n, limit, readAhead, grows, names, len(came))
+			default:
+				successes++
+			}
+		}
+	})
+	if strangers > 0 {
+		t.Errorf("%d conversations of another chatbot were handed out", strangers)
+	}
+	t.Logf("scripts: %d, ended with an error: %d, right all the same: %d, wrong and a success: %d, conversations of another chatbot: %d",
+		scripts, errs, successes, wrong, strangers)
 }
 
 func FuzzWalk(f *testing.F) {
