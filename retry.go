@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -127,9 +128,8 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	if value == "" {
 		return 0
 	}
-	if strings.Trim(value, "0123456789") == "" {
-		seconds, _ := strconv.ParseInt(value, 10, 64) // the largest number, if it is too large
-		return time.Duration(min(seconds, maxRetryAfterSeconds)) * time.Second
+	if seconds, err := strconv.ParseFloat(value, 64); strings.Trim(value, ".0123456789") == "" && !errors.Is(err, strconv.ErrSyntax) {
+		return time.Duration(math.Ceil(min(seconds, maxRetryAfterSeconds))) * time.Second // some send fractions
 	}
 	date, err := http.ParseTime(value)
 	if err != nil || !date.After(now) {

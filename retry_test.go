@@ -546,7 +546,11 @@ func TestRetryAfter(t *testing.T) {
 		"5":                             5 * time.Second,
 		" 5 ":                           5 * time.Second,
 		"-5":                            0,
-		"1.5":                           0,
+		"1.5":                           2 * time.Second,
+		"0.01":                          time.Second,
+		"0.0":                           0,
+		".":                             0,
+		"1.2.3":                         0,
 		"1e3":                           0,
 		"Fri, 07 Mar 2025 12:00:10 GMT": 10 * time.Second, // 9.7 s, rounded up
 		"Fri, 07 Mar 2025 12:00:00 GMT": 0,

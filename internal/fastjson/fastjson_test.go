@@ -257,6 +257,27 @@ func TestEachMemberOfTheContractIsReadAndMissed(t *testing.T) {
 	}
 }
 
+func TestOfTwoMembersWithOneNameTheLastCounts(t *testing.T) {
+	typ := Compile[okchatapi.Conversation]()
+	whole := goodConversation[:len(goodConversation)-1]
+	for more, want := range map[string][]string{
+		`,"active":false}`: nil, `,"active":null}`: {"active"}, `,"active":null,"active":true}`: nil,
+		`,"last_message":{"id":"00000000-0000-4000-8000-000000000002"}}`:                {"last_message/content", "last_message/sender_type"},
+		`,"last_message":{"content":"x"},"last_message":"y"}`:                           nil,
+		`,"metadata":{"anonymous":false,"more":1},"metadata":{"type":"voice_chat"}}`:    nil,
+		`,"last_message":{"content":"x"},"last_message":null,"state":null,"more":[{}]}`: {"state"},
+	} {
+		var conv okchatapi.Conversation
+		s := NewScanner([]byte(whole + more))
+		if got := typ.Names(typ.Read(s, &conv)); !slices.Equal(got, want) || s.Err() != nil {
+			t.Errorf("%s: missing are %q, expected %q; %v", more, got, want, s.Err())
+		}
+		if conv.Active == (strings.Contains(more, `"active":false`) || slices.Contains(want, "active")) || conv.Metadata.AdditionalProperties != nil {
+			t.Errorf("%s: read as %+v", more, conv)
+		}
+	}
+}
+
 func TestTheFirstMismatchIsLocated(t *testing.T) {
 	for text, want := range map[string]Mismatch{
 		`[]`: {"", "an object", "an array"},

@@ -32,14 +32,14 @@ func Fields(t reflect.Type) []Field {
 	var fields []Field
 	for i := range t.NumField() { //nolint:modernize // ranging over Fields makes each importer's program heavier
 		f := t.Field(i)
-		name, options, tagged := strings.Cut(f.Tag.Get("json"), ",")
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" || name == "-" {
 			continue
 		}
 		zero, err := json.Marshal(reflect.Zero(f.Type).Interface())
 		fields = append(fields, Field{
 			Name: name, Index: i, Type: f.Type,
-			Required: !tagged || !strings.Contains(options, "omitempty"),
+			Required: !strings.Contains(options, "omitempty"),
 			Nullable: err == nil && string(zero) == "null",
 		})
 	}
@@ -106,6 +106,7 @@ type field struct {
 	index    int
 	nullable bool
 	missing  uint64 // the bit in Scanner.missing, 0 for an optional member
+	within   uint64 // the bits of the required members of its value
 	expected string
 	read     reader
 }
@@ -135,8 +136,9 @@ func (o *object) read(s *Scanner, v reflect.Value, first byte) {
 		at = i
 		f, bit := &o.fields[i], uint64(1)<<i
 		value := v.Field(f.index)
-		if seen&bit != 0 {
+		if seen&bit != 0 { // it came before, and the last one counts
 			value.SetZero()
+			s.missing &^= f.within
 		}
 		seen |= bit
 		first := s.Next()
@@ -213,7 +215,9 @@ func (c *compiler) object(t reflect.Type, path string) *object {
 			compiled.missing = 1 << len(c.required)
 			c.required = append(c.required, path+f.Name)
 		}
+		before := len(c.required)
 		compiled.read, compiled.expected = c.reader(f.Type, path+f.Name+"/")
+		compiled.within = 1<<len(c.required) - 1<<before
 		o.fields = append(o.fields, compiled)
 	}
 	if len(o.fields) > 64 || len(c.required) > 64 {
@@ -352,190 +356,4 @@ func (u *union) read(s *Scanner, v reflect.Value, first byte) {
 		return
 	}
 	u.forms[first](s, v.Field(u.fields[first]), first)
-}
-
-const (
-	aTime = "an RFC 3339 date-time in the years 1 to 9999"
-	aUUID = "a UUID"
-)
-
-func readTime(s *Scanner, v reflect.Value, first byte) {
-	if first != '"' {
-		s.Mismatch(aTime)
-		return
-	}
-	inner, plain := s.quoted()
-	if !plain {
-		inner = unescape(inner)
-	}
-	t, ok := parseUTC(inner)
-	if !ok && t.UnmarshalText(inner) != nil || t.UTC().Year() < 1 || t.UTC().Year() > 9999 {
-		s.note(aTime, "another string")
-	}
-	*v.Addr().Interface().(*time.Time) = t
-}
-
-func readUUID(s *Scanner, v reflect.Value, first byte) {
-	if first != '"' {
-		s.Mismatch(aUUID)
-		return
-	}
-	const length = len(`"00000000-0000-0000-0000-000000000000"`)
-	if text := s.text[s.at:]; len(text) >= length && text[length-1] == '"' {
-		if id, err := uuid.ParseBytes(text[1 : length-1]); err == nil { // so nothing in it is escaped
-			copy(v.Bytes(), id[:])
-			s.at += length
-			return
-		}
-	}
-	inner, plain := s.quoted()
-	if !plain {
-		inner = unescape(inner)
-	}
-	id, err := uuid.ParseBytes(inner)
-	if err != nil {
-		s.note(aUUID, "another string")
-	}
-	copy(v.Bytes(), id[:])
-}
-
-func readString(s *Scanner, v reflect.Value, first byte) {
-	if first != '"' {
-		s.Mismatch("a string")
-		return
-	}
-	v.SetString(s.string())
-}
-
-// readStringPointer does what reading through a pointer does, faster.
-func readStringPointer(s *Scanner, v reflect.Value, first byte) {
-	if first != '"' {
-		s.Mismatch("a string")
-		return
-	}
-	text := s.string()
-	v.Set(reflect.ValueOf(&text))
-}
-
-func readWord(s *Scanner, v reflect.Value, first byte) {
-	if first != '"' {
-		s.Mismatch("a string")
-		return
-	}
-	v.SetString(s.word())
-}
-
-func readBool(s *Scanner, v reflect.Value, first byte) {
-	switch first {
-	case 't':
-		s.literal("true")
-		v.SetBool(true)
-	case 'f':
-		s.literal("false")
-	default:
-		s.Mismatch("true or false")
-	}
-}
-
-func readInt(s *Scanner, v reflect.Value, first byte) {
-	if first != '-' && first-'0' > 9 {
-		s.Mismatch("a whole number")
-		return
-	}
-	n, err := strconv.ParseInt(string(s.Skip()), 10, v.Type().Bits())
-	if s.err == nil && err != nil {
-		s.note("a whole number", "a number")
-	}
-	v.SetInt(n)
-}
-
-func readFloat(s *Scanner, v reflect.Value, first byte) {
-	if first != '-' && first-'0' > 9 {
-		s.Mismatch("a number")
-		return
-	}
-	v.SetFloat(s.float(v.Type().Bits()))
-}
-
-func (s *Scanner) float(bits int) float64 {
-	x, err := strconv.ParseFloat(string(s.Skip()), bits)
-	if s.err == nil && err != nil {
-		s.note("a number that fits", "one beyond all bounds")
-	}
-	return x
-}
-
-// readStock leaves a value to encoding/json.
-func readStock(s *Scanner, v reflect.Value, first byte) {
-	raw := s.Skip()
-	if s.err == nil && json.Unmarshal(raw, v.Addr().Interface()) != nil {
-		s.note("a value of its type", Describe(first))
-	}
-}
-
-// What values of open objects and lists take in memory, about: a map, and any other one.
-const (
-	mapBytes   = 384
-	entryBytes = 96
-)
-
-// take reports whether n bytes more are within what the values of open objects and lists may take. It keeps memory in
-// proportion to the text: millions of empty objects in a few megabytes would take gigabytes.
-func (s *Scanner) take(n int) bool {
-	if s.room -= n; s.room >= 0 {
-		return true
-	}
-	if s.mismatch.Expected == "" {
-		s.note(fmt.Sprintf("at most about %d values in open objects and lists", newRoom(s.text)/entryBytes), "more")
-	}
-	return false
-}
-
-// any reads any value as encoding/json does into an interface. Where there is no room for it, it reads on without keeping it.
-func (s *Scanner) any() any {
-	first := s.Next()
-	if size := entryBytes; !s.take(size) || first == '{' && !s.take(mapBytes-size) {
-		s.Skip()
-		return nil
-	}
-	switch first {
-	case '{':
-		object := map[string]any{}
-		for more := s.Begin('{', '}'); more; more = s.More('}') {
-			if s.room < 0 {
-				s.skipMember()
-				continue
-			}
-			key := string(s.Name())
-			object[key] = s.any()
-			s.placeIn(key)
-		}
-		return object
-	case '[':
-		array := []any{}
-		for more := s.Begin('[', ']'); more; more = s.More(']') {
-			if s.room < 0 {
-				s.Skip()
-				continue
-			}
-			array = append(array, s.any())
-			if s.depth == s.mismatchDepth {
-				s.placeIn(strconv.Itoa(len(array) - 1))
-			}
-		}
-		return array
-	case '"':
-		return s.string()
-	case 't':
-		s.literal("true")
-		return true
-	case 'f':
-		s.literal("false")
-		return false
-	case 'n':
-		s.literal("null")
-		return nil
-	default:
-		return s.float(64)
-	}
 }

@@ -1,7 +1,6 @@
 package fastjson
 
 import (
-	"bytes"
 	"encoding/json"
 	"iter"
 )
@@ -41,21 +40,4 @@ func AppendCompact(dst, src []byte) []byte {
 		}
 	}
 	return append(dst, src[min(start, len(src)):]...)
-}
-
-// ReplaceLone returns a copy of a JSON text in which each half of a surrogate pair is the escape of U+FFFD.
-func ReplaceLone(text []byte) []byte {
-	text = bytes.Clone(text)
-	for i := 0; i < len(text); {
-		if text[i] != '\\' {
-			i++
-			continue
-		}
-		n, lone := escapeLength(text[i:])
-		if lone {
-			copy(text[i:], `\ufffd`)
-		}
-		i += max(n, 1)
-	}
-	return text
 }
