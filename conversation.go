@@ -41,8 +41,13 @@ import (
 type Conversation struct {
 	okchatapi.Conversation
 
+	sent sent
+}
+
+// sent is what the server sent for an item beyond the values of its fields.
+type sent struct {
 	raw     json.RawMessage
-	missing uint64 // bits of conversationType
+	missing uint64 // bits of the item's fastjson.Type
 	extra   bool   // a member that the contract does not know came, here or further down
 }
 
@@ -56,12 +61,12 @@ func (c Conversation) String() string {
 // Raw returns the JSON that the conversation was decoded from, or nil if it was made in Go. It is what the server sent, byte
 // for byte, except that half a surrogate pair, which is no text, is the escape of U+FFFD. Do not change it: it may share
 // memory with its page.
-func (c *Conversation) Raw() json.RawMessage { return c.raw }
+func (c *Conversation) Raw() json.RawMessage { return c.sent.raw }
 
 // Unknown returns the members that the contract does not know by their names, or nil if there are none. The map is the
 // caller's. Unknown members of objects within are in Raw.
 func (c *Conversation) Unknown() map[string]json.RawMessage {
-	if !c.extra {
+	if !c.sent.extra {
 		return nil
 	}
 	_, unknown := splitMembers(c.Raw())
@@ -72,7 +77,7 @@ func (c *Conversation) Unknown() map[string]json.RawMessage {
 // the contract allows none, in the order of the fields. It returns nil if there are none, and for a conversation made in Go.
 // A member of an object within has the name of the object and a slash before its own, as in "last_message/id". The id,
 // chatbot_id and created_at of a conversation that the client hands out are never missing.
-func (c *Conversation) Missing() []string { return conversationType().Names(c.missing) }
+func (c *Conversation) Missing() []string { return conversationType().Names(c.sent.missing) }
 
 var conversationType = sync.OnceValue(fastjson.Compile[okchatapi.Conversation])
 
@@ -80,17 +85,17 @@ var conversationType = sync.OnceValue(fastjson.Compile[okchatapi.Conversation])
 func (c *Conversation) read(s *fastjson.Scanner) {
 	s.Next()
 	start := s.Offset()
-	c.missing, c.extra = conversationType().Read(s, &c.Conversation), s.TakeExtra()
-	if c.raw = s.From(start); s.TakeLone() {
-		c.raw = fastjson.ReplaceLone(c.raw)
+	c.sent.missing, c.sent.extra = conversationType().Read(s, &c.Conversation), s.TakeExtra()
+	if c.sent.raw = s.From(start); s.TakeLone() {
+		c.sent.raw = fastjson.ReplaceLone(c.sent.raw)
 	}
 }
 
 // lacks returns a description of the type of a required member if it did not come with the conversation, and "" if it
 // did.
 func (c *Conversation) lacks(member string) (expected string) {
-	if c.missing != 0 {
-		if bit, expected := conversationType().Bit(member); c.missing&bit != 0 {
+	if c.sent.missing != 0 {
+		if bit, expected := conversationType().Bit(member); c.sent.missing&bit != 0 {
 			return expected
 		}
 	}

@@ -2,6 +2,7 @@ package okchat
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -78,9 +79,25 @@ func (c *Client) tried(ctx context.Context, info TryInfo) {
 	if c.conf.hooks.Try != nil {
 		callHook(ctx, c.conf.hooks.Try, info)
 	}
-	if c.conf.logger == nil {
-		return
+	if c.conf.log != nil {
+		c.conf.log(ctx, info)
 	}
+}
+
+// WithLogger logs each try to l: at debug level, or at warning level if it failed. The records hold numbers and reasons, and
+// no headers, bodies, ids or keys.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) error {
+		if l == nil {
+			return errors.New("okchat: the logger is nil")
+		}
+		// A function, so that package slog is linked only into programs that call WithLogger.
+		c.log = func(ctx context.Context, info TryInfo) { logTry(ctx, l, info) }
+		return nil
+	}
+}
+
+func logTry(ctx context.Context, l *slog.Logger, info TryInfo) {
 	level, attrs := slog.LevelDebug, []slog.Attr{
 		slog.Int("page", info.Page),
 		slog.Int("try", info.Try),
@@ -92,5 +109,5 @@ func (c *Client) tried(ctx context.Context, info TryInfo) {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("reason", info.Reason), slog.Bool("retry", info.Retry), slog.Duration("delay", info.Delay))
 	}
-	c.conf.logger.LogAttrs(ctx, level, "okchat: request", attrs...)
+	l.LogAttrs(ctx, level, "okchat: request", attrs...)
 }

@@ -1,9 +1,9 @@
 package okchat
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -29,7 +29,7 @@ type config struct {
 	jitter     func() float64 // in [0, 1)
 	maxStalled int
 	hooks      Hooks
-	logger     *slog.Logger
+	log        func(context.Context, TryInfo)
 }
 
 func defaultConfig() config {
@@ -141,18 +141,6 @@ func WithRetry(p RetryPolicy) Option {
 func WithHooks(h Hooks) Option {
 	return func(c *config) error {
 		c.hooks = h
-		return nil
-	}
-}
-
-// WithLogger logs each try to l: at debug level, or at warning level if it failed. The records hold numbers and reasons, and
-// no headers, bodies, ids or keys.
-func WithLogger(l *slog.Logger) Option {
-	return func(c *config) error {
-		if l == nil {
-			return errors.New("okchat: the logger is nil")
-		}
-		c.logger = l
 		return nil
 	}
 }

@@ -207,6 +207,11 @@ type compiler struct {
 func (c *compiler) object(t reflect.Type, path string) *object {
 	o := &object{open: -1}
 	c.within = append(c.within, t)
+	for i := range t.NumField() { //nolint:modernize // as in Fields
+		if f := t.Field(i); f.Name == "AdditionalProperties" && f.Type == reflect.TypeFor[map[string]any]() {
+			o.open = i
+		}
+	}
 	for _, f := range Fields(t) {
 		at := len(o.fields)
 		compiled := field{name: f.Name, begin: fmt.Appendf(nil, "%q:", f.Name), index: f.Index, nullable: f.Nullable}
@@ -222,9 +227,6 @@ func (c *compiler) object(t reflect.Type, path string) *object {
 	}
 	if len(o.fields) > 64 || len(c.required) > 64 {
 		panic(fmt.Sprintf("fastjson: %v has more than 64 members", t))
-	}
-	if others, ok := t.FieldByName("AdditionalProperties"); ok && others.Type == reflect.TypeFor[map[string]any]() {
-		o.open = others.Index[0]
 	}
 	c.within = c.within[:len(c.within)-1]
 	return o
