@@ -20,6 +20,13 @@ func NewCSV(w io.Writer) Writer {
 	return c
 }
 
+// AppendCSV is [NewCSV] for an output that has the line of column names, and maybe more, already.
+func AppendCSV(w io.Writer) Writer {
+	c := NewCSV(w).(*csvWriter)
+	c.begun = true
+	return c
+}
+
 type csvWriter struct {
 	out     *csv.Writer
 	columns []column.Column

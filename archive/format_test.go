@@ -129,8 +129,8 @@ func FuzzDefuse(f *testing.F) {
 			t.Errorf("%q became %q", s, got)
 		}
 		// The way back, as docs/archive.md has it.
-		back := got
-		if back = strings.TrimPrefix(got, "'"); back != got && defuse(back) != got {
+		back := strings.TrimPrefix(got, "'")
+		if back != got && defuse(back) != got {
 			back = got
 		}
 		if back != s {

@@ -24,7 +24,7 @@ type ExportOptions struct {
 }
 
 // Export writes a new archive, which takes the place of what is at path when it is whole. Until then, and where it fails, the
-// old file is what it was. The error matches [ErrKept] where that has a history.
+// old file is unchanged. The error matches [ErrKept] where that has a history.
 //
 // After a walk that ended with [okchat.ErrItems], or with [okchat.ErrIncomplete] if opts.Partial is set, the new file takes
 // its place, too, and the error is returned.

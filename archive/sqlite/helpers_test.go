@@ -93,7 +93,7 @@ func one(t testing.TB, path, text string) string {
 	return strings.Join(query(t, path, text), "\n")
 }
 
-// content is what a fresh export of the same list would hold too.
+// content selects what a fresh export of the same list would hold, too.
 var content = func() string {
 	var names []string
 	for _, c := range column.Table() {

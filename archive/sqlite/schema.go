@@ -198,7 +198,7 @@ func (a *Archive) derive(ctx context.Context, condition string) error {
 	for i, c := range column.Table() {
 		set = append(set, fmt.Sprintf("%s = ?%d", quote(c.Name), i+2))
 	}
-	update, err := a.conn.PrepareContext(ctx, "UPDATE conversations SET "+strings.Join(set, ", ")+" WHERE rowid = ?1")
+	update, err := a.conn.PrepareContext(ctx, "UPDATE conversations SET "+strings.Join(set, ", ")+" WHERE rowid = ?1") //nolint:gosec // names of columns
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,8 @@ func (a *Archive) derive(ctx context.Context, condition string) error {
 }
 
 func (a *Archive) rawsAfter(ctx context.Context, last int64, condition string, limit int) (ids []int64, raws [][]byte, err error) {
-	rows, err := a.conn.QueryContext(ctx, "SELECT rowid, raw FROM conversations WHERE rowid > ? AND "+condition+" ORDER BY rowid LIMIT ?", last, limit)
+	query := "SELECT rowid, raw FROM conversations WHERE rowid > ? AND " + condition + " ORDER BY rowid LIMIT ?" //nolint:gosec // of this package
+	rows, err := a.conn.QueryContext(ctx, query, last, limit)
 	if err != nil {
 		return nil, nil, err
 	}

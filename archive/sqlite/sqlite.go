@@ -231,7 +231,7 @@ func (a *Archive) open(mode string) error {
 	return a.explain(err)
 }
 
-// realPath returns the name of the file that path leads to, which is what SQLite names its log by.
+// realPath returns the name of the file that path leads to. SQLite names its log after it.
 func realPath(path string) string {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		return target

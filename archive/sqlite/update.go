@@ -38,8 +38,8 @@ type Result struct {
 // The error is that of the walk or of the file. Whatever ends a run, the file is whole, what came is in it, and the next run
 // brings what is missing; so it does after an error that matches [okchat.ErrItems] or [okchat.ErrIncomplete].
 func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.ListOptions, newOnly bool) (Result, error) {
-	if opts.Page > 1 || opts.MaxItems != 0 {
-		return Result{}, fmt.Errorf("%w: Page and MaxItems are not for an archive, which would have gaps", okchat.ErrArgument)
+	if opts.Page > 1 || opts.MaxItems != 0 || !opts.CreatedBefore.IsZero() || opts.After != "" {
+		return Result{}, fmt.Errorf("%w: Page, MaxItems, CreatedBefore and After are not for an archive, which would have gaps", okchat.ErrArgument)
 	}
 	if a.chatbot == "" {
 		return Result{}, errNoUUID
@@ -355,7 +355,7 @@ func (r *run) closesGap(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	// The walk has to have come down to what was there before the gap. An archive that begins with it reaches back to
-	// where it ended, and that is what its owner asked for.
+	// where it ended, as its owner asked for.
 	var newest sql.NullString
 	err := r.archive.row(ctx, "SELECT max(created_at) FROM conversations WHERE first_seen IN (SELECT started_at FROM runs WHERE id < ?)", r.gap).Scan(&newest)
 	if err != nil || newest.Valid {

@@ -434,7 +434,7 @@ func TestAWalkThatEndsWithAnErrorIsStoredAndMarksNothing(t *testing.T) {
 			for _, partial := range []bool{false, true} {
 				_, err := Export(t.Context(), fresh, srv.ChatbotID, ends{client, ended}, okchat.ListOptions{}, ExportOptions{Partial: partial})
 				_, missing := os.Stat(fresh)
-				if written := partial || ended == okchat.ErrItems; !errors.Is(err, ended) || (missing == nil) != written {
+				if written := partial || errors.Is(ended, okchat.ErrItems); !errors.Is(err, ended) || (missing == nil) != written {
 					t.Errorf("export, partial %v: %v, the file: %v", partial, err, missing)
 				}
 			}

@@ -32,7 +32,7 @@ func (f *accountFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.keyFile, "key-file", "", "read the key from the first line of `file`, - for standard input, instead of "+okchat.EnvKey)
 }
 
-// keyHelp is what the help of each command that needs a key says of it.
+// keyHelp is the part about the key in the help of each command that needs one.
 const keyHelp = `Without a key the conversations are the recorded sample, served from within this program: no network, no account.
 The key comes from ` + okchat.EnvKey + ` or --key-file; ` + okchat.EnvBaseURL + ` names another server than the vendor's.`
 

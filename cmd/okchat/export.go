@@ -26,11 +26,12 @@ const (
 type exportFlags struct {
 	accountFlags
 
-	reading                              readingFlags
-	output, format, update, state, since string
-	limit, readAhead                     int
-	newOnly, quiet, force                bool
-	ownLimit                             bool // --limit was not given
+	reading                       readingFlags
+	output, format, update, state string
+	since, until                  string
+	limit, readAhead              int
+	newOnly, quiet, force, resume bool
+	ownLimit                      bool // --limit was not given
 }
 
 func newExport(std streams) *cobra.Command {
@@ -41,6 +42,8 @@ func newExport(std streams) *cobra.Command {
 		Long: `Export all conversations of a chatbot to a file: NDJSON carries all that came, CSV and SQLite have columns. The file is
 written beside its target and takes its place when it is whole: after a failure or an interrupt, what was there before is
 there still.
+
+With --resume an export to NDJSON or CSV that ends early, by whatever, leaves FILE.part, and the same command continues it.
 
 With --update an SQLite archive is brought up to date in place, or begun where there is none. A conversation that left the
 list is marked and kept, and so are the earlier values of one that changed. An interrupt leaves what has come; the next run
@@ -68,6 +71,8 @@ brings the rest.
 	cmd.Flags().BoolVar(&flags.newOnly, "new-only", false, "with --update: end at the first page that holds nothing unknown")
 	cmd.Flags().StringVar(&flags.state, "state", "", "only conversations in this state, such as in_progress")
 	cmd.Flags().StringVar(&flags.since, "since", "", "only conversations started after this `time`: 90m, 24h, 7d, 2025-03-07 or RFC 3339")
+	cmd.Flags().StringVar(&flags.until, "until", "", "only conversations started before this `time`")
+	cmd.Flags().BoolVar(&flags.resume, "resume", false, "with -o: leave FILE.part when the run ends early, and continue it the next time")
 	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
 	cmd.Flags().IntVar(&flags.readAhead, "read-ahead", defaultAhead, fmt.Sprintf("read `n` pages at once, 1 to %d", okchat.MaxReadAhead))
 	cmd.Flags().BoolVar(&flags.force, "force", false, "with -o: replace an archive with a history, too")
@@ -87,7 +92,11 @@ func (f exportFlags) options(now time.Time) (okchat.ListOptions, error) {
 	if err != nil {
 		return okchat.ListOptions{}, err
 	}
-	return okchat.ListOptions{Limit: f.limit, ReadAhead: f.readAhead, State: okchat.ConversationState(f.state), CreatedAfter: since}, nil
+	until, err := parseTime("until", f.until, now)
+	if err != nil {
+		return okchat.ListOptions{}, err
+	}
+	return okchat.ListOptions{Limit: f.limit, ReadAhead: f.readAhead, State: okchat.ConversationState(f.state), CreatedAfter: since, CreatedBefore: until}, nil
 }
 
 func export(ctx context.Context, std streams, flags exportFlags) error {
@@ -121,19 +130,17 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 	defer from.close()
 
 	var told tally
-	source := archive.Source(from.client)
-	if flags.ownLimit {
-		source = ownLimit{source, watched.say}
-	}
+	own := &ownLimit{from: from.client, say: watched.say, chosen: flags.ownLimit}
+	source := archive.Source(own)
 	if flags.readAhead > 1 {
 		source = archive.Ahead(source, flags.readAhead)
 	}
 	watched.from = counted{source, &told}
-	watched.bounded = flags.newOnly || !opts.CreatedAfter.IsZero()
+	watched.bounded = flags.newOnly || !opts.CreatedAfter.IsZero() || !opts.CreatedBefore.IsZero()
 	if target == "-" && std.width > 0 {
 		watched.width = 0 // a bar would run through the data
 	}
-	e := exporter{exportFlags: flags, std: std, source: watched, progress: watched, chatbot: from.chatbot, opts: opts, target: target}
+	e := exporter{exportFlags: flags, std: std, source: watched, progress: watched, told: &told, own: own, chatbot: from.chatbot, opts: opts, target: target}
 	switch {
 	case kept != nil:
 		err = e.bring(ctx, kept)
@@ -143,6 +150,8 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 		err = e.replaced(err)
 	case target == "-":
 		err = e.stream(ctx, newWriter(kind, forTerminal(std.out, std.width > 0)))
+	case flags.resume:
+		err = e.resumed(ctx, kind)
 	default:
 		err = e.file(ctx, kind)
 	}
@@ -160,6 +169,8 @@ type exporter struct {
 	std      streams
 	source   archive.Source
 	progress *progress
+	told     *tally
+	own      *ownLimit
 	chatbot  string
 	opts     okchat.ListOptions
 	target   string

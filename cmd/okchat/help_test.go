@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -29,7 +28,7 @@ func TestTheExamplesInTheHelpRun(t *testing.T) {
 	if n < 6 {
 		t.Errorf("%d examples were run, expected 6 or more", n)
 	}
-	if page, err := os.ReadFile(filepath.Join("stats.html")); err != nil || len(page) == 0 {
+	if page, err := os.ReadFile("stats.html"); err != nil || len(page) == 0 {
 		t.Error(err)
 	}
 }

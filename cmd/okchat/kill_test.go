@@ -108,7 +108,7 @@ func (k *killing) run(most int, args ...string) (requests int, killed bool) {
 	return k.srv.Count() - before, <-ended != nil
 }
 
-// content is what two archives of the same list have in common.
+// content selects what two archives of the same list have in common.
 const content = `SELECT coalesce(group_concat(raw, x'0a'), '') FROM (SELECT raw FROM conversations WHERE gone_at IS NULL ORDER BY created_at, id)`
 
 // A run asks for a page when the one before is in the file, so the requests tell what has to be there. Run with

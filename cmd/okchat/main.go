@@ -44,17 +44,16 @@ Exit codes:
   130  interrupted
 `
 
-// streams are what a command reads and writes, so that tests can stand in for a terminal.
+// streams holds the standard streams of a command, so that tests can stand in for a terminal.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
-	// width is the terminal's in columns, 0 where out is none.
-	width int
-	// errWidth is the same of err, where progress is shown.
+	// width is that of the terminal in columns, 0 if out is not one. errWidth is the same for err, where progress is shown.
+	width    int
 	errWidth int
 }
 
-// colour says whether to write in colour: to a terminal whose owner has not said otherwise (no-color.org).
+// colour reports whether to write in colour: to a terminal whose owner has not switched it off (no-color.org).
 func (s streams) colour() bool { return s.width > 0 && os.Getenv("NO_COLOR") == "" }
 
 func main() {

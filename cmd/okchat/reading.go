@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,6 +71,9 @@ func (f *readingFlags) spoils(err error) bool {
 
 // explain adds to an error the flag that helps.
 func (f *readingFlags) explain(err error) error {
+	if f.partial && errors.Is(err, okchat.ErrIncomplete) {
+		return err
+	}
 	for _, help := range []struct {
 		kind error
 		text string
@@ -81,7 +85,7 @@ func (f *readingFlags) explain(err error) error {
 		{okchat.ErrBudget, "ask more slowly with --rate, or try again later"},
 		{okchat.ErrRateLimited, "ask more slowly with --rate"},
 	} {
-		if errors.Is(err, help.kind) && !(help.kind == okchat.ErrIncomplete && f.partial) {
+		if errors.Is(err, help.kind) {
 			return fmt.Errorf("%w (%s)", err, help.text)
 		}
 	}
@@ -123,17 +127,21 @@ func (s *size) Set(text string) error {
 // ownLimit is a source that asks for the server's own page size where the server refuses a page size that this program has
 // chosen, not its user.
 type ownLimit struct {
-	from archive.Source
-	say  func(format string, args ...any)
+	from    archive.Source
+	say     func(format string, args ...any)
+	chosen  bool        // by this program
+	gaveWay atomic.Bool // pages are read ahead
 }
 
-func (o ownLimit) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
+func (o *ownLimit) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
 	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
 		came := false
 		for page, err := range o.from.Pages(ctx, chatbotID, opts) {
-			if api, ok := errors.AsType[*okchat.APIError](err); ok && !came && opts.Limit > 0 && api.StatusCode == http.StatusBadRequest {
+			if api, ok := errors.AsType[*okchat.APIError](err); ok && o.chosen && !came && opts.Limit > 0 && opts.After == "" &&
+				(api.StatusCode == http.StatusBadRequest || api.StatusCode == http.StatusUnprocessableEntity) {
 				o.say("the server refuses pages of %d conversations: asking for its own page size", opts.Limit)
 				opts.Limit = 0
+				o.gaveWay.Store(true)
 				o.from.Pages(ctx, chatbotID, opts)(yield)
 				return
 			}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +27,7 @@ func TestAnErrorNamesTheFlagThatHelps(t *testing.T) {
 		"a wait that is too long":      {scriptFaults["limited"], nil, exitRateLimited, []string{"--max-wait", "15m"}},
 		"a try that takes too long":    {scriptFaults["hang"], []string{"--timeout", "20ms", "--tries", "1"}, exitFailed, []string{"--timeout", "--limit"}},
 		"a server that limits":         {okchattest.Status(429, "{}"), []string{"--tries", "1"}, exitRateLimited, []string{"--rate"}},
+		"a server that keeps rows":     {okchattest.RowCap(5), []string{"--tries", "1"}, exitContract, []string{"--allow-incomplete", "--limit"}},
 		"a wait that is none":          {nil, []string{"--max-wait", "0s"}, exitUsage, []string{"--max-wait"}},
 		"a timeout that is none":       {nil, []string{"--timeout", "-1s"}, exitUsage, []string{"--timeout"}},
 		"no try":                       {nil, []string{"--tries", "0"}, exitUsage, []string{"--tries"}},
@@ -161,5 +164,114 @@ func TestABaseURLWithAPathWorks(t *testing.T) {
 		if code, out, errs := okchatRun(t, 0, append(args, "--chatbot", fake.ChatbotID)...); code != exitOK {
 			t.Errorf("%v: exit %d: %s%s", args, code, out, errs)
 		}
+	}
+}
+
+// onPage lets a fault happen to each request for one page.
+func onPage(page string, fault okchattest.Fault) okchattest.Fault {
+	return func(next http.Handler) http.Handler {
+		faulty := fault(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("page") == page {
+				faulty.ServeHTTP(w, r)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// oddities are single conversations that break the contract, as they stand on a page of at least five.
+var oddities = map[string]okchattest.Fault{
+	"no created_at":       okchattest.EditRow(3, func(row map[string]any) { delete(row, "created_at") }),
+	"created_at is null":  okchattest.EditRow(3, func(row map[string]any) { row["created_at"] = nil }),
+	"an id that is none":  okchattest.EditRow(3, func(row map[string]any) { row["id"] = "x" }),
+	"a year beyond 9999":  okchattest.EditRow(3, func(row map[string]any) { row["created_at"] = "+12345-01-01T00:00:00Z" }),
+	"a text for a truth":  okchattest.EditRow(3, func(row map[string]any) { row["active"] = "yes" }),
+	"one older than next": okchattest.EditRow(3, func(row map[string]any) { row["created_at"] = "2020-01-01T00:00:00Z" }),
+}
+
+func TestOneOddConversationIsNamedAndTheRestIsKept(t *testing.T) {
+	for name, odd := range oddities {
+		t.Run(name, func(t *testing.T) {
+			srv := exported(t, 45)
+			dir := t.TempDir()
+			archive := filepath.Join(dir, "a.sqlite")
+			want := 44
+			if name == "one older than next" {
+				want = 45 // out of order, and there
+			}
+			for _, args := range [][]string{
+				{"list", "--limit", "0"}, {"list", "--limit", "0", "--json"}, {"stats", "--json"}, {"export", "-o", filepath.Join(dir, "a.ndjson")}, {"export", "-o", filepath.Join(dir, "b.sqlite")},
+				{"export", "-o", filepath.Join(dir, "c.ndjson"), "--resume"}, {"export", "--update", archive}, {"export", "--update", archive}, {"export", "--update", archive, "--new-only"},
+			} {
+				srv.Every(onPage("2", odd))
+				args = append(args, "--chatbot", srv.ChatbotID)
+				if args[0] == "export" {
+					args = append(args, "--limit", "10", "--read-ahead", "1")
+				} else if args[0] == "stats" {
+					srv.Every(onPage("1", odd))
+				}
+				code, out, errs := okchatRun(t, 0, args...)
+				if code != exitContract || !strings.Contains(lastLine(errs), "/data/") {
+					t.Errorf("%v: exit %d: %s", args, code, errs)
+				}
+				var got int
+				switch {
+				case args[0] == "stats":
+					if !strings.Contains(out, fmt.Sprintf(`"total": %d`, want)) {
+						t.Errorf("%v: %s", args, out)
+					}
+					continue
+				case args[1] == "--update", strings.HasSuffix(args[2], "sqlite"):
+					if countIn(t, args[2], "SELECT count(*) || ' ' || count(gone_at) FROM conversations") != fmt.Sprint(want, " 0") {
+						t.Errorf("%v stored something else than %d", args, want)
+					}
+					continue
+				case args[0] == "export":
+					got = strings.Count(readFile(t, args[2]), "\n")
+				case slices.Contains(args, "--json"):
+					got = strings.Count(out, `"chatbot_id"`)
+				default:
+					got = strings.Count(out, "\n") - 1
+				}
+				if got != want {
+					t.Errorf("%v handed out %d conversations, expected %d", args, got, want)
+				}
+			}
+			if left := names(t, dir); len(left) != 4 {
+				t.Errorf("%v are there", left)
+			}
+		})
+	}
+}
+
+func TestAListThatIsNotCompleteIsNotTakenForAWholeOne(t *testing.T) {
+	for name, fault := range map[string]okchattest.Fault{"a page that is short": okchattest.RowCap(4), "a page that is empty": okchattest.RowCap(0)} {
+		t.Run(name, func(t *testing.T) {
+			srv := exported(t, 45)
+			dir := t.TempDir()
+			path, archive := filepath.Join(dir, "a.ndjson"), filepath.Join(dir, "a.sqlite")
+			run := func(args ...string) (int, string, string) {
+				t.Helper()
+				return okchatRun(t, 0, append(args, "--chatbot", srv.ChatbotID, "--limit", "10", "--tries", "1")...)
+			}
+			if code, _, errs := run("export", "--update", archive); code != exitOK {
+				t.Fatal(errs)
+			}
+			srv.Every(onPage("3", fault))
+			for _, args := range [][]string{{"export", "-o", path}, {"export", "-o", filepath.Join(dir, "b.sqlite")}, {"stats"}} {
+				code, out, errs := run(args...)
+				if code != exitContract || out != "" || !strings.Contains(errs, "--allow-incomplete") || len(names(t, dir)) != 1 {
+					t.Errorf("%v: exit %d, %v are there: %s%s", args, code, names(t, dir), out, errs)
+				}
+			}
+			if code, _, errs := run("export", "--update", archive); code != exitContract || countIn(t, archive, "SELECT count(*) || ' ' || count(gone_at) FROM conversations") != "45 0" {
+				t.Errorf("an update: exit %d: %s", code, errs)
+			}
+			if code, _, errs := run("export", "-o", path, "--allow-incomplete"); code != exitContract || strings.Count(readFile(t, path), "\n") < 34 {
+				t.Errorf("with --allow-incomplete: exit %d: %s", code, errs)
+			}
+		})
 	}
 }

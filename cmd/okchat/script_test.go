@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 //	fake-change add N | remove I | state I STATE
 //	fake-requests N         wait until the server has seen N requests, no more; with N+ or more
 //	exits CODE PROGRAM ...  run it; whatever fails says why on its last line
-//	start NAME PROGRAM ...  run it in the background; NAME.out and NAME.err are what it prints
+//	start NAME PROGRAM ...  run it in the background; it prints to NAME.out and NAME.err
 //	says NAME REGEXP [VAR]  wait until its standard error matches; the first group goes into VAR
 //	ends NAME CODE [HOW]    interrupt it, and wait for its end; HOW is kill, or again to interrupt it until it ends
 //	port VAR                an address on loopback that is in use; with -free one where nobody listens
@@ -87,7 +87,7 @@ func TestScripts(t *testing.T) {
 
 type scriptKey struct{}
 
-// scriptRun is what a script has under way.
+// scriptRun holds the server and the programs of one script.
 type scriptRun struct {
 	fake    *okchattest.Fake
 	closers []func()
@@ -120,7 +120,7 @@ func keyIn(dir string) error {
 	})
 }
 
-// scriptFaults are what a script's server can do instead of answering.
+// scriptFaults lists what a script's server can do instead of answering.
 var scriptFaults = map[string]okchattest.Fault{
 	"html":     okchattest.HTML(http.StatusOK),
 	"drop":     okchattest.Drop(),
@@ -258,7 +258,7 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	checkOutput(ts, code, want, ts.ReadFile("stdout"), stderr)
 }
 
-// checkOutput holds an end of the program against what all ends have in common.
+// checkOutput checks what all ends of the program have in common.
 func checkOutput(ts *testscript.TestScript, code, want int, stdout, stderr string) {
 	switch {
 	case code != want:

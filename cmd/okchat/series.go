@@ -6,7 +6,7 @@ import (
 	"github.com/okchat/okchat-go/archive"
 )
 
-// unit is what days are put together to.
+// unit is a span of time that days are added up to.
 type unit struct {
 	name, layout        string
 	years, months, days int

@@ -118,10 +118,7 @@ func (f statsFlags) count(ctx context.Context, std streams) (*archive.Stats, err
 	}
 	defer from.close()
 	var told tally
-	watched.from = counted{from.client, &told}
-	if f.ownLimit {
-		watched.from = ownLimit{watched.from, watched.say}
-	}
+	watched.from = counted{&ownLimit{from: from.client, say: watched.say, chosen: f.ownLimit}, &told}
 	s, ended := archive.NewStats(ctx, watched, from.chatbot, okchat.ListOptions{Limit: f.limit, ReadAhead: defaultAhead})
 	if f.reading.spoils(ended) {
 		s = nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -15,7 +16,7 @@ import (
 	okchat "github.com/okchat/okchat-go"
 )
 
-// minMessage is what the message gets on a narrow terminal.
+// minMessage is the width of the message on a narrow terminal.
 const minMessage = 16
 
 // table writes rows as they come: columns fitted to a terminal, or tab-separated text for programs.
@@ -100,7 +101,7 @@ func forTerminal(out io.Writer, is bool) io.Writer {
 }
 
 func (t *terminal) Write(p []byte) (int, error) {
-	text := append(t.rest, p...)
+	text := slices.Concat(t.rest, p)
 	var safe []byte
 	for len(text) > 0 && (utf8.FullRune(text) || len(text) >= utf8.UTFMax) {
 		r, size := utf8.DecodeRune(text)

@@ -22,7 +22,7 @@ type tally struct {
 	Unknown map[string]int `json:"unknown,omitempty"` // by member
 	Values  map[string]int `json:"values,omitempty"`  // by open set and value
 
-	known [](map[string]bool) // of each open set, values that were looked up
+	told []map[string]string // of each open set, the kind of each value, empty if the contract lists it
 }
 
 // maxKinds bounds the kinds of each sort that are told one by one: the server chooses how many there are.
@@ -41,26 +41,30 @@ func (t *tally) add(conv *okchat.Conversation) {
 		if err != nil || field.Kind() == reflect.Pointer && field.IsNil() { // it did not come
 			continue
 		}
-		if field = reflect.Indirect(field); field.Len() > 0 && !t.knows(i, field) {
-			count(&t.Values, fmt.Sprintf("the %s %s", set.name, shown(field.String())))
+		if field = reflect.Indirect(field); field.Len() > 0 {
+			if kind := t.kind(i, set, field); kind != "" {
+				count(&t.Values, kind)
+			}
 		}
 	}
 }
 
-// knows reports whether the contract lists the value in its i-th open set.
-func (t *tally) knows(i int, value reflect.Value) bool {
-	if t.known == nil {
-		t.known = make([]map[string]bool, len(openSets()))
+// kind returns how a value of the i-th open set is told, empty if the contract lists it.
+func (t *tally) kind(i int, set openSet, value reflect.Value) string {
+	if t.told == nil {
+		t.told = make([]map[string]string, len(openSets()))
 	}
-	known, ok := t.known[i][value.String()]
+	kind, ok := t.told[i][value.String()]
 	if !ok {
-		known = value.Interface().(interface{ Valid() bool }).Valid()
-		if t.known[i] == nil || len(t.known[i]) >= 100 {
-			t.known[i] = map[string]bool{}
+		if !value.Interface().(interface{ Valid() bool }).Valid() {
+			kind = fmt.Sprintf("the %s %s", set.name, shown(value.String()))
 		}
-		t.known[i][value.String()] = known
+		if t.told[i] == nil || len(t.told[i]) >= 100 {
+			t.told[i] = map[string]string{}
+		}
+		t.told[i][value.String()] = kind
 	}
-	return known
+	return kind
 }
 
 func shown(text string) string { return fmt.Sprintf("%q", runewidth.Truncate(plain(text), 60, "…")) }

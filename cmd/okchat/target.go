@@ -56,6 +56,10 @@ func (f exportFlags) kind() (string, error) {
 		return "", usageErrorf("--state does not go with --update: an archive has all states; pick with SQL, or export with -o")
 	case f.update != "" && f.format != "" && f.format != "sqlite":
 		return "", usageErrorf("--format %s does not go with --update: only SQLite files can be brought up to date", f.format)
+	case f.update != "" && f.until != "":
+		return "", usageErrorf("--until does not go with --update: an archive reaches up to the newest; export with -o")
+	case f.update != "" && f.resume:
+		return "", usageErrorf("--resume is for -o: the next run of --update continues by itself")
 	case f.update == "-":
 		return "", usageErrorf("--update needs a file, got -")
 	case f.update != "":
@@ -79,21 +83,34 @@ func (f exportFlags) kind() (string, error) {
 	case kind == "sqlite" && f.output == "-":
 		return "", usageErrorf("an SQLite file cannot go to standard output: name a file with -o FILE")
 	}
+	if f.resume && kind == "sqlite" {
+		return "", usageErrorf("--resume is not for SQLite files: begin and continue one with --update %s", f.output)
+	}
+	if f.resume && f.output == "-" {
+		return "", usageErrorf("--resume needs a file, and standard output is none: name one with -o FILE")
+	}
 	return kind, nil
 }
 
 // newFile begins the file that is to stand at path, and removes what killed runs have left beside it. An archive with a
 // history is replaced only by force.
 func newFile(ctx context.Context, std streams, path string, force bool) (*atomicfile.File, error) {
-	if !force {
-		if kept, err := sqlite.Kept(ctx, path); err != nil {
-			return nil, err
-		} else if kept {
-			return nil, usageErrorf("%s is %w, which would be lost: name another file", path, sqlite.ErrKept)
-		}
+	if err := mayReplace(ctx, path, force); err != nil {
+		return nil, err
 	}
 	sweep(std, path)
 	return atomicfile.Create(ctx, path)
+}
+
+func mayReplace(ctx context.Context, path string, force bool) error {
+	if force {
+		return nil
+	}
+	kept, err := sqlite.Kept(ctx, path)
+	if kept {
+		return usageErrorf("%s is %w, which would be lost: name another file", path, sqlite.ErrKept)
+	}
+	return err
 }
 
 func sweep(std streams, path string) {

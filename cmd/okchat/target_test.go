@@ -124,9 +124,7 @@ func TestNothingFromOutsideSteersATerminal(t *testing.T) {
 		for _, width := range []int{0, 80} {
 			_, out, errs := okchatRun(t, width, args...)
 			unsafe := func(s string) bool {
-				return strings.ContainsFunc(s, func(r rune) bool {
-					return r != '\n' && r != '\t' && strings.ContainsRune(evil[:strings.Index(evil, "b👩")], r) && r != 'a' && r > 0x7e || r < ' ' && r != '\n' && r != '\t'
-				})
+				return strings.ContainsAny(s, "\x1b\a\u009b\u007f\u202e\u2066\u200f\u2028\u0085\ufeff\r")
 			}
 			if unsafe(errs) || width > 0 && unsafe(out) {
 				t.Errorf("%v at width %d printed %q, %q", args, width, out, errs)

@@ -15,7 +15,7 @@ import (
 var ErrInUse = errors.New("another run is writing it")
 
 // File is a file being written. It stands beside its target under a name that ends in .part and takes the target's place
-// by [File.Commit]; until then, and after [File.Abort], the target is what it was.
+// by [File.Commit]; until then, and after [File.Abort], the target is unchanged.
 //
 // A target that is not a regular file, such as a device, a pipe or an open descriptor (/dev/stdout), cannot be replaced:
 // it is written to directly.
@@ -143,7 +143,7 @@ func (f *File) Keep(n int64) error {
 	return err
 }
 
-// Commit puts the file in its target's place once all of it is on the disk. Where that fails, the target is what it was.
+// Commit puts the file in its target's place once all of it is on the disk. Where that fails, the target is unchanged.
 func (f *File) Commit() error {
 	if f.done {
 		return fs.ErrClosed
@@ -166,7 +166,7 @@ func (f *File) Commit() error {
 	return nil
 }
 
-// Abort removes the unfinished file and leaves the target as it was. After Commit or Leave it does nothing.
+// Abort removes the unfinished file and leaves the target unchanged. After Commit or Leave it does nothing.
 func (f *File) Abort() {
 	if f.done {
 		return

@@ -52,7 +52,7 @@ var published = []string{
 // always lists the members without which the client hands out no conversation.
 var always = []string{"id", "chatbot_id", "created_at"}
 
-// table is what the columns of a struct type are compiled to.
+// table holds the columns that a struct type was compiled to.
 type table struct {
 	columns []Column
 	members map[string]int // by the name in JSON
