@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -330,11 +331,11 @@ func TestAServerThatLimitsTheRateIsReadCompletely(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake := okchattest.New(okchattest.Synthetic(1, 2000))
 				fake.Every(okchattest.Chain(okchattest.Clock(clock), okchattest.Rate(2)))
-				asked := 0
+				var asked atomic.Int64 // requests that are read ahead call the hook at the same time
 				client, err := New(fake.Key, WithTransport(direct(fake, func() time.Duration { return time.Millisecond })), WithHooks(Hooks{
 					Try: func(_ context.Context, i TryInfo) {
 						if i.Asked {
-							asked++
+							asked.Add(1)
 						}
 					},
 				}))
@@ -342,8 +343,8 @@ func TestAServerThatLimitsTheRateIsReadCompletely(t *testing.T) {
 					t.Fatal(err)
 				}
 				all, err := collect(t, client, fake.ChatbotID, ListOptions{Limit: 20, ReadAhead: readAhead})
-				if err != nil || len(all) != 2000 || asked == 0 || client.budget.tenths != 200 {
-					t.Errorf("read-ahead %d, clock %v: %d conversations, %d waits, %v", readAhead, clock, len(all), asked, err)
+				if err != nil || len(all) != 2000 || asked.Load() == 0 || client.budget.tenths != 200 {
+					t.Errorf("read-ahead %d, clock %v: %d conversations, %d waits, %v", readAhead, clock, len(all), asked.Load(), err)
 				}
 			})
 		}

@@ -226,6 +226,9 @@ func (f failing) Pages(ctx context.Context, chatbotID string, opts okchat.ListOp
 }
 
 func TestFirstRunsAtOnceAllEndWell(t *testing.T) {
+	// They wait for each other, on a busy machine longer than the tests that expect a file to stay in use.
+	defer func(usual time.Duration) { busyFor = usual }(busyFor)
+	busyFor = time.Minute
 	srv, client := serve(t, okchattest.Synthetic(1, 95))
 	path := filepath.Join(t.TempDir(), "a.sqlite")
 	var runs sync.WaitGroup
