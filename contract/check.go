@@ -31,7 +31,7 @@ const (
 	Aside
 )
 
-// Result is what the check of one exchange found. Package recordings, and Walk, add to it before they hand it on; it does not
+// Result is the outcome of the check of one exchange, with its findings. Package recordings, and Walk, add to it before they hand it on; it does not
 // change afterwards.
 type Result struct {
 	// Exchange is the one that was checked.
@@ -48,7 +48,7 @@ type Result struct {
 	Operation *spec.Operation
 	// Request is how the operation reads the request.
 	Request *spec.Request
-	// Response is what the contract says of the response's status, nil for nothing.
+	// Response is the description of the response's status in the contract, nil where it has none.
 	Response *spec.Response
 	// Body is the parsed body of the response, nil where it is no JSON or where the contract has no schema for it. Schemas
 	// has, by the position of a value in Body, the schema that a string or number keeps.
@@ -181,13 +181,13 @@ func walkKey(target spec.Target, m spec.Match, counter string) string {
 		}
 	}
 	slices.Sort(rest)
-	key := target.Origin + " " + m.Operation.Name()
+	key := []string{target.Origin, m.Operation.Name()}
 	for _, p := range m.Operation.Parameters {
 		if p.In == "path" {
-			key += " " + strings.ToLower(m.Path[p.Name])
+			key = append(key, strings.ToLower(m.Path[p.Name]))
 		}
 	}
-	return key + "?" + strings.Join(rest, "&")
+	return strings.Join(append(key, rest...), " ")
 }
 
 // moment returns when the server answered: by its Date header, or else the recording, or else now.

@@ -60,7 +60,7 @@ type Contract struct {
 // document, which the module's tests do, and fails only where they would.
 func New() (*Contract, error) { return compile([]byte(okchat.OpenAPI()), "openapi.yaml") }
 
-// Parse reads an OpenAPI document and compiles it; name is what messages call its file. It fails, with one line that names
+// Parse reads an OpenAPI document and compiles it; messages call its file name. It fails, with one line that names
 // the place and what to do next, where the document does not parse, is not valid (its examples included), has no
 // operation, has a rule that does not compile, or uses a keyword that a check would pass over in silence.
 func Parse(text []byte, name string) (*Contract, error) {

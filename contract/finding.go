@@ -86,7 +86,7 @@ const (
 	PartStatus         = spec.PartStatus
 	PartResponseHeader = spec.PartResponseHeader
 	PartResponseBody   = spec.PartResponseBody
-	// PartRecording is what stands in a recording beside request and response.
+	// PartRecording is the rest of a recording, beside request and response.
 	PartRecording Part = "recording"
 )
 
@@ -109,7 +109,7 @@ type Finding struct {
 	// whole body, and for a missing member the pointer that it would have. In a union it names the leaf in the nearest
 	// branch: the one whose type fits. Of parameters and headers it is the name.
 	Pointer string
-	// Expected is what the contract asks for, Got what came: "a date-time", "a string of 12 characters".
+	// Expected names the value that the contract asks for, Got the one that came: "a date-time", "a string of 12 characters".
 	Expected, Got string
 	// Evidence is how a rule of meaning is known: "documented", "observed" or "assumed". "" for all else.
 	Evidence string
@@ -155,8 +155,8 @@ func (r *Result) Call() string {
 	if r.Operation == nil {
 		return method
 	}
-	call := method + " " + r.contract.base + r.Operation.Path
-	for i, v := range r.Request.Values {
+	var query []string
+	for _, v := range r.Request.Values {
 		if v.Parameter.In != "query" {
 			continue
 		}
@@ -164,11 +164,11 @@ func (r *Result) Call() string {
 		if v.Parameter.Schema.Format == "" && (v.Node.Kind != jsontree.String || spec.Word.MatchString(v.Node.Text)) {
 			text = v.Node.Text
 		}
-		sign := "&"
-		if i == 0 || r.Request.Values[i-1].Parameter.In != "query" {
-			sign = "?"
-		}
-		call += sign + v.Parameter.Name + "=" + text
+		query = append(query, v.Parameter.Name+"="+text)
+	}
+	call := method + " " + r.contract.base + r.Operation.Path
+	if query != nil {
+		call += "?" + strings.Join(query, "&")
 	}
 	return call
 }

@@ -59,7 +59,7 @@ func (c *Contract) Transport(t TB, next http.RoundTripper) http.RoundTripper {
 }
 
 // NewBody returns the exchange of a response body that was kept without its request: a GET of that URL, with a key,
-// answered with status 200 and JSON. name is what findings call it. Only what the body says is worth a check.
+// answered with status 200 and JSON. Findings call it name. Only what the body says is worth a check.
 func (c *Contract) NewBody(name, url string, body []byte) *exchange.Exchange {
 	ex := exchange.NewBody(name, url, body)
 	for _, key := range c.spec.Keys {

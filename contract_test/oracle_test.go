@@ -23,7 +23,7 @@ type oracle struct {
 	root map[string]any
 }
 
-// verdict is what the oracle expects of one finding.
+// verdict is a finding that the oracle expects.
 type verdict struct {
 	severity contract.Severity
 	code     contract.Code

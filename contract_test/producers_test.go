@@ -115,9 +115,7 @@ func plainEntry(c *call, headerName func(string) string) object {
 		"response": object{"status": c.status, "statusText": "", "httpVersion": "HTTP/1.1", "headers": answer, "cookies": []any{}, "content": content,
 			"redirectURL": "", "headersSize": -1, "bodySize": -1},
 	}
-	for name, v := range c.extra {
-		e[name] = v
-	}
+	maps.Copy(e, c.extra)
 	return e
 }
 
@@ -161,7 +159,7 @@ var producers = []producer{
 	}},
 }
 
-// recording is what a producer makes of calls.
+// recording returns calls as the producer writes them.
 func (p producer) recording(marked bool, calls []*call, log object) string {
 	entries := []any{}
 	for _, c := range calls {
@@ -171,9 +169,7 @@ func (p producer) recording(marked bool, calls []*call, log object) string {
 	if marked {
 		l["_synthetic"] = true
 	}
-	for name, v := range log {
-		l[name] = v
-	}
+	maps.Copy(l, log)
 	b, err := json.MarshalIndent(object{"log": l}, "", " ")
 	if err != nil {
 		panic(err)

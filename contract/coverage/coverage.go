@@ -33,7 +33,7 @@ type Element struct {
 	Name, Kind string
 	// Line is where the contract describes it.
 	Line int
-	// Facets are what can be seen of it, one by one.
+	// Facets are the things that can be seen of it, one by one.
 	Facets []*Facet
 	// Elements are its parts.
 	Elements []*Element

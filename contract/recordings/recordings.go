@@ -55,7 +55,7 @@ func Check(ctx context.Context, c *contract.Contract, list []exchange.Recording)
 	}
 }
 
-// outcome is what was made of a part of a recording.
+// outcome is the result for one part of a recording.
 type outcome struct {
 	result *contract.Result
 	leaks  []contract.Finding

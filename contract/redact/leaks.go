@@ -319,7 +319,6 @@ func scan(text []byte, skip func(offset int) bool, visit func(path []string, off
 				continue
 			}
 		}
-		raw, offset := jsontext.Value(nil), 0
 		switch kind {
 		case '{', '[':
 			if _, err := dec.ReadToken(); err != nil {
@@ -337,13 +336,12 @@ func scan(text []byte, skip func(offset int) bool, visit func(path []string, off
 				return
 			}
 			continue
-		default:
-			var err error
-			if raw, err = dec.ReadValue(); err != nil {
-				return
-			}
-			offset = int(dec.InputOffset()) - len(raw)
 		}
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return
+		}
+		offset := int(dec.InputOffset()) - len(raw)
 		if kind != '"' || skip(offset) {
 			continue
 		}

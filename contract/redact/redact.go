@@ -26,7 +26,7 @@ import (
 // Redactor makes exchanges safe to share, by construction: it writes what it knows to be harmless and puts pseudonyms in
 // the place of all else. [New] makes one. It is safe for concurrent use.
 //
-// Kept are what the contract is about: the form of the body, names and values that the contract knows, numbers and times
+// It keeps the form of the body, names and values that the contract knows, numbers and times
 // in their places, the status, and a few headers. Keys and cookies are never copied. Every other string gets a pseudonym of
 // the same number of characters, character by character of the same kind, the same one wherever the same string stands; so
 // a check finds in the redacted exchange what it finds in the real one, but for leaks.
@@ -36,7 +36,7 @@ type Redactor struct {
 }
 
 // New returns a Redactor whose pseudonyms depend on the salt: with the same one, the same string gets the same
-// pseudonym in every run, so that recordings can be compared; who has it can tell whether a guessed string is behind a
+// pseudonym in every run, so that recordings can be compared; who has it can test a guess of the string behind a
 // pseudonym. It must have at least 16 bytes.
 func New(c *contract.Contract, salt []byte) (*Redactor, error) {
 	if len(salt) < 16 {
@@ -204,7 +204,7 @@ func (r *Redactor) text(text string, s *spec.Schema) string {
 	return r.prose(text)
 }
 
-// times is what a time looks like that is not one by the letter: digits and what stands between them.
+// times matches a time that is not one by the letter: digits and what stands between them.
 var times = regexp.MustCompile(`^\d{4}-\d{1,2}-\d{1,2}([Tt ,][\d:.,+ -]*[Zz]?)?$`)
 
 // id returns an id's pseudonym: digits for digits, hexadecimal letters for such, other letters for such, all else as it

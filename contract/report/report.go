@@ -72,7 +72,7 @@ func New(format string, w io.Writer, c *contract.Contract, opts Options) (Writer
 	}
 }
 
-// output is what all formats have in common. It keeps the first error of writing, after which nothing is written.
+// output has the state that all formats need. It keeps the first error of writing, after which nothing is written.
 type output struct {
 	w        io.Writer
 	contract *contract.Contract
@@ -96,7 +96,7 @@ type group struct {
 
 const maxPlaces = 5
 
-// key is what like findings have in common.
+// key identifies findings that are alike.
 type key struct {
 	severity contract.Severity
 	code     contract.Code
@@ -178,18 +178,17 @@ func (g *group) also() string {
 		return ""
 	}
 	s := fmt.Sprintf("%d in all", g.count)
-	for i, source := range g.more {
-		if i == 0 {
-			s += ", the next at "
-		} else {
-			s += ", "
-		}
-		s += source.Place()
+	var places []string
+	for _, source := range g.more {
+		places = append(places, source.Place())
 	}
-	if g.count > 1+len(g.more) {
-		s += ", …"
+	if places != nil && g.count > 1+len(g.more) {
+		places = append(places, "…")
 	}
-	return s
+	if places == nil {
+		return s
+	}
+	return s + ", the next at " + strings.Join(places, ", ")
 }
 
 func (u *unchecked) String() string {

@@ -256,7 +256,7 @@ func (p *Page) describe(n *jsontree.Node) string {
 // maxEarlier is how many values of a kind a Trail keeps at least.
 const maxEarlier = 1_000
 
-// Trail is what rules about walks remember of the pages of a walk.
+// Trail keeps, for the rules about walks, values of the pages of one walk.
 type Trail struct {
 	previous *Page
 	earlier  map[string]*values // by the path of the rules about them

@@ -45,7 +45,7 @@ func ValidateDocument(text []byte, name string) error {
 
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
-// Compile compiles a valid document; name is what messages call it. It fails, with one line that names the place, where the
+// Compile compiles a valid document; messages call it name. It fails, with one line that names the place, where the
 // document has no operation or says something that no check reads.
 func Compile(text []byte, name string) (*Contract, error) {
 	doc, err := newDocument(text, name)

@@ -10,7 +10,7 @@ import (
 
 // Document is a contract's text as YAML nodes, which know their lines and columns.
 type Document struct {
-	// Name is what messages call its file.
+	// Name is the name of its file in messages.
 	Name string
 	// Lines are its lines with their ends, for excerpts and patches.
 	Lines []string

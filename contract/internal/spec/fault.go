@@ -64,7 +64,7 @@ const (
 	PartResponseBody   Part = "response body"
 )
 
-// Fault is what a check notices, where it notices it. Package contract makes a finding of it.
+// Fault is one thing that a check finds wrong or new. Package contract makes a finding of it.
 type Fault struct {
 	Severity Severity
 	Code     Code
@@ -85,13 +85,13 @@ type Fault struct {
 	Expected, Got string
 	// Evidence is how a rule is known, "" for all else.
 	Evidence string
-	// Addition is what a drift would have the contract learn.
+	// Addition is the change to the contract by which it would learn of a drift.
 	Addition *Addition
 	// Count is how many like faults this one stands for, itself included.
 	Count int
 }
 
-// Addition is what a drift would have the contract learn.
+// Addition is the change to the contract by which it would learn of a drift.
 type Addition struct {
 	At   *yaml.Node     // the list, the properties or the responses to which it goes
 	Name string         // the value, the member's name or the status
@@ -134,7 +134,7 @@ type Faults struct {
 	kinds map[kind]*tally
 }
 
-// kind is what like faults have in common.
+// kind identifies faults that are alike.
 type kind struct {
 	code Code
 	at   *yaml.Node

@@ -47,7 +47,7 @@ type Parameter struct {
 	Node     *yaml.Node
 }
 
-// Response is what an operation answers with one status.
+// Response describes the answer of an operation with one status.
 type Response struct {
 	// Status is as in the contract: 200, 4XX, DEFAULT.
 	Status  string

@@ -29,7 +29,7 @@ type Schema struct {
 	// Branches are those of oneOf.
 	Branches   []*Schema
 	Properties []Property
-	// Extra is what members are like that Properties does not name, nil where the contract does not know them.
+	// Extra is the schema of members that Properties does not name, nil where the contract does not know them.
 	Extra  *Schema
 	Items  *Schema
 	Format string

@@ -15,7 +15,7 @@ import (
 
 // Validation validates one JSON document against a schema.
 type Validation struct {
-	// Faults are what it finds.
+	// Faults collects the faults that it finds.
 	Faults *Faults
 	// Part is where the document stands.
 	Part Part
