@@ -181,7 +181,7 @@ func check(ctx context.Context, std streams, flags checkFlags, run func(context.
 			count.Errors++
 			w.Error(err)
 			if (flags.format != "text" || std.width == 0) && !errors.Is(err, context.Canceled) { // a terminal shows the report
-				fmt.Fprintf(std.err, "okchat: %s\n", errorText(err, exitFailed))
+				fmt.Fprintf(std.err, "okchat: %s\n", report.Safe(errorText(err, exitFailed)))
 			}
 			return ctx.Err() == nil
 		}

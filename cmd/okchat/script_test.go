@@ -80,9 +80,19 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fake": scriptFake, "fake-change": scriptChange, "fake-requests": scriptRequests, "exits": scriptExits,
-			"start": scriptStart, "says": scriptSays, "ends": scriptEnds, "port": scriptPort, "fetch": scriptFetch,
+			"start": scriptStart, "says": scriptSays, "ends": scriptEnds, "port": scriptPort, "fetch": scriptFetch, "replace": scriptReplace,
 		},
 	})
+}
+
+// scriptReplace puts a text in the place of another in a file: replace OLD NEW FILE.
+func scriptReplace(ts *testscript.TestScript, _ bool, args []string) {
+	before := ts.ReadFile(args[2])
+	after := strings.ReplaceAll(before, args[0], args[1])
+	if after == before {
+		ts.Fatalf("%s does not hold %q", args[2], args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(after), 0o600))
 }
 
 type scriptKey struct{}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/xml"
+	"fmt"
 	"strings"
 
 	"github.com/okchat/okchat-go/contract"
@@ -117,6 +118,6 @@ func (j *junit) Close() error {
 	if err != nil {
 		return err
 	}
-	j.printf("%s%s\n", xml.Header, b)
+	j.printf("%s%s\n", xml.Header, harmless(string(b), func(r rune) string { return fmt.Sprintf("&#x%x;", r) }))
 	return j.err
 }

@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/exchange"
@@ -125,7 +126,26 @@ func (o *output) value(b []byte, err error) {
 	if err != nil && o.err == nil {
 		o.err = err
 	}
-	o.printf("%s", b)
+	o.printf("%s", harmless(string(b), func(r rune) string {
+		if r > 0xffff {
+			r1, r2 := utf16.EncodeRune(r)
+			return fmt.Sprintf("\\u%04x\\u%04x", r1, r2)
+		}
+		return fmt.Sprintf("\\u%04x", r)
+	}))
+}
+
+// harmless returns a text with what a terminal or a runner of GitHub would obey escaped in the text's own way.
+func harmless(s string, escape func(rune) string) string {
+	var b strings.Builder
+	for i, r := range s {
+		if !unicode.IsPrint(r) && r != '\n' && r != '\t' || r == '#' && strings.HasPrefix(s[i:], "#[") {
+			b.WriteString(escape(r))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // Error takes the reason why something could not be read.
@@ -204,16 +224,14 @@ func (o *output) fails(f contract.Finding) bool { return f.Severity != contract.
 
 // Safe returns a text on one line in which a terminal sees no control sequence and GitHub's runners no workflow command.
 func Safe(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
+	s = strings.NewReplacer("\n", "\\n", "\t", "\\t").Replace(s)
+	s = harmless(s, func(r rune) string {
+		if r == '#' {
+			return "\\x23"
 		}
 		quoted := strconv.QuoteRune(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	s = strings.ReplaceAll(b.String(), "##[", "#\\x23[")
+		return quoted[1 : len(quoted)-1]
+	})
 	if rest, ok := strings.CutPrefix(s, "::"); ok {
 		s = "\\x3a:" + rest
 	}

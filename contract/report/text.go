@@ -99,14 +99,14 @@ func (g *github) Close() error {
 		if also := found.also(); also != "" {
 			message += "; " + also
 		}
-		place := "file=" + githubProperty.Replace(found.Source.File)
+		place := "file=" + githubProperty.Replace(Safe(found.Source.File))
 		if found.Source.Line > 0 {
 			place += fmt.Sprintf(",line=%d,col=%d", found.Source.Line, found.Source.Column)
 		}
 		g.printf("::%s %s,title=%s::%s\n", level, place, githubProperty.Replace(fmt.Sprintf("%s: %s", found.Severity, found.Code)), githubData.Replace(Safe(message)))
 	}
 	for _, u := range g.reasons {
-		g.printf("::warning file=%s,title=not checked::%s\n", githubProperty.Replace(u.source.File), githubData.Replace(Safe(u.source.Place()+" "+u.String())))
+		g.printf("::warning file=%s,title=not checked::%s\n", githubProperty.Replace(Safe(u.source.File)), githubData.Replace(Safe(u.source.Place()+" "+u.String())))
 	}
 	for _, message := range g.errors {
 		g.printf("::error::%s\n", githubData.Replace(Safe(message)))
