@@ -105,7 +105,7 @@ func (r *Result) begin() bool {
 		return false
 	}
 	r.Operation = m.Operation
-	r.Request = r.Operation.Request(ex.RequestHeader, target.Query, m.Path, c.off[CodeKey], &r.faults)
+	r.Request = r.Operation.Request(ex.RequestHeader, target.Query, m.Path, c.off[CodeKey] || r.headless(), &r.faults)
 	r.walk = walkKey(target, m, r.Operation.Counter)
 	r.requestBody()
 	return true
@@ -201,8 +201,18 @@ func (r *Result) moment(now time.Time) time.Time {
 	return now
 }
 
+// headless reports whether a recording kept no headers at all, as some recorders do not. No request and no response goes
+// without one.
+func (r *Result) headless() bool {
+	ex := r.Exchange
+	return ex.Entry != nil && len(ex.RequestHeader) == 0 && len(ex.ResponseHeader) == 0
+}
+
 func (r *Result) response() {
 	ex := r.Exchange
+	if r.headless() {
+		r.stop(NotChecked, "no headers were recorded")
+	}
 	switch {
 	case !ex.Unread.Answered():
 		r.stop(NotChecked, string(ex.Unread))
@@ -219,7 +229,11 @@ func (r *Result) response() {
 		return
 	}
 	content := r.Response.Content
-	schema := content.Choose(ex.ResponseHeader.Get("Content-Type"), PartResponseHeader, &r.faults)
+	contentType := ex.ResponseHeader.Get("Content-Type")
+	if r.headless() {
+		contentType = content.Media[0].Pattern
+	}
+	schema := content.Choose(contentType, PartResponseHeader, &r.faults)
 	if schema == nil {
 		return
 	}

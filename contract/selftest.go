@@ -365,7 +365,7 @@ func (t *selfTest) candidates(n *jsontree.Node) []string {
 			list = append(list, at.Add(time.Hour).Format(`"`+time.RFC3339+`"`))
 		}
 	case n.Kind == jsontree.String || n.Kind == jsontree.Null:
-		list = append(list, `"selftest"`, `"00000000-0000-4000-8000-000000000000"`)
+		list = append(list, `"selftest"`, `" "`, `"00000000-0000-4000-8000-000000000000"`)
 		for i := range t.tree.Nodes { // what stands elsewhere in the page
 			if other := &t.tree.Nodes[i]; other.Kind == jsontree.String && other.Name == n.Name && other.Text != n.Text {
 				list = append(list, other.Literal())

@@ -110,17 +110,23 @@ type Outcome[T any] struct {
 const maxInFlight = 16 << 20
 
 // Each reads the recordings, calls work for each part on several goroutines, and yields the outcomes in the order in which
-// the parts stand there. It holds a few parts at a time, whatever their number. The sequence ends early when ctx does.
+// the parts stand there. It holds a few parts at a time, whatever their number. The sequence ends at once when ctx does; work
+// under way then ends by itself.
 func Each[T any](ctx context.Context, list []Recording, work func(*Part) T) iter.Seq[Outcome[T]] {
 	return func(yield func(Outcome[T]) bool) {
+		caller := ctx
 		ctx, stop := context.WithCancel(ctx)
 		workers := runtime.GOMAXPROCS(0)
 		e := &each[T]{
 			jobs: make(chan *job[T], workers), queue: make(chan *job[T], 4*workers), bytes: semaphore.NewWeighted(maxInFlight),
 		}
 		var running sync.WaitGroup
-		defer running.Wait()
-		defer stop()
+		defer func() {
+			stop()
+			if caller.Err() == nil { // or who asked for the end would wait for the work on a large part
+				running.Wait()
+			}
+		}()
 		running.Go(func() {
 			defer close(e.queue)
 			defer close(e.jobs)
@@ -135,8 +141,20 @@ func Each[T any](ctx context.Context, list []Recording, work func(*Part) T) iter
 				}
 			})
 		}
-		for j := range e.queue {
-			<-j.done
+		for {
+			var j *job[T]
+			select {
+			case j = <-e.queue:
+			case <-caller.Done():
+			}
+			if j == nil {
+				return
+			}
+			select {
+			case <-j.done:
+			case <-caller.Done():
+				return
+			}
 			more := yield(j.out)
 			e.bytes.Release(j.size)
 			if !more {

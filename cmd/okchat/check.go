@@ -204,7 +204,7 @@ func check(ctx context.Context, std streams, flags checkFlags, run func(context.
 		return uncheckedError{errFindings}
 	case count.Violations+count.Leaks > 0 || flags.strict && count.Drift > 0:
 		return errFindings
-	case count.Checked == 0:
+	case count.Checked+count.Bodies == 0:
 		return uncheckedError{errFindings}
 	}
 	return nil

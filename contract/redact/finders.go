@@ -14,14 +14,15 @@ import (
 
 var (
 	email = regexp.MustCompile(`[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)*\.\pL{2,}`)
-	phone = regexp.MustCompile(`\+\d{1,3}([ .-]?\(?\d{1,4}\)?){2,5}\d|\b0\d{1,3}[ .-]\d{3,4}[ .-]\d{4}\b|\b01[016789]\d{7,8}\b|\(\d{3}\) ?\d{3}-\d{4}\b|\b\d{3}-\d{3,4}-\d{4}\b`)
-	// resident is a Korean resident registration number: birthday, and a digit for century and sex before six more.
-	resident = regexp.MustCompile(`\b(\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([ -]?)[1-8]\d{6}\b`)
+	// phone, resident and moment match at the beginning of a text. resident is a Korean resident registration number: birthday,
+	// and a digit for century and sex before six more.
+	phone    = regexp.MustCompile(`^(\+\d{1,3}([ .-]?\(?\d{1,4}\)?){2,5}\d|0\d{1,3}[ .-]\d{3,4}[ .-]\d{4}\b|01[016789]\d{7,8}\b|\(\d{3}\) ?\d{3}-\d{4}\b|\d{3}-\d{3,4}-\d{4}\b)`)
+	resident = regexp.MustCompile(`^(\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([ -]?)[1-8]\d{6}\b`)
+	moment   = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d[\d:.+-]*`)
 	// token finds what says of itself that it is a credential.
 	token = regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b(sk|pk|rk)[-_](live|test|proj)?[-_]?\w{16,}|\bgh[pousr]_\w{20,}|\bxox[baprs]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|(?i)\bbearer [\w.~+/-]{12,}|-----BEGIN [A-Z ]*PRIVATE KEY`)
 	// tokenSigns lists strings of which each match of token has one. Looking for them takes a tenth of the time.
 	tokenSigns = []string{"eyJ", "k-", "k_", "gh", "xox", "AKIA", "AIza", "earer ", "EARER ", "PRIVATE KEY"}
-	notPhone   = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d\S*`)
 	inBase64   = regexp.MustCompile(`^[A-Za-z0-9+/_-]{24,}={0,2}$`)
 )
 
@@ -38,16 +39,8 @@ func codesIn(s string) []contract.Code {
 	if strings.Contains(s, "@") && email.MatchString(s) {
 		found = append(found, contract.CodeLeakedEmail)
 	}
-	digits := 0
-	for i := range len(s) {
-		if s[i] >= '0' && s[i] <= '9' {
-			digits++
-		}
-	}
-	if digits >= 8 {
-		if s := notPhone.ReplaceAllString(s, ""); phone.MatchString(s) || holdsResident(s) {
-			found = append(found, contract.CodeLeakedPhone)
-		}
+	if holdsNumber(s) {
+		found = append(found, contract.CodeLeakedPhone)
 	}
 	if len(s) >= 16 && slices.ContainsFunc(tokenSigns, func(sign string) bool { return strings.Contains(s, sign) }) && token.MatchString(s) {
 		found = append(found, contract.CodeLeakedToken)
@@ -73,25 +66,65 @@ func narrow(s string) string {
 	}, s)
 }
 
-// holdsResident reports whether a text holds a resident registration number. Without a sign between its halves it needs the
-// right check digit, or many an id would be one.
-func holdsResident(s string) bool {
-	for _, m := range resident.FindAllStringSubmatch(s, -1) {
-		if _, err := time.Parse("20060102", "20"+m[1]+m[2]+m[3]); err != nil && m[2]+m[3] != "0229" {
-			continue
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// holdsNumber reports whether a text holds a phone number or a resident registration number. It looks where one can begin,
+// and not in UUIDs and times.
+func holdsNumber(s string) bool {
+	const longest = 48
+	digits := 0
+	for i := range len(s) {
+		if isDigit(s[i]) {
+			digits++
 		}
-		if m[4] != "" {
-			return true
-		}
-		sum := 0
-		for i, weight := range []int{2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5} {
-			sum += weight * int(m[0][i]-'0')
-		}
-		if (11-sum%11)%10 == int(m[0][12]-'0') {
-			return true
+	}
+	if digits < 8 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		first := i == 0 || !isDigit(s[i-1]) && s[i-1]|0x20-'a' > 25 && s[i-1] != '_' // of a word
+		part := s[i:min(i+longest, len(s))]
+		switch {
+		case first && isUUID(part):
+			i += 35
+		case first && len(part) > 4 && part[4] == '-' && moment.MatchString(part):
+			i += len(moment.FindString(part)) - 1
+		case c == '+' || c == '(', first && isDigit(c):
+			if phone.MatchString(part) || isResident(part) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// isUUID reports whether a text begins with a UUID.
+func isUUID(s string) bool {
+	if len(s) < 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	return strings.Trim(s[:36], "0123456789abcdefABCDEF-") == ""
+}
+
+// isResident reports whether a text begins with a resident registration number. Without a sign between its halves it needs
+// the right check digit, or many an id would be one.
+func isResident(s string) bool {
+	m := resident.FindStringSubmatch(s)
+	if m == nil {
+		return false
+	}
+	if _, err := time.Parse("20060102", "20"+m[1]+m[2]+m[3]); err != nil && m[2]+m[3] != "0229" {
+		return false
+	}
+	if m[4] != "" {
+		return true
+	}
+	sum := 0
+	for i, weight := range []int{2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5} {
+		sum += weight * int(m[0][i]-'0')
+	}
+	return (11-sum%11)%10 == int(m[0][12]-'0')
 }
 
 // fromBase64 returns the text that a string is in base64, "" where it is none.

@@ -239,7 +239,12 @@ func Safe(s string) string {
 }
 
 // Count is how many results and findings of each kind a run had.
-type Count struct{ Checked, NotChecked, Elsewhere, Violations, Drift, Leaks, Errors int }
+type Count struct {
+	Checked, NotChecked, Elsewhere int
+	// Bodies is how many of the exchanges that are not wholly checked have a body that was.
+	Bodies                           int
+	Violations, Drift, Leaks, Errors int
+}
 
 // Add counts a result.
 func (c *Count) Add(r *contract.Result) {
@@ -248,6 +253,9 @@ func (c *Count) Add(r *contract.Result) {
 		c.Checked++
 	case contract.NotChecked:
 		c.NotChecked++
+		if r.Body != nil {
+			c.Bodies++
+		}
 	case contract.Elsewhere:
 		c.Elsewhere++
 	}

@@ -22,8 +22,8 @@ type Page struct {
 	doc     *document
 	request *spec.Request
 	given   ref.Val // the request as rules see it
-	now     time.Time
-	today   time.Time
+	now     ref.Val
+	today   ref.Val
 	faults  *spec.Faults
 	broken  map[spec.Code]bool // rules
 	scope   scope
@@ -38,7 +38,8 @@ type Page struct {
 func NewPage(set *Set, op *spec.Operation, request *spec.Request, t *jsontree.Tree, valid *spec.Validation, now, today time.Time) *Page {
 	p := &Page{
 		set: set, op: op, valid: valid, root: t.Root(), doc: newDocument(t, valid.Schemas, new(int)),
-		request: request, given: requestValue(request), now: now, today: today, faults: valid.Faults, broken: make(map[spec.Code]bool),
+		request: request, given: requestValue(request),
+		now: types.Timestamp{Time: now}, today: types.Timestamp{Time: today}, faults: valid.Faults, broken: make(map[spec.Code]bool),
 	}
 	p.scope.page = p
 	return p
@@ -118,9 +119,9 @@ func (s *scope) ResolveName(name string) (any, bool) {
 	case "request":
 		return s.page.given, true
 	case "now":
-		return types.Timestamp{Time: s.page.now}, true
+		return s.page.now, true
 	case "today":
-		return types.Timestamp{Time: s.page.today}, true
+		return s.page.today, true
 	case scopeName:
 		return s, true
 	}
@@ -253,7 +254,7 @@ func (p *Page) describe(n *jsontree.Node) string {
 	return spec.Describe(n)
 }
 
-// maxEarlier is how many values of a kind a Trail keeps at least.
+// maxEarlier is how many values of a kind a Trail keeps at least, and those of the last page in any case.
 const maxEarlier = 1_000
 
 // Trail keeps, for the rules about walks, values of the pages of one walk.
@@ -291,6 +292,7 @@ func (t *Trail) Follow(p *Page) {
 			all = &values{steps: p.doc.steps}
 			t.earlier[path] = all
 		}
+		before := len(all.list)
 		r.Each(p.root, func(n *jsontree.Node, _ int) {
 			v := p.doc.of(n)
 			if s, ok := v.(types.String); ok {
@@ -298,8 +300,8 @@ func (t *Trail) Follow(p *Page) {
 			}
 			all.add(v)
 		})
-		if len(all.list) > 2*maxEarlier {
-			all.keep(maxEarlier)
+		if most := max(maxEarlier, len(all.list)-before); len(all.list) > 2*most {
+			all.keep(most)
 		}
 	}
 }

@@ -235,7 +235,10 @@ func indexed(v ref.Val) any {
 
 func (l *values) add(v ref.Val) {
 	l.list = append(l.list, v)
-	if key := indexed(v); key != nil && l.set != nil {
+	if l.set == nil {
+		return
+	}
+	if key := indexed(v); key != nil {
 		l.set[key] = struct{}{}
 	}
 }

@@ -55,9 +55,15 @@ type Match struct {
 	Near string
 }
 
+// maxSegments is how many segments a path may have that is compared with those of the contract.
+const maxSegments = 1000
+
 // Match finds the operation that was called. A HEAD request calls the operation GET. Below base, a path, the contract's paths
 // begin.
 func (c *Contract) Match(method string, t Target, base string) Match {
+	if strings.Count(t.Path, "/") > maxSegments {
+		return Match{}
+	}
 	segments := t.segments()
 	prefix := Target{Path: strings.TrimSuffix(base, "/")}.segments()
 	if base == "" || base == "/" {
