@@ -127,6 +127,9 @@ func (c *Contract) At(base string) (*Contract, error) {
 	return &out, nil
 }
 
+// Base returns the path below which the contract is served, "" for none. See [Contract.At].
+func (c *Contract) Base() string { return c.base }
+
 // Concerns reports whether a request's path is, or nearly is, that of one of the contract's operations. The method does not
 // matter.
 func (c *Contract) Concerns(req *http.Request) bool {

@@ -12,14 +12,14 @@ import (
 	"github.com/okchat/okchat-go/contract/internal/spec"
 )
 
-// SafeName matches a name that stands in YAML as it is, and says nothing of anyone.
-var SafeName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,40}$`)
+// safeName matches a name that stands in YAML as it is and is no one's: with more digits it could be a key.
+var safeName = regexp.MustCompile(`^[A-Za-z_][A-Za-z_-]{0,38}[0-9]{0,2}$`)
 
 // Patch returns what a drift suggests: a unified diff of the contract, ready for patch -p1, that describes what came, for
 // a person to complete. It is "" for other findings, and where a name is none that a contract should learn unseen.
 func (c *Contract) Patch(f Finding) string {
 	a := f.addition
-	if a == nil || a.At == nil || !SafeName.MatchString(a.Name) && f.Code != CodeStatus {
+	if a == nil || a.At == nil || !safeName.MatchString(a.Name) && f.Code != CodeStatus {
 		return ""
 	}
 	switch f.Code {

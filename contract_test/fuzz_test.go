@@ -37,7 +37,10 @@ func FuzzExchange(f *testing.F) {
 			}
 		}
 		redact.Leaks(c.Check(ex))
-		safe := again(t, r.Exchange(c.Check(ex)))
+		if c.Check(ex).Outcome == contract.Elsewhere {
+			return
+		}
+		safe := again(t, redacted(t, r, c.Check(ex)))
 		for _, leak := range redact.Leaks(c.Check(safe)) {
 			t.Fatalf("%s in %s", leak, safe.ResponseBody)
 		}

@@ -124,7 +124,7 @@ func TestEachOperationIsRedacted(t *testing.T) {
 		if leaks := redact.Leaks(before); len(leaks) == 0 || leaks[0].Code != contract.CodeLeakedPerson {
 			t.Errorf("%s: expected the text to be a leak, got %v", ex.URL, leaks)
 		}
-		safe := r.Exchange(before)
+		safe := redacted(t, r, before)
 		after := c.Check(safe)
 		if strings.Contains(string(safe.ResponseBody), "open") || strings.Contains(string(safe.ResponseBody), "hello") || len(redact.Leaks(after)) != 0 {
 			t.Errorf("%s: expected pseudonyms, got %s", ex.URL, safe.ResponseBody)

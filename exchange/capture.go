@@ -27,7 +27,9 @@ type Capture struct {
 	MaxBody int
 }
 
-// begin returns the exchange of a request, without its body and its answer.
+// Request returns the exchange of a request that was not answered yet, without its body.
+func (c *Capture) Request(req *http.Request) *Exchange { return c.begin(req, req.URL.String()) }
+
 func (c *Capture) begin(req *http.Request, url string) *Exchange {
 	ex := &Exchange{
 		Source: Source{File: "live"}, Method: strings.ToUpper(req.Method), URL: url, RequestHeader: make(http.Header, len(req.Header)), maxBody: c.MaxBody,

@@ -35,50 +35,20 @@ func commented(comment string) *Exchange {
 
 func TestARecordingIsWholeAfterEachExchange(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "a.har")
-	if err := os.WriteFile(path, []byte("what was there"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	har, err := CreateHAR(path)
+	file, err := os.Create(filepath.Join(t.TempDir(), "a.har"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, _ := os.ReadFile(path); string(text) != "what was there" {
-		t.Errorf("expected the file to stay until there is an exchange, got %q", text)
-	}
+	defer file.Close()
+	har := NewHARFile(file)
 	var want []string
 	for _, comment := range []string{"one", "two", "three"} {
 		if err := har.Write(commented(comment)); err != nil {
 			t.Fatal(err)
 		}
-		if want = append(want, comment); !slices.Equal(comments(t, path), want) {
-			t.Errorf("expected %q, got %q", want, comments(t, path))
+		if want = append(want, comment); !slices.Equal(comments(t, file.Name()), want) {
+			t.Errorf("expected %q, got %q", want, comments(t, file.Name()))
 		}
-	}
-	if err := har.Close(); err != nil {
-		t.Error(err)
-	}
-	if list, _ := os.ReadDir(dir); len(list) != 1 {
-		t.Errorf("expected the recording alone in its folder, got %d files", len(list))
-	}
-}
-
-func TestARecordingOfNothingLeavesNothing(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	har, err := CreateHAR(filepath.Join(dir, "a.har"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if har.Close() == nil {
-		t.Error("expected an error")
-	}
-	if list, _ := os.ReadDir(dir); len(list) != 0 {
-		t.Errorf("expected an empty folder, got %d files", len(list))
-	}
-	if _, err := CreateHAR(filepath.Join(dir, "nowhere", "a.har")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("expected to be told before anything is recorded, got %v", err)
 	}
 }
 
@@ -99,34 +69,39 @@ func (f *fullDisk) WriteAt(p []byte, at int64) (int, error) {
 
 func TestAFullDiskLosesTheLastExchangeAlone(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "a.har")
-	har, err := CreateHAR(path)
+	file, err := os.Create(filepath.Join(t.TempDir(), "a.har"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer file.Close()
+	disk := &fullDisk{file, 0, 100}
+	har := NewHARFile(disk)
+	if err := har.Write(commented("none")); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("expected to be told that the disk is full, got %v", err)
+	}
+	if info, err := file.Stat(); err != nil || info.Size() != 0 {
+		t.Errorf("expected an empty file, got %d bytes", info.Size())
+	}
+	disk.room = 1 << 20
 	if err := har.Write(commented("one")); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(path)
+	info, err := file.Stat()
 	if err != nil {
 		t.Fatal(err)
 	}
-	disk := &fullDisk{har.file.(*os.File), info.Size(), 700}
-	har.file = disk
+	disk.size, disk.room = info.Size(), 700
 	if err := har.Write(commented("two")); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("expected to be told that the disk is full, got %v", err)
 	}
-	if got := comments(t, path); !slices.Equal(got, []string{"one"}) {
+	if got := comments(t, file.Name()); !slices.Equal(got, []string{"one"}) {
 		t.Errorf("expected the exchange before, got %q", got)
 	}
 	disk.room = 1 << 20
 	if err := har.Write(commented("three")); err != nil {
 		t.Error(err)
 	}
-	if got := comments(t, path); !slices.Equal(got, []string{"one", "three"}) {
+	if got := comments(t, file.Name()); !slices.Equal(got, []string{"one", "three"}) {
 		t.Errorf("expected to go on when there is room, got %q", got)
-	}
-	if err := har.Close(); err != nil {
-		t.Error(err)
 	}
 }

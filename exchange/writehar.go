@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -80,7 +81,7 @@ type (
 
 // Write writes one exchange. After an error it writes nothing more and returns that error again.
 func (h *HARWriter) Write(ex *Exchange) error {
-	entry, err := marshalEntry(ex)
+	entry, err := Marshal(ex)
 	if err != nil && h.err == nil {
 		h.err = err
 	}
@@ -115,7 +116,7 @@ const (
 // error, as no reader takes one.
 func (h *HARWriter) Close() error {
 	if h.n == 0 && h.err == nil {
-		return errNothing
+		return errors.New("expected an exchange to record, got none")
 	}
 	h.print([]byte(harTail))
 	return h.err
@@ -127,7 +128,8 @@ func (h *HARWriter) print(text []byte) {
 	}
 }
 
-func marshalEntry(ex *Exchange) ([]byte, error) {
+// Marshal returns an exchange as an entry of a recording.
+func Marshal(ex *Exchange) ([]byte, error) {
 	return json.MarshalIndent(entryOf(ex), "      ", "  ")
 }
 

@@ -76,7 +76,11 @@ type recordingFlags struct {
 
 func (f *recordingFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.base, "base", "", "the `path` before the contract's in recordings from behind a gateway, such as /okchat")
-	cmd.Flags().IntVar(&f.maxBody, "max-body", exchange.DefaultMaxBody, "read at most `n` bytes of a body; a larger one is not checked")
+	addMaxBodyFlag(cmd, &f.maxBody)
+}
+
+func addMaxBodyFlag(cmd *cobra.Command, to *int) {
+	cmd.Flags().IntVar(to, "max-body", exchange.DefaultMaxBody, "read at most `n` bytes of a body; a larger one is not checked")
 }
 
 // below returns the contract as it is served below the base path.

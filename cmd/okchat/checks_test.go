@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -176,7 +178,7 @@ func TestARecordingHoldsNoSecret(t *testing.T) {
 	}
 	// What was there to be found still is, and nothing else.
 	code, out, errs := okchatRun(t, 0, "check", filepath.Join(dir, "one.har"))
-	if code != 0 || !strings.Contains(out, "/data/0/PLANTED_member") || !strings.Contains(errs, "3 exchanges checked against the contract: 0 violations, ") || !strings.Contains(errs, " 0 leaks") {
+	if code != 0 || !strings.Contains(out, "drift undocumented-member") || !strings.Contains(errs, "3 exchanges checked against the contract: 0 violations, ") || !strings.Contains(errs, " 0 leaks") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }
@@ -300,6 +302,102 @@ func TestAProxyRefusesWhatBreaksTheContract(t *testing.T) {
 	if code != 1 || !strings.Contains(errs, "2 violations") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
+}
+
+// TestAProxyPassesWhatIsNotItsBusiness sends what no contract speaks of, with --refuse.
+func TestAProxyPassesWhatIsNotItsBusiness(t *testing.T) {
+	noKey(t)
+	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.Key(secretKey))
+	path := "/api/external/chatbot/" + fake.ChatbotID + "/conversations"
+	var uris []string
+	var mu sync.Mutex
+	server := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		uris = append(uris, r.RequestURI+" "+r.Header.Get("X-Forwarded-For"))
+		mu.Unlock()
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/bare"):
+			w.Header()["Content-Type"], w.Header()["Date"] = nil, nil
+			_, _ = io.WriteString(w, "<html>")
+		case r.URL.Path == "/upgrade":
+			conn, rw, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+			_ = rw.Flush()
+			line, _ := rw.ReadString('\n')
+			_, _ = rw.WriteString(line)
+			_ = rw.Flush()
+		case r.Method == http.MethodOptions:
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			fake.ServeHTTP(w, r)
+		}
+	})
+	code, out, errs := proxied(t, server, func(url string) {
+		if resp, body := fetch(t, url+"/bare?a=%zz&b;c", "X-Forwarded-For", "192.0.2.1"); resp.StatusCode != 200 || body != "<html>" || resp.Header["Content-Type"] != nil || resp.Header["Date"] != nil {
+			t.Errorf("expected the answer without what it lacks, got %d and %v", resp.StatusCode, resp.Header)
+		}
+		if resp, _ := fetch(t, url+path+"?state=brand_new", "x-api-key", secretKey); resp.StatusCode != 200 {
+			t.Errorf("expected a new value to pass, got %d", resp.StatusCode)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Access-Control-Request-Method", "GET")
+		req.Header.Set("Origin", "https://a.example")
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil || resp.StatusCode != http.StatusNoContent {
+			t.Errorf("expected the preflight to pass, got %v and the error %v", resp, err)
+		}
+		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		r := bufio.NewReader(conn)
+		if resp, err := http.ReadResponse(r, nil); err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("expected an upgrade, got %v and the error %v", resp, err)
+		}
+		_, _ = io.WriteString(conn, "hello\n")
+		if line, err := r.ReadString('\n'); line != "hello\n" {
+			t.Errorf("expected the line back, got %q and the error %v", line, err)
+		}
+	}, "--refuse")
+	if code != 0 || !strings.Contains(errs, "1 exchange checked against the contract: 0 violations") || !strings.Contains(errs, "3 of other endpoints left out") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	if want := "/bare?a=%zz&b;c 192.0.2.1"; !slices.Contains(uris, want) {
+		t.Errorf("expected the request %q, got %q", want, uris)
+	}
+}
+
+// TestAProxyRepeatsNoKeyOfAnAnswerThatIsNone sends back the key where no HTTP is.
+func TestAProxyRepeatsNoKeyOfAnAnswerThatIsNone(t *testing.T) {
+	noKey(t)
+	broken := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nX-Echo "+r.Header.Get("x-api-key")+"\r\n\r\n")
+		_ = conn.Close()
+	})
+	code, out, errs := proxied(t, broken, func(url string) {
+		if resp, body := fetch(t, url+"/api/external/chatbot/x/conversations", "x-api-key", secretKey); resp.StatusCode != http.StatusBadGateway || strings.Contains(body, secretKey) {
+			t.Errorf("expected 502, got %d", resp.StatusCode)
+		}
+	})
+	if code != 2 || !strings.Contains(errs, "is not HTTP") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	spotless(t, map[string]string{"out": out, "err": errs})
 }
 
 func TestAProxyBeforeADeadServerSaysSo(t *testing.T) {

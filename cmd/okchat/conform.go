@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,9 @@ type conformFlags struct {
 	accountFlags
 	url   string
 	pages int
-	skip  []string
+
+	timeout, deadline time.Duration
+	skip              []string
 }
 
 func newConform(std streams) *cobra.Command {
@@ -46,6 +49,8 @@ The key comes from ` + okchat.EnvKey + ` or --key-file, and is sent to that serv
 	flags.accountFlags.add(cmd)
 	cmd.Flags().StringVar(&flags.url, "url", "", "`URL` of the server")
 	cmd.Flags().IntVar(&flags.pages, "pages", 10, "walk over at most `n` pages")
+	cmd.Flags().DurationVar(&flags.timeout, "timeout", 30*time.Second, "give up on an answer after this `time`")
+	cmd.Flags().DurationVar(&flags.deadline, "deadline", 10*time.Minute, "end the run after this `time`")
 	cmd.Flags().StringArrayVar(&flags.skip, "skip", nil, "leave out the expectation of this `code`; may be given again")
 	return cmd
 }
@@ -69,6 +74,9 @@ func (f *conformFlags) run(ctx context.Context, std streams, c *contract.Contrac
 		return usageError{err}
 	}
 	known := conform.Expectations()
+	if f.timeout <= 0 || f.deadline <= 0 {
+		return usageErrorf("--timeout and --deadline: expected more than 0")
+	}
 	var skip []contract.Code
 	for _, code := range f.skip {
 		if !slices.ContainsFunc(known, func(e conform.Expectation) bool { return string(e.Code) == code }) {
@@ -76,13 +84,24 @@ func (f *conformFlags) run(ctx context.Context, std streams, c *contract.Contrac
 		}
 		skip = append(skip, contract.Code(code))
 	}
-	for e, result := range conform.Run(ctx, c, conform.Target{URL: f.url, ChatbotID: f.chatbot, Key: key, Pages: f.pages, Skip: skip}) {
+	for v := range conform.Run(ctx, c, conform.Target{URL: f.url, ChatbotID: f.chatbot, Key: key, Pages: f.pages, Timeout: f.timeout, Deadline: f.deadline, Skip: skip}) {
 		verdict := "ok  "
-		if slices.ContainsFunc(result.Findings, func(found contract.Finding) bool { return f.strict || found.Severity == contract.Violation }) {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case v.Err != nil:
+			verdict = "none"
+		case slices.ContainsFunc(v.Result.Findings, func(found contract.Finding) bool {
+			return f.strict || found.Severity == contract.Violation
+		}):
 			verdict = "FAIL"
 		}
-		fmt.Fprintf(std.err, "%s  %-10s  %s: %s\n", verdict, e.Evidence, e.Code, e.Expect)
-		take(result, nil)
+		fmt.Fprintf(std.err, "%s  %-10s  %s: %s\n", verdict, v.Expectation.Evidence, v.Expectation.Code, v.Expectation.Expect)
+		if v.Err != nil {
+			take(nil, fmt.Errorf("%s: %w: see --url", v.Expectation.Code, v.Err))
+			continue
+		}
+		take(v.Result, nil)
 	}
 	return ctx.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -27,26 +28,33 @@ func (f *walkFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.state, "state", "", "only conversations in this state, such as in_progress")
 }
 
-// walk asks for page after page and hands on each exchange, in order. It only reads. An answer that breaks the contract ends
-// it without an error: whoever takes the exchanges knows better what is wrong.
-func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *contract.Contract, take func(*exchange.Exchange)) error {
+// walk asks for page after page, checks each exchange as it comes, and hands on the results in order. It only reads. An answer
+// that breaks the contract ends it without an error: whoever takes the results knows better what is wrong.
+func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *contract.Contract, take func(*contract.Result)) error {
 	if f.pages < 1 {
 		return usageErrorf("--pages is %d, expected 1 or more", f.pages)
 	}
 	if f.limit < 0 {
 		return usageErrorf("--limit is %d, expected 0 or more", f.limit)
 	}
-	var mu sync.Mutex
-	watch := c.Capture(func(ex *exchange.Exchange) {
-		mu.Lock()
-		defer mu.Unlock()
-		take(ex)
-	}).Transport(http.DefaultTransport)
-	from, err := f.open(std, command, okchat.WithTransport(watch))
+	var watch http.RoundTripper // once it is known where the account is
+	from, err := f.open(std, command, okchat.WithTransport(roundTripper(func(req *http.Request) (*http.Response, error) { return watch.RoundTrip(req) })))
 	if err != nil {
 		return err
 	}
 	defer from.close()
+	if from.sample == nil {
+		if c, err = c.At(os.Getenv(okchat.EnvBaseURL)); err != nil {
+			return usageErrorf("%s: %w", okchat.EnvBaseURL, err)
+		}
+	}
+	var mu sync.Mutex
+	pages := c.NewWalk()
+	watch = c.Capture(func(ex *exchange.Exchange) {
+		mu.Lock()
+		defer mu.Unlock()
+		take(pages.Check(ex))
+	}).Transport(http.DefaultTransport)
 	n := 0
 	for _, err := range from.client.Pages(ctx, from.chatbot, okchat.ListOptions{Limit: f.limit, State: okchat.ConversationState(f.state)}) {
 		if _, ok := errors.AsType[*okchat.ContractError](err); ok {
@@ -62,12 +70,14 @@ func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *co
 	return nil
 }
 
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements [http.RoundTripper].
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
 // checkLive takes each exchange of a walk as a result.
 func checkLive(ctx context.Context, std streams, f *walkFlags, c *contract.Contract, take func(*contract.Result, error) bool) error {
-	pages := c.NewWalk()
-	err := f.walk(ctx, std, "okchat check --live", c, func(ex *exchange.Exchange) {
-		take(pages.Check(ex), nil)
-	})
+	err := f.walk(ctx, std, "okchat check --live", c, func(r *contract.Result) { take(r, nil) })
 	var usage usageError
 	if errors.As(err, &usage) || errors.Is(err, okchat.ErrArgument) || ctx.Err() != nil {
 		return err

@@ -128,7 +128,7 @@ func newRoot(std streams) *cobra.Command {
 	plainHelp := root.HelpTemplate()
 	root.SetHelpTemplate(plainHelp + exitCodeHelp)
 	root.AddCommand(newList(std), newExport(std), newStats(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
-	for _, cmd := range []*cobra.Command{newCheck(std), newConform(std), newCoverage(std), newProxy(std)} {
+	for _, cmd := range []*cobra.Command{newCheck(std), newConform(std), newCoverage(std), newProxy(std), newRedact(std)} {
 		cmd.SetHelpTemplate(plainHelp) // the commands that check have codes of their own
 		root.AddCommand(cmd)
 	}

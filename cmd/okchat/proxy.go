@@ -13,11 +13,14 @@ import (
 	"net/url"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/semaphore"
 
+	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/report"
 	"github.com/okchat/okchat-go/exchange"
@@ -26,17 +29,21 @@ import (
 type proxyFlags struct {
 	checkFlags
 	to, addr, record, salt string
-	refuse                 bool
+	refuse, insecure       bool
+	maxBody                int
 }
 
 func newProxy(std streams) *cobra.Command {
 	var flags proxyFlags
 	cmd := &cobra.Command{
 		Use:   "proxy --to URL",
-		Short: "Stand before a server and hold what passes against the contract",
-		Long: `Forward requests to a server and its answers back, unchanged, and report what breaks the contract as it passes. With
---refuse a broken request is answered with 400 and a broken answer with 502, each with the findings as JSON, instead. With
---record what passes is written as okchat record does. An interrupt ends the proxy and its report.
+		Short: "Check what passes between a client and a server",
+		Long: `Forward requests to a server and its answers back, unchanged, and report what breaks the contract as it passes. Other paths,
+uploads, event streams and upgrades pass, too. The path of --to is put before that of each request.
+
+With --refuse a request that breaks the contract is answered with 400 and an answer that does so is replaced by 502, each
+with the findings as JSON. With --record what passes is written as okchat record does; the file is whole after each
+exchange. An interrupt ends the proxy and its report.
 ` + checkExitHelp,
 		Example: `  okchat proxy --to https://v2.okchat.ai --record traffic.har
   okchat proxy --to http://127.0.0.1:8080 --refuse --format json > findings.json`,
@@ -52,23 +59,40 @@ func newProxy(std streams) *cobra.Command {
 	cmd.Flags().StringVar(&flags.to, "to", "", "forward to the server at this `URL`")
 	cmd.Flags().StringVar(&flags.addr, "addr", "127.0.0.1:8081", "`host:port` to listen on; port 0 takes a free one")
 	cmd.Flags().BoolVar(&flags.refuse, "refuse", false, "answer what breaks the contract with an error")
+	cmd.Flags().BoolVar(&flags.insecure, "insecure", false, "forward keys without encryption to a server on another machine")
 	cmd.Flags().StringVar(&flags.record, "record", "", "write what passes to `file`, without keys and persons")
+	addMaxBodyFlag(cmd, &flags.maxBody)
 	addSaltFlag(cmd, &flags.salt)
 	_ = cmd.MarkFlagFilename("record", "har")
 	return cmd
 }
 
-func (f *proxyFlags) serve(ctx context.Context, std streams, c *contract.Contract, take func(*contract.Result, error) bool) error {
+// target is the URL of --to.
+func (f *proxyFlags) target() (*url.URL, error) {
 	target, err := url.Parse(f.to)
-	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
-		return usageErrorf("--to: expected the URL of a server, such as https://v2.okchat.ai")
+	if err != nil || target.Host == "" || target.User != nil || target.RawQuery != "" || target.Fragment != "" || (target.Scheme != "http" && target.Scheme != "https") {
+		return nil, usageErrorf("--to: expected the URL of a server, such as https://v2.okchat.ai")
+	}
+	// The client knows where a key may be sent.
+	if _, err := okchat.New("key", okchat.WithBaseURL(f.to)); err != nil && !f.insecure {
+		return nil, usageErrorf("--to: %w, or say --insecure", err)
+	}
+	return target, nil
+}
+
+func (f *proxyFlags) serve(ctx context.Context, std streams, c *contract.Contract, take func(*contract.Result, error) bool) error {
+	target, err := f.target()
+	if err != nil {
+		return err
+	}
+	if c, err = c.At(f.to); err != nil {
+		return usageErrorf("--to: %w", err)
 	}
 	var rec *recorder
 	if f.record != "" {
-		if rec, err = startRecorder(ctx, std, c, f.record, f.salt); err != nil {
+		if rec, err = startRecorder(ctx, std, c, "--record", f.record, f.salt); err != nil {
 			return err
 		}
-		defer rec.abort()
 	}
 	listener, err := net.Listen("tcp", f.addr)
 	if err != nil {
@@ -78,8 +102,14 @@ func (f *proxyFlags) serve(ctx context.Context, std streams, c *contract.Contrac
 	if os.Getenv("GOGC") == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
-	p := &proxy{contract: c, walk: c.NewWalk(), refuse: f.refuse, take: take, recorder: rec, pending: make(chan struct{}, maxPending)}
-	server := &http.Server{Handler: p.handler(target), ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	p := &proxy{
+		contract: c, target: target, next: newTransport(), refuse: f.refuse, maxBody: f.maxBody, recorder: rec,
+		pending: semaphore.NewWeighted(maxPending), walk: c.NewWalk(), take: take,
+	}
+	defer p.next.CloseIdleConnections()
+	server := &http.Server{
+		Handler: p.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: log.New(io.Discard, "", 0),
+	}
 	ended := make(chan struct{})
 	context.AfterFunc(ctx, func() {
 		defer close(ended)
@@ -89,143 +119,176 @@ func (f *proxyFlags) serve(ctx context.Context, std streams, c *contract.Contrac
 		_ = server.Shutdown(end)
 		_ = server.Close()
 	})
-	fmt.Fprintf(std.err, "Forwarding http://%s to %s\n", listener.Addr(), target.Redacted())
+	fmt.Fprintf(std.err, "Forwarding http://%s to %s\n", listener.Addr(), target)
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("cannot go on serving: %w", err)
 	}
 	<-ended // Serve returns when the end begins
 	p.wait.Wait()
-	if rec != nil && rec.count.Checked+rec.count.NotChecked > 0 {
-		return rec.finish(std)
+	if rec != nil {
+		return rec.finish()
 	}
 	return nil
 }
 
-// maxPending bounds the answers that are kept for their check, so that a slow disk under --record does not fill the memory.
-const maxPending = 64
+// newTransport returns what sends to the server, changing nothing.
+func newTransport() *http.Transport {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableCompression = true // bodies pass as they are
+	transport.MaxIdleConnsPerHost = 64
+	transport.ResponseHeaderTimeout = 5 * time.Minute
+	return transport
+}
+
+// maxPending bounds the bytes of the answers that are kept for their check, so that a slow disk under --record does not
+// fill the memory.
+const maxPending = 32 << 20
 
 // proxy checks what passes.
 type proxy struct {
 	contract *contract.Contract
+	target   *url.URL
+	next     *http.Transport
 	refuse   bool
+	maxBody  int
 	recorder *recorder
-	pending  chan struct{} // a place for each answer that may wait for its check
+	pending  *semaphore.Weighted
+	wait     sync.WaitGroup
 
-	mu   sync.Mutex
+	mu   sync.Mutex // for what follows, and recorder
 	walk *contract.Walk
 	take func(*contract.Result, error) bool
-	wait sync.WaitGroup
 }
 
-func (p *proxy) handler(target *url.URL) http.Handler {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableCompression = true // bodies pass as they are
-	transport.MaxIdleConnsPerHost = 64
-	watched := p.contract.Capture(func(ex *exchange.Exchange) {
-		p.pending <- struct{}{} // the end of the answer waits where the checks fall behind
-		p.wait.Go(func() {
-			defer func() { <-p.pending }()
-			p.report(ex)
-		})
-	}).Transport(transport)
+// forwarding names the headers that ReverseProxy takes out of a request, as it does not trust the client that set them.
+var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
+
+func (p *proxy) handler() http.Handler {
 	reverse := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.Out.Host = target.Host
+			r.SetURL(p.target)
+			r.Out.Host = p.target.Host
+			r.Out.URL.RawQuery, r.Out.URL.ForceQuery = r.In.URL.RawQuery, r.In.URL.ForceQuery // without the repairs
+			for _, name := range forwarding {
+				if values, ok := r.In.Header[name]; ok {
+					r.Out.Header[name] = values
+				}
+			}
 		},
-		Transport:     watched,
+		Transport:     p,
 		BufferPool:    &buffers{},
 		FlushInterval: -1,
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			if broken, ok := errors.AsType[*brokenAnswerError](err); ok {
-				refuse(w, http.StatusBadGateway, p.contract, broken.findings)
-				return
-			}
-			http.Error(w, "the server gave no answer", http.StatusBadGateway)
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			if !errors.Is(err, context.Canceled) { // a caller that goes away is no fault
-				p.take(nil, fmt.Errorf("no answer from %s: %w: see --to", target.Host, withoutURL(err)))
-			}
-		},
-		ErrorLog: log.New(io.Discard, "", 0),
+		ErrorHandler:  p.failed,
+		ErrorLog:      log.New(io.Discard, "", 0),
 	}
-	if !p.refuse {
-		return reverse
-	}
-	reverse.ModifyResponse = p.hold
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		ex := &exchange.Exchange{Source: exchange.Source{File: "live"}, Method: req.Method, URL: req.URL.RequestURI(), RequestHeader: req.Header}
-		if result := p.contract.CheckRequest(ex); len(result.Findings) > 0 {
-			p.found(result)
-			refuse(w, http.StatusBadRequest, p.contract, result.Findings)
+		if req.Method == http.MethodConnect {
+			http.Error(w, "this proxy stands for one server: send requests to it as to that server", http.StatusMethodNotAllowed)
 			return
 		}
+		// net/http would add what the server left out.
+		w.Header()["Content-Type"], w.Header()["Date"] = nil, nil
 		reverse.ServeHTTP(w, req)
 	})
 }
 
-// withoutURL is the cause of a failed call, whose text repeats the URL and so the chatbot's id.
-func withoutURL(err error) error {
-	if call, ok := errors.AsType[*url.Error](err); ok {
-		return call.Err
+// RoundTrip sends a request to the server and captures the exchange. With --refuse it first checks the request, and holds the
+// answer back until that is checked.
+func (p *proxy) RoundTrip(req *http.Request) (*http.Response, error) {
+	held := p.refuse && p.contract.Concerns(req)
+	capture := p.contract.Capture(p.later)
+	capture.MaxBody = p.maxBody
+	var answer *contract.Result
+	if held {
+		if result := p.contract.CheckRequest(capture.Request(req)); breaks(result) {
+			p.report(result)
+			return nil, &refusedError{http.StatusBadRequest, result}
+		}
+		capture.Take = func(ex *exchange.Exchange) { answer = p.judge(ex) }
 	}
-	return err
+	resp, err := capture.Transport(p.next).RoundTrip(req)
+	if err != nil || !held || resp.StatusCode == http.StatusSwitchingProtocols {
+		return resp, err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(p.maxBody)+1))
+	switch {
+	case err != nil:
+		return nil, errors.Join(err, resp.Body.Close())
+	case answer == nil: // it goes on beyond the limit, and is not checked
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
+	case breaks(answer):
+		return nil, errors.Join(&refusedError{http.StatusBadGateway, answer}, resp.Body.Close())
+	default:
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{bytes.NewReader(body), resp.Body}
+	}
+	return resp, nil
 }
 
-// report checks what has passed.
-func (p *proxy) report(ex *exchange.Exchange) {
+// breaks reports whether something breaks the contract. Drift does not.
+func breaks(r *contract.Result) bool {
+	return slices.ContainsFunc(r.Findings, func(f contract.Finding) bool { return f.Severity == contract.Violation })
+}
+
+// refusedError is why a request is not sent, or an answer not handed on.
+type refusedError struct {
+	status int
+	result *contract.Result
+}
+
+func (r *refusedError) Error() string { return "the contract is broken" }
+
+// failed answers where the server's answer cannot be handed on.
+func (p *proxy) failed(w http.ResponseWriter, req *http.Request, err error) {
+	w.Header().Del("Date")
+	if refused, ok := errors.AsType[*refusedError](err); ok {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(refused.status)
+		out, _ := report.New("json", w, p.contract, report.Options{})
+		out.Result(refused.result)
+		_ = out.Close()
+		return
+	}
+	http.Error(w, "the server gave no answer", http.StatusBadGateway)
+	if req.Context().Err() != nil { // a caller that goes away is no fault
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.take(nil, fmt.Errorf("no answer from %s: %w: see --to", p.target.Host, exchange.Cause(err)))
+}
+
+// later has an exchange judged while the next ones pass. The end of the answer waits where the checks fall behind.
+func (p *proxy) later(ex *exchange.Exchange) {
+	size := min(int64(len(ex.ResponseBody)+len(ex.RequestBody))+4<<10, maxPending)
+	_ = p.pending.Acquire(context.Background(), size)
+	p.wait.Go(func() {
+		defer p.pending.Release(size)
+		p.judge(ex)
+	})
+}
+
+// judge checks what has passed, against the pages before it, and records it.
+func (p *proxy) judge(ex *exchange.Exchange) *contract.Result {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	result := p.walk.Check(ex)
 	p.take(result, nil)
 	if p.recorder != nil && result.Outcome != contract.Elsewhere {
-		p.recorder.take(ex)
+		p.recorder.take(result)
 	}
+	return result
 }
 
-func (p *proxy) found(r *contract.Result) {
+func (p *proxy) report(r *contract.Result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.take(r, nil)
-}
-
-// brokenAnswerError is why an answer is not handed on.
-type brokenAnswerError struct{ findings []contract.Finding }
-
-func (b *brokenAnswerError) Error() string { return "the answer broke the contract" }
-
-// hold keeps an answer back until it is known to keep the contract.
-func (p *proxy) hold(resp *http.Response) error {
-	body, err := io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	if err != nil {
-		return err
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	ex := &exchange.Exchange{
-		Source: exchange.Source{File: "live"}, Method: resp.Request.Method, URL: resp.Request.URL.RequestURI(), RequestHeader: resp.Request.Header,
-		Status: resp.StatusCode, ResponseHeader: resp.Header, ResponseBody: body, Time: time.Now(),
-	}
-	var violations []contract.Finding
-	for _, f := range p.contract.Check(ex).Findings {
-		if f.Severity == contract.Violation {
-			violations = append(violations, f)
-		}
-	}
-	if len(violations) > 0 {
-		return &brokenAnswerError{violations}
-	}
-	return nil
-}
-
-// refuse answers with the findings.
-func refuse(w http.ResponseWriter, status int, c *contract.Contract, findings []contract.Finding) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	out, _ := report.New("json", w, c, report.Options{})
-	out.Result(&contract.Result{Exchange: &exchange.Exchange{}, Findings: findings})
-	_ = out.Close()
 }
 
 // buffers lends ReverseProxy what it copies through.

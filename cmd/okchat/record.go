@@ -61,37 +61,36 @@ func record(ctx context.Context, std streams, flags *recordFlags) error {
 	if err != nil {
 		return err
 	}
-	rec, err := startRecorder(ctx, std, c, flags.output, flags.salt)
+	rec, err := startRecorder(ctx, std, c, "-o", flags.output, flags.salt)
 	if err != nil {
 		return err
 	}
-	defer rec.abort()
 	walkErr := flags.walk(ctx, std, "okchat record", c, rec.take)
+	err = rec.finish()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if rec.count.Checked+rec.count.NotChecked == 0 {
-		return walkErr
-	}
-	if err := rec.finish(std); err != nil {
-		return err
-	}
-	return walkErr
+	return errors.Join(walkErr, err)
 }
 
-// recorder writes redacted exchanges to a file that takes its place at the end.
+// recorder writes redacted exchanges to a file. The file takes its place with the first one and is whole after each: what was
+// recorded is there whatever happens then.
 type recorder struct {
-	contract *contract.Contract
+	std      streams
 	redactor *redact.Redactor
-	walk     *contract.Walk
-	file     *atomicfile.File
 	path     string
-	har      *exchange.HARWriter
-	count    report.Count
-	err      error
+	file     *atomicfile.File
+	har      interface {
+		Write(*exchange.Exchange) error
+	}
+	end     func() error // writes the document's end where that is not there yet
+	count   report.Count
+	written int
+	left    int // exchanges that could not be written
+	errs    map[string]bool
 }
 
-func startRecorder(ctx context.Context, std streams, c *contract.Contract, path, saltFile string) (*recorder, error) {
+func startRecorder(ctx context.Context, std streams, c *contract.Contract, flag, path, saltFile string) (*recorder, error) {
 	salt, err := readSalt(std, saltFile)
 	if err != nil {
 		return nil, err
@@ -102,40 +101,53 @@ func startRecorder(ctx context.Context, std streams, c *contract.Contract, path,
 	}
 	file, err := newFile(ctx, std, path, false)
 	if err != nil {
-		return nil, fmt.Errorf("cannot write %s: %w: name another file with -o", path, err)
+		return nil, fmt.Errorf("cannot write %s: %w: name another file with %s", path, err, flag)
 	}
-	return &recorder{contract: c, redactor: redactor, walk: c.NewWalk(), file: file, path: path, har: exchange.NewHARWriter(file)}, nil
+	r := &recorder{std: std, redactor: redactor, path: path, file: file, errs: make(map[string]bool)}
+	if file.Direct() { // such as a pipe, in which nothing can be written over
+		har := exchange.NewHARWriter(file)
+		r.har, r.end = har, har.Close
+	} else {
+		r.har, r.end = exchange.NewHARFile(file), func() error { return nil }
+	}
+	return r, nil
 }
 
-// take writes one exchange. What is written is looked through once more: a leak is a fault of this program, and nothing is
-// kept then.
-func (r *recorder) take(ex *exchange.Exchange) {
-	result := r.walk.Check(ex)
+// take records one exchange. One that cannot be made safe, or for which the disk has no room, is left out and told at once.
+func (r *recorder) take(result *contract.Result) {
 	r.count.Add(result)
-	safe := r.redactor.Exchange(result)
-	if leaks := redact.Leaks(r.contract.Check(safe)); len(leaks) > 0 && r.err == nil {
-		r.err = fmt.Errorf("the recording would hold what must not be shared (%s), so it was not written: report this", leaks[0].Code)
+	safe, err := r.redactor.Exchange(result)
+	if err == nil {
+		err = r.har.Write(safe)
 	}
-	if r.err == nil {
-		r.err = r.har.Write(safe)
+	if r.written++; err == nil && r.written == 1 {
+		err = r.file.Publish()
+	}
+	if err == nil {
+		return
+	}
+	r.written--
+	r.left++
+	if text := err.Error(); !r.errs[text] {
+		r.errs[text] = true
+		fmt.Fprintf(r.std.err, "okchat: an exchange is left out of %s: %s\n", r.path, errorText(err, exitFailed))
 	}
 }
 
-func (r *recorder) finish(std streams) error {
-	if r.err == nil {
-		r.err = r.har.Close()
+// finish ends the recording. One without exchanges leaves what was there.
+func (r *recorder) finish() error {
+	if r.written == 0 {
+		r.file.Abort()
+	} else if err := errors.Join(r.end(), r.file.Commit()); err != nil {
+		return fmt.Errorf("cannot write %s: %w", r.path, err)
+	} else {
+		fmt.Fprintf(r.std.err, "%s: %s\n", r.path, &r.count)
 	}
-	if r.err == nil {
-		r.err = r.file.Commit()
+	if r.left > 0 {
+		return fmt.Errorf("%s lacks %d of %d exchanges, for the reasons above", r.path, r.left, r.left+r.written)
 	}
-	if r.err != nil {
-		return fmt.Errorf("cannot write %s: %w", r.path, r.err)
-	}
-	fmt.Fprintf(std.err, "%s: %s\n", r.path, &r.count)
 	return nil
 }
-
-func (r *recorder) abort() { r.file.Abort() }
 
 // readSalt returns the salt of a file, which it makes where there is none, or a random one that nobody keeps.
 func readSalt(std streams, path string) ([]byte, error) {

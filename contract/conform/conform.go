@@ -1,9 +1,12 @@
 // Package conform tests a server that implements OKChat's conversations endpoint: it asks what a client may ask, the
 // wrong things too, and holds the answers to the contract and to what callers expect.
 //
-//	for expectation, result := range conform.Run(ctx, rules, conform.Target{URL: url, ChatbotID: id, Key: key}) {
-//		if len(result.Findings) > 0 {
-//			fmt.Println(expectation.Code, result.Findings[0])
+//	for verdict := range conform.Run(ctx, rules, conform.Target{URL: url, ChatbotID: id, Key: key}) {
+//		switch {
+//		case verdict.Err != nil:
+//			fmt.Println(verdict.Expectation.Code, verdict.Err)
+//		case len(verdict.Result.Findings) > 0:
+//			fmt.Println(verdict.Expectation.Code, verdict.Result.Findings[0])
 //		}
 //	}
 //
@@ -12,8 +15,10 @@
 package conform
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -23,6 +28,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/exchange"
@@ -57,8 +64,21 @@ type Target struct {
 	Pages int
 	// Skip are the codes of expectations that are not tested.
 	Skip []contract.Code
+	// Timeout bounds each request with its answer; 0 stands for 30 seconds.
+	Timeout time.Duration
+	// Deadline bounds the whole run; 0 stands for 10 minutes.
+	Deadline time.Duration
 	// Transport sends the requests; nil stands for http.DefaultTransport.
 	Transport http.RoundTripper
+}
+
+// Verdict is what was found about one expectation.
+type Verdict struct {
+	Expectation Expectation
+	// Result has a finding for each way in which the server does not meet the expectation. It is nil where Err is not.
+	Result *contract.Result
+	// Err is why there is no verdict: the server is not there, it limits the rate again and again, or the run took too long.
+	Err error
 }
 
 // request is one that an expectation changes.
@@ -71,40 +91,62 @@ type request struct {
 // Expectations returns all that Run tests, in its order; the walk comes last.
 func Expectations() []Expectation { return slices.Clone(expectations) }
 
-// Run tests each expectation and yields what was found: nothing where the server meets it. A server that gives no answer
-// has a finding with the code of the expectation. The sequence ends early when ctx does. It only reads.
-func Run(ctx context.Context, c *contract.Contract, target Target) iter.Seq2[Expectation, *contract.Result] {
-	return func(yield func(Expectation, *contract.Result) bool) {
+// Run tests each expectation and yields what was found: no findings where the server meets it. A server that gives no
+// answer in one case has a finding; one that gives none to the first request is not there, and the run ends. An answer with
+// status 429 is no verdict: the run waits as the server asks and asks again. The sequence ends early when ctx does. It only
+// reads.
+func Run(ctx context.Context, c *contract.Contract, target Target) iter.Seq[Verdict] {
+	return func(yield func(Verdict) bool) {
+		ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(target.Deadline, 10*time.Minute), errTooLong)
+		defer cancel()
 		if target.Transport == nil {
 			target.Transport = http.DefaultTransport
 		}
-		t := &tester{ctx: ctx, contract: c, target: target}
+		t := &tester{ctx: ctx, target: target}
+		var err error
+		if t.contract, err = c.At(target.URL); err != nil {
+			yield(Verdict{Err: err})
+			return
+		}
 		for _, e := range expectations {
 			if slices.Contains(target.Skip, e.Code) {
 				continue
 			}
-			if ctx.Err() != nil || !yield(e, t.test(e)) {
+			result, err := t.test(e)
+			if context.Cause(ctx) == errTooLong { //nolint:errorlint // it is the cause itself
+				err = errTooLong
+			}
+			if err != nil {
+				result = nil
+			}
+			if !yield(Verdict{e, result, err}) || !t.there || ctx.Err() != nil {
 				return
 			}
 		}
 	}
 }
 
+var errTooLong = errors.New("the run took longer than it may, so that the rest was not tested")
+
 type tester struct {
 	ctx      context.Context
 	contract *contract.Contract
 	target   Target
+	there    bool                        // the server has answered
 	first    *okchatapi.ConversationPage // what the first expectation got
 }
 
 // test asks once and judges the answer.
-func (t *tester) test(e Expectation) *contract.Result {
+func (t *tester) test(e Expectation) (*contract.Result, error) {
 	if e.request == nil {
 		return t.walk(e)
 	}
-	ex, err := t.ask(e)
+	ex, err := t.ask(e, string(e.Code))
+	if none, ok := errors.AsType[*noAnswerError](err); ok && t.there {
+		return &contract.Result{Exchange: ex, Findings: []contract.Finding{t.finding(e, ex, none.Error())}}, nil
+	}
 	if err != nil {
-		return &contract.Result{Exchange: ex, Findings: []contract.Finding{t.finding(e, ex, "no answer: "+err.Error())}}
+		return nil, err
 	}
 	result := &contract.Result{Exchange: ex}
 	for _, f := range t.contract.Check(ex).Findings {
@@ -113,11 +155,10 @@ func (t *tester) test(e Expectation) *contract.Result {
 			result.Findings = append(result.Findings, f)
 		}
 	}
-	page := pageOf(ex)
-	if got := e.judge(t, ex, page); got != "" {
+	if got := e.judge(t, ex, pageOf(ex)); got != "" {
 		result.Findings = append(result.Findings, t.finding(e, ex, got))
 	}
-	return result
+	return result, nil
 }
 
 func (t *tester) finding(e Expectation, ex *exchange.Exchange, got string) contract.Finding {
@@ -126,73 +167,126 @@ func (t *tester) finding(e Expectation, ex *exchange.Exchange, got string) contr
 	}
 }
 
-func (t *tester) ask(e Expectation) (*exchange.Exchange, error) {
+// noAnswerError tells why a request got no answer.
+type noAnswerError struct{ cause error }
+
+func (n *noAnswerError) Error() string { return "no answer: " + n.cause.Error() }
+
+// maxTries is how often a request is sent that the server's rate limit refuses.
+const maxTries = 10
+
+// ask sends a request until the answer is no 429. source names the exchange, which is never nil.
+func (t *tester) ask(e Expectation, source string) (*exchange.Exchange, error) {
+	for try := 1; ; try++ {
+		ex, err := t.send(e)
+		ex.Source = exchange.Source{File: source}
+		switch {
+		case err != nil && t.ctx.Err() != nil:
+			return ex, context.Cause(t.ctx)
+		case err != nil:
+			return ex, &noAnswerError{exchange.Cause(err)}
+		}
+		t.there = true
+		if ex.Status != http.StatusTooManyRequests {
+			return ex, nil
+		}
+		if try == maxTries {
+			return ex, errors.New("no verdict: the server answers 429 again and again")
+		}
+		select {
+		case <-time.After(wait(ex)):
+		case <-t.ctx.Done():
+			return ex, context.Cause(t.ctx)
+		}
+	}
+}
+
+// wait returns how long a rate limit asks to wait: a second where it does not tell, and a minute at most.
+func wait(ex *exchange.Exchange) time.Duration {
+	after := strings.TrimSpace(ex.ResponseHeader.Get("Retry-After"))
+	if seconds, err := strconv.Atoi(after); err == nil {
+		return min(max(0, time.Duration(min(seconds, 60))*time.Second), time.Minute)
+	}
+	now, err := http.ParseTime(ex.ResponseHeader.Get("Date")) // by the server's own clock
+	if err != nil {
+		now = time.Now()
+	}
+	if until, err := http.ParseTime(after); err == nil {
+		return min(max(0, until.Sub(now)), time.Minute)
+	}
+	return time.Second
+}
+
+// send sends a request once. The exchange is never nil.
+func (t *tester) send(e Expectation) (*exchange.Exchange, error) {
+	ex := &exchange.Exchange{}
+	ctx, cancel := context.WithTimeout(t.ctx, cmp.Or(t.target.Timeout, 30*time.Second))
+	defer cancel()
+	capture := t.contract.Capture(func(captured *exchange.Exchange) { ex = captured })
 	r := &request{method: http.MethodGet, chatbot: t.target.ChatbotID, key: t.target.Key, query: url.Values{}, header: http.Header{}}
 	e.request(r)
-	ex := &exchange.Exchange{Source: exchange.Source{File: string(e.Code)}, Method: r.method}
-	ex.URL = strings.TrimSuffix(t.target.URL, "/") + "/api/external/chatbot/" + url.PathEscape(r.chatbot) + "/conversations"
-	if len(r.query) > 0 {
-		ex.URL += "?" + r.query.Encode()
+	req, err := okchatapi.NewListConversationsRequest(strings.TrimSuffix(t.target.URL, "/")+"/", uuid.Nil, nil)
+	if err != nil {
+		return ex, err
 	}
-	var body io.Reader
+	req = req.WithContext(ctx)
+	req.Method, req.Header = r.method, r.header
+	// The generated request has a path for every id but those that are none.
+	path := strings.Replace(req.URL.EscapedPath(), uuid.Nil.String(), url.PathEscape(r.chatbot), 1)
+	if req.URL.Path, err = url.PathUnescape(path); err != nil {
+		return ex, err
+	}
+	req.URL.RawPath, req.URL.RawQuery = path, r.query.Encode()
 	if r.body != "" {
-		body = strings.NewReader(r.body)
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(r.body)), int64(len(r.body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(r.body)), nil }
 	}
-	req, err := http.NewRequestWithContext(t.ctx, r.method, ex.URL, body)
-	if err != nil {
-		return ex, err
-	}
-	req.Header = r.header
-	ex.RequestHeader = r.header.Clone()
 	if r.key != "" {
-		req.Header.Set("x-api-key", r.key)
-		ex.RequestHeader.Set("x-api-key", "REDACTED")
+		for _, name := range capture.KeyHeaders {
+			req.Header.Set(name, r.key)
+		}
 	}
-	ex.Time = time.Now()
 	// A transport follows no redirects, so the key stays with this server.
-	resp, err := t.target.Transport.RoundTrip(req)
+	resp, err := capture.Transport(t.target.Transport).RoundTrip(req)
 	if err != nil {
 		return ex, err
 	}
-	defer resp.Body.Close()
-	ex.Status, ex.ResponseHeader = resp.StatusCode, resp.Header
-	ex.ResponseBody, err = io.ReadAll(io.LimitReader(resp.Body, 64<<20))
-	return ex, err
+	_, err = io.Copy(io.Discard, resp.Body)
+	return ex, errors.Join(err, resp.Body.Close())
 }
 
 func pageOf(ex *exchange.Exchange) *okchatapi.ConversationPage {
 	var page okchatapi.ConversationPage
-	if ex.Status != http.StatusOK || json.Unmarshal(ex.ResponseBody, &page) != nil {
+	body, err := ex.Body()
+	if ex.Status != http.StatusOK || err != nil || json.Unmarshal(body, &page) != nil {
 		return nil
 	}
 	return &page
 }
 
-// walk asks for page after page and holds them against each other.
-func (t *tester) walk(e Expectation) *contract.Result {
-	pages := t.target.Pages
-	if pages == 0 {
-		pages = 10
-	}
+// walk asks for page after page and checks them against each other.
+func (t *tester) walk(e Expectation) (*contract.Result, error) {
 	walk, result := t.contract.NewWalk(), &contract.Result{}
-	for n := 1; n <= pages; n++ {
-		one := Expectation{Code: e.Code, Expect: e.Expect, Evidence: e.Evidence, request: query("page", strconv.Itoa(n))}
-		ex, err := t.ask(one)
-		ex.Source.File += fmt.Sprintf(" page %d", n)
+	for n := 1; n <= cmp.Or(t.target.Pages, 10); n++ {
+		one := Expectation{request: query("page", strconv.Itoa(n))}
+		ex, err := t.ask(one, fmt.Sprintf("%s page %d", e.Code, n))
 		result.Exchange = ex
+		if none, ok := errors.AsType[*noAnswerError](err); ok && t.there {
+			result.Findings = append(result.Findings, t.finding(e, ex, none.Error()))
+			return result, nil
+		}
 		if err != nil {
-			result.Findings = append(result.Findings, t.finding(e, ex, "no answer: "+err.Error()))
-			return result
+			return nil, err
 		}
 		result.Findings = append(result.Findings, walk.Check(ex).Findings...)
 		page := pageOf(ex)
 		if page == nil {
 			result.Findings = append(result.Findings, t.finding(e, ex, fmt.Sprintf("status %d for page %d", ex.Status, n)))
-			return result
+			break
 		}
 		if n >= page.Metadata.TotalPages {
 			break
 		}
 	}
-	return result
+	return result, nil
 }

@@ -2,12 +2,18 @@ package conform_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/conform"
@@ -15,7 +21,7 @@ import (
 )
 
 // against runs all expectations against a handler, and returns the codes of those that failed, with their messages.
-func against(t *testing.T, handler func(fake *okchattest.Fake) http.Handler) map[contract.Code]string {
+func against(t *testing.T, base string, handler func(fake *okchattest.Fake) http.Handler) map[contract.Code]string {
 	t.Helper()
 	rules, err := contract.New()
 	if err != nil {
@@ -26,9 +32,13 @@ func against(t *testing.T, handler func(fake *okchattest.Fake) http.Handler) map
 	t.Cleanup(server.Close)
 	failed := make(map[contract.Code]string)
 	n := 0
-	for e, result := range conform.Run(t.Context(), rules, conform.Target{URL: server.URL, ChatbotID: fake.ChatbotID, Key: fake.Key}) {
+	for v := range conform.Run(t.Context(), rules, conform.Target{URL: server.URL + base, ChatbotID: fake.ChatbotID, Key: fake.Key}) {
 		n++
-		for _, f := range result.Findings {
+		if v.Err != nil {
+			t.Fatal(v.Err)
+		}
+		e := v.Expectation
+		for _, f := range v.Result.Findings {
 			if f.Severity == contract.Violation {
 				failed[e.Code] += f.Message() + "\n"
 			}
@@ -45,7 +55,7 @@ func against(t *testing.T, handler func(fake *okchattest.Fake) http.Handler) map
 
 func TestTheFakeServerConforms(t *testing.T) {
 	t.Parallel()
-	for code, message := range against(t, func(fake *okchattest.Fake) http.Handler { return fake }) {
+	for code, message := range against(t, "", func(fake *okchattest.Fake) http.Handler { return fake }) {
 		t.Errorf("%s: %s", code, message)
 	}
 }
@@ -133,7 +143,7 @@ func TestEachExpectationCatchesAServerThatDoesNotMeetIt(t *testing.T) {
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()
-			if failed := against(t, broken); failed[code] == "" {
+			if failed := against(t, "", broken); failed[code] == "" {
 				t.Errorf("expected it to fail, got only %v", failed)
 			}
 		})
@@ -143,19 +153,109 @@ func TestEachExpectationCatchesAServerThatDoesNotMeetIt(t *testing.T) {
 	}
 }
 
-func TestAServerThatIsNotThereHasFindings(t *testing.T) {
+func TestAServerBelowAPathConforms(t *testing.T) {
 	t.Parallel()
+	for code, message := range against(t, "/okchat/v1", func(fake *okchattest.Fake) http.Handler { return http.StripPrefix("/okchat/v1", fake) }) {
+		t.Errorf("%s: %s", code, message)
+	}
+}
+
+// TestARateLimitIsNoVerdict has the server refuse every second request.
+func TestARateLimitIsNoVerdict(t *testing.T) {
+	t.Parallel()
+	for name, header := range map[string]http.Header{
+		"seconds": {"Retry-After": {"0"}},
+		"a date":  {"Retry-After": {"Sat, 29 Mar 2025 05:30:01 GMT"}, "Date": {"Sat, 29 Mar 2025 05:30:01 GMT"}},
+	} {
+		var n atomic.Int64
+		for code, message := range against(t, "", func(fake *okchattest.Fake) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if n.Add(1)%2 == 1 {
+					maps.Copy(w.Header(), header)
+					w.WriteHeader(http.StatusTooManyRequests)
+					return
+				}
+				fake.ServeHTTP(w, r)
+			})
+		}) {
+			t.Errorf("%s: %s: %s", name, code, message)
+		}
+	}
+}
+
+// verdicts runs against a transport in virtual time.
+func verdicts(t *testing.T, target conform.Target, transport roundTripper) (list []conform.Verdict) {
+	t.Helper()
 	rules, err := contract.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	for _, result := range conform.Run(t.Context(), rules, conform.Target{URL: "http://127.0.0.1:1", ChatbotID: "x", Key: "k", Skip: []contract.Code{"walk"}}) {
-		if n++; len(result.Findings) != 1 || !strings.Contains(result.Findings[0].Got, "no answer") {
-			t.Errorf("expected to be told that there is no answer, got %v", result.Findings)
+	synctest.Test(t, func(t *testing.T) {
+		target.URL, target.ChatbotID, target.Key, target.Transport = "https://server.example", "5afe16ed-5fd2-4552-a993-903bc9c32bb6", "a-key-0123456789", transport
+		for v := range conform.Run(t.Context(), rules, target) {
+			list = append(list, v)
+			if v.Err != nil && strings.Contains(v.Err.Error(), "a-key") {
+				t.Errorf("the key is in %v", v.Err)
+			}
+		}
+	})
+	return list
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func hang(req *http.Request) (*http.Response, error) {
+	<-req.Context().Done()
+	return nil, req.Context().Err()
+}
+
+func status(code int) roundTripper {
+	return func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: code, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("")), Request: req}, nil
+	}
+}
+
+func TestAServerThatIsNotThereEndsTheRun(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		transport roundTripper
+		says      string
+	}{
+		"it hangs": {hang, "it did not answer in time"},
+		"nobody listens": {func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+		}, "connection refused"},
+		"it echoes the key": {func(*http.Request) (*http.Response, error) {
+			return nil, errors.New("malformed MIME header line: a-key-0123456789")
+		}, "not HTTP"},
+		"it limits every one": {status(http.StatusTooManyRequests), "429 again and again"},
+	} {
+		list := verdicts(t, conform.Target{}, test.transport)
+		if len(list) == 0 || list[0].Err == nil || !strings.Contains(list[0].Err.Error(), test.says) || list[0].Result != nil {
+			t.Errorf("%s: expected no verdict as %s, got %+v", name, test.says, list)
+		}
+		if len(list) > 1 && name != "it limits every one" {
+			t.Errorf("%s: expected the run to end, got %d verdicts", name, len(list))
 		}
 	}
-	if n != len(conform.Expectations())-1 {
-		t.Errorf("expected all but the walk, got %d", n)
+}
+
+func TestARunEndsAtItsDeadline(t *testing.T) {
+	t.Parallel()
+	n := 0
+	list := verdicts(t, conform.Target{Deadline: time.Minute, Timeout: 25 * time.Second}, func(req *http.Request) (*http.Response, error) {
+		if n++; n == 1 {
+			return status(http.StatusInternalServerError)(req)
+		}
+		return hang(req)
+	})
+	last := list[len(list)-1]
+	if len(list) != 4 || last.Err == nil || !strings.Contains(last.Err.Error(), "longer than it may") {
+		t.Errorf("expected a status, two that hang and the end, got %d verdicts and %v", len(list), last.Err)
+	}
+	if hung := list[1]; hung.Err != nil || len(hung.Result.Findings) != 1 || !strings.Contains(hung.Result.Findings[0].Got, "no answer") {
+		t.Errorf("expected a finding about one that hangs, got %+v", hung)
 	}
 }

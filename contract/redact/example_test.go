@@ -30,7 +30,11 @@ func ExampleNew() {
 		}
 		ex.Shareable = false
 		before := rules.Check(ex)
-		after := rules.Check(redactor.Exchange(before))
+		safe, err := redactor.Exchange(before)
+		if err != nil {
+			log.Fatal(err)
+		}
+		after := rules.Check(safe)
 		fmt.Println(len(redact.Leaks(before)), "leaks before,", len(redact.Leaks(after)), "after")
 	}
 	// Output: 3 leaks before, 0 after

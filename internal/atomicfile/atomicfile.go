@@ -23,7 +23,9 @@ type File struct {
 	file   *os.File
 	direct *writer // nil unless the target is written to directly
 	target string
-	done   bool
+	// published reports whether the file stands in its target's place already, and is still written to.
+	published bool
+	done      bool
 }
 
 // Create begins a file that is to replace path. A new file is readable by its owner alone (mode 0600), as it holds personal
@@ -143,6 +145,34 @@ func (f *File) Keep(n int64) error {
 	return err
 }
 
+// WriteAt writes at an offset of a file that is not written to directly.
+func (f *File) WriteAt(p []byte, offset int64) (int, error) { return f.file.WriteAt(p, offset) }
+
+// Truncate cuts the file off, or lengthens it, to a size.
+func (f *File) Truncate(size int64) error { return f.file.Truncate(size) }
+
+// Publish puts the file in its target's place before it is complete: what is written from then on is written to the target.
+// Where that fails, the target is unchanged.
+func (f *File) Publish() error {
+	if f.direct != nil || f.published {
+		return nil
+	}
+	f.closeEarly()
+	if err := os.Rename(f.Name(), f.target); err != nil {
+		return err
+	}
+	f.published = true
+	SyncDir(f.target)
+	if runtime.GOOS != "windows" {
+		return nil
+	}
+	file, err := os.OpenFile(f.target, os.O_RDWR, 0)
+	if err == nil {
+		f.file = file
+	}
+	return err
+}
+
 // Commit puts the file in its target's place once all of it is on the disk. Where that fails, the target is unchanged.
 func (f *File) Commit() error {
 	if f.done {
@@ -155,6 +185,10 @@ func (f *File) Commit() error {
 	if err := f.file.Sync(); err != nil {
 		f.Abort()
 		return err
+	}
+	if f.published {
+		f.Leave()
+		return nil
 	}
 	f.closeEarly()
 	if err := os.Rename(f.Name(), f.target); err != nil {
@@ -171,7 +205,7 @@ func (f *File) Abort() {
 	if f.done {
 		return
 	}
-	if f.direct == nil {
+	if f.direct == nil && !f.published {
 		f.closeEarly()
 		_ = os.Remove(f.Name())
 	}

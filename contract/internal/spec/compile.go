@@ -25,6 +25,8 @@ type Contract struct {
 	Schemas []*Schema
 	// Keys are the request headers that carry a key.
 	Keys []string
+	// Servers are the origins of the servers that the document names.
+	Servers []string
 	// Names are the members that the schemas describe.
 	Names map[string]bool
 }
@@ -61,6 +63,9 @@ func Compile(text []byte, name string) (*Contract, error) {
 			return nil, doc.Errorf(servers[0], "the server is not a URL")
 		}
 		base = strings.TrimSuffix(server.Path, "/")
+		for _, s := range servers {
+			c.Servers = append(c.Servers, NewTarget(Scalar(Value(s, "url"))).Origin)
+		}
 	}
 	for path, item := range entries(Value(doc.root, "paths")) {
 		item = doc.resolve(item)

@@ -205,7 +205,8 @@ func DescribeText(s string) string {
 // text.
 var Word = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]{0,31}$`)
 
-var mediaType = regexp.MustCompile(`^[A-Za-z0-9.+-]{1,40}/[A-Za-z0-9.+-]{1,40}$`)
+// mediaType matches a media type without more digits than a version has: with them it could be anything.
+var mediaType = regexp.MustCompile(`^[A-Za-z]{1,20}/[A-Za-z.+-]{1,60}[0-9]{0,2}$`)
 
 // DescribeWord quotes a Word, and describes any other text.
 func DescribeWord(s string) string {
