@@ -174,21 +174,20 @@ func (e endpoint) ListConversations(_ context.Context, r okchatapi.ListConversat
 	}
 
 	a := pages.Get().(*page)
-	var err error
-	a.buf = append(a.buf[:0], `{"data":[`...)
+	a.buf, a.err = append(a.buf[:0], `{"data":[`...), nil
 	for p := first; p < end; p++ {
 		if p > first {
 			a.buf = append(a.buf, ',')
 		}
 		a.row = list.at(p)
 		a.row.ChatbotID = f.chatbot
-		if a.buf, err = a.write(a.buf); err != nil {
-			return nil, refusal{http.StatusInternalServerError, err.Error()}
-		}
+		a.buf = a.write(a.buf)
 	}
-	a.buf, err = appendAny(append(a.buf, `],"metadata":`...), m)
-	a.buf = append(a.buf, '}')
-	return a, err
+	a.buf = append(a.appendAny(append(a.buf, `],"metadata":`...), m), '}')
+	if a.err != nil {
+		return nil, refusal{http.StatusInternalServerError, a.err.Error()}
+	}
+	return a, nil
 }
 
 // refusal is an answer with no page. What it looks like is made up: the API documents no errors.

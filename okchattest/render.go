@@ -12,6 +12,7 @@ import (
 
 	"github.com/oapi-codegen/runtime/types"
 	"github.com/okchat/okchat-go/gen/okchatapi"
+	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
 // page is the memory in which one page is written as JSON. It is used again for other pages, as compiling it takes longer
@@ -20,11 +21,12 @@ type page struct {
 	row   okchatapi.Conversation
 	write writer // of row
 	buf   []byte
+	err   error
 }
 
 var pages = sync.Pool{New: func() any {
 	p := new(page)
-	p.write = writerOf(reflect.ValueOf(&p.row).Elem())
+	p.write = p.writerOf(reflect.ValueOf(&p.row).Elem())
 	return p
 }}
 
@@ -40,60 +42,62 @@ func (p *page) VisitListConversationsResponse(w http.ResponseWriter) error {
 }
 
 // writer appends the JSON of the variable that it was compiled for.
-type writer func(b []byte) ([]byte, error)
+type writer func(b []byte) []byte
 
 // writerOf compiles the writer of a variable of a generated type from its fields, so that a member which the contract
 // gains is served without a line here. It writes what encoding/json writes, but for the form of times.
-func writerOf(v reflect.Value) writer {
-	switch p := v.Addr().Interface().(type) {
+func (p *page) writerOf(v reflect.Value) writer {
+	switch at := v.Addr().Interface().(type) {
 	case *bool:
-		return func(b []byte) ([]byte, error) { return strconv.AppendBool(b, *p), nil }
+		return func(b []byte) []byte { return strconv.AppendBool(b, *at) }
+	case **string:
+		return func(b []byte) []byte {
+			if *at == nil {
+				return append(b, "null"...)
+			}
+			return appendString(b, **at)
+		}
 	case *types.UUID:
-		return func(b []byte) ([]byte, error) { return appendUUID(b, p), nil }
+		return func(b []byte) []byte { return appendUUID(b, at) }
 	case *time.Time:
-		return func(b []byte) ([]byte, error) { return appendTime(b, p), nil }
+		return func(b []byte) []byte { return appendTime(b, at) }
 	case *okchatapi.LastMessage:
-		text, message := writerOf(reflect.ValueOf(&p.Text).Elem()), writerOf(reflect.ValueOf(&p.Message).Elem())
-		return func(b []byte) ([]byte, error) {
+		text, message := p.writerOf(reflect.ValueOf(&at.Text).Elem()), p.writerOf(reflect.ValueOf(&at.Message).Elem())
+		return func(b []byte) []byte {
 			switch {
-			case p.Message == nil:
+			case at.Message == nil:
 				return text(b)
-			case p.Text == nil:
+			case at.Text == nil:
 				return message(b)
 			default:
-				return appendAny(b, *p) // the type's own error
+				return p.appendAny(b, *at) // the type's own error
 			}
-		}
-	case json.Marshaler:
-		if v.Kind() != reflect.Struct || !v.FieldByName(openMembers).IsValid() {
-			break
-		}
-		return writerOfObject(v)
-	default:
-		switch v.Kind() {
-		case reflect.Struct:
-			return writerOfObject(v)
-		case reflect.Pointer:
-			elem := reflect.New(v.Type().Elem()).Elem()
-			write := writerOf(elem)
-			return func(b []byte) ([]byte, error) {
-				if v.IsNil() {
-					return append(b, "null"...), nil
-				}
-				elem.Set(v.Elem())
-				return write(b)
-			}
-		case reflect.String:
-			return func(b []byte) ([]byte, error) { return appendString(b, v.String()), nil }
 		}
 	}
-	return func(b []byte) ([]byte, error) { return appendAny(b, v.Interface()) }
+	_, own := v.Interface().(json.Marshaler)
+	switch open := v.Kind() == reflect.Struct && v.FieldByName(openMembers).IsValid(); {
+	case v.Kind() == reflect.Struct && (open || !own):
+		return p.writerOfObject(v)
+	case v.Kind() == reflect.Pointer:
+		elem := reflect.New(v.Type().Elem()).Elem()
+		write := p.writerOf(elem)
+		return func(b []byte) []byte {
+			if v.IsNil() {
+				return append(b, "null"...)
+			}
+			elem.Set(v.Elem())
+			return write(b)
+		}
+	case v.Kind() == reflect.String:
+		return func(b []byte) []byte { return appendString(b, v.String()) }
+	}
+	return func(b []byte) []byte { return p.appendAny(b, v.Interface()) }
 }
 
 // openMembers is the field in which the generator keeps what an open object holds besides its declared members.
 const openMembers = "AdditionalProperties"
 
-func writerOfObject(v reflect.Value) writer {
+func (p *page) writerOfObject(v reflect.Value) writer {
 	type member struct {
 		name     string
 		value    reflect.Value
@@ -101,50 +105,48 @@ func writerOfObject(v reflect.Value) writer {
 		write    writer
 	}
 	var members []member
-	for i, t := 0, v.Type(); i < t.NumField(); i++ {
-		if name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "-" {
-			optional := strings.Contains(options, "omit")
-			members = append(members, member{`,"` + name + `":`, v.Field(i), optional, writerOf(v.Field(i))})
-		}
+	for _, f := range fastjson.Fields(v.Type()) {
+		members = append(members, member{`,"` + f.Name + `":`, v.Field(f.Index), !f.Required, p.writerOf(v.Field(f.Index))})
 	}
 	others := v.FieldByName(openMembers)
-	return func(b []byte) ([]byte, error) {
-		var err error
+	return func(b []byte) []byte {
 		start := len(b)
 		for i := range members {
-			m := &members[i]
-			if m.optional && m.value.IsZero() {
-				continue
-			}
-			if b, err = m.write(append(b, m.name...)); err != nil {
-				return b, err
+			if m := &members[i]; !m.optional || !m.value.IsZero() {
+				b = m.write(append(b, m.name...))
 			}
 		}
 		if others.IsValid() && others.Len() > 0 {
 			comma := len(b)
-			if b, err = appendAny(b, others.Interface()); err != nil {
-				return b, err
+			if b = p.appendAny(b, others.Interface()); p.err == nil {
+				b[comma], b = ',', b[:len(b)-1] // the members of the map without its braces
 			}
-			b[comma], b = ',', b[:len(b)-1] // the members of the map without its braces
 		}
 		if len(b) == start {
 			b = append(b, ',')
 		}
 		b[start] = '{' // in place of the comma before the first member
-		return append(b, '}'), nil
+		return append(b, '}')
 	}
 }
 
-func appendAny(b []byte, v any) ([]byte, error) {
+func (p *page) appendAny(b []byte, v any) []byte {
 	j, err := json.Marshal(v)
-	return append(b, j...), err
+	if err != nil {
+		p.err = err
+	}
+	return append(b, j...)
 }
 
 func appendString(b []byte, s string) []byte {
-	if !utf8.ValidString(s) {
+	b = append(b, '"')
+	start := len(b)
+	if b = append(b, s...); fastjson.Plain(b[start:]) {
+		return append(b, '"')
+	}
+	if b = b[:start]; !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\ufffd")
 	}
-	b = append(b, '"')
 	done := 0
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' {

@@ -118,7 +118,9 @@ func TestARenderedConversationIsTheGeneratedType(t *testing.T) {
 }
 
 func rendered(c okchatapi.Conversation) ([]byte, error) {
-	return writerOf(reflect.ValueOf(&c).Elem())(nil)
+	p := pages.New().(*page)
+	p.row = c
+	return p.write(nil), p.err
 }
 
 // tree decodes j with its times in one form.

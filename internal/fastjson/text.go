@@ -91,6 +91,9 @@ func validPrefix(b []byte) int {
 	return n
 }
 
+// Plain reports whether text is what JSON writes between the quotes of a string, unchanged, and ASCII.
+func Plain(text []byte) bool { return skipPlain(text, 0) == len(text) }
+
 // skipPlain returns where, from i on, the first byte stands that is not ASCII, a control character, a quote or a
 // backslash. It looks at eight bytes at a time: each of the terms has the highest bit set in such a byte, and in others
 // only behind one.
