@@ -39,7 +39,7 @@ type Page[T any] struct {
 	// those out of order, which Items holds. [Client.Page] fails on the first one instead.
 	Odd []*ContractError
 
-	next *token // nil if no walk returned the page
+	next func() Token // nil if no walk returned the page
 }
 
 // String returns which page it is and how many items it holds: printed field by field, the body would be a list of numbers.

@@ -110,6 +110,37 @@ func ExampleClient_Pages() {
 	// 3 2
 }
 
+// A walk that another process goes on with: keep the token of the last page that was dealt with.
+func ExamplePage_Next() {
+	srv, done := fakeServer(okchattest.Synthetic(1, 42))
+	defer done()
+	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var token okchat.Token
+	for page, err := range client.Pages(context.Background(), srv.ChatbotID, okchat.ListOptions{}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if token = page.Next(); page.Metadata.CurrentPage == 3 {
+			break // or die
+		}
+	}
+	srv.AddNew(7)
+
+	n := 0
+	for _, err := range client.Conversations(context.Background(), srv.ChatbotID, okchat.ListOptions{After: token}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		n++
+	}
+	fmt.Println(n, "more")
+	// Output: 12 more
+}
+
 // Newest first, so the walk ends at the first conversation that is old enough, and older pages are never asked for.
 func ExampleClient_Conversations_createdAfter() {
 	srv, done := fakeServer(okchattest.Synthetic(1, 1_000_000))
@@ -131,7 +162,7 @@ func ExampleClient_Conversations_createdAfter() {
 	// Output: 25 new in 3 requests
 }
 
-// A failure is one of three kinds, and says where a walk can go on.
+// A failure is one of three kinds.
 func ExampleAPIError() {
 	srv, done := fakeServer(okchattest.Synthetic(1, 42))
 	defer done()
@@ -147,7 +178,7 @@ func ExampleAPIError() {
 		var transport *okchat.TransportError
 		switch {
 		case errors.Is(err, okchat.ErrRateLimited) && errors.As(err, &api):
-			fmt.Println("rate limited, go on at page", api.Page, "in", api.RetryAfter)
+			fmt.Println("rate limited at page", api.Page, "for", api.RetryAfter)
 		case errors.As(err, &api):
 			fmt.Println("refused:", api.StatusCode)
 		case errors.As(err, &contract):
@@ -156,7 +187,7 @@ func ExampleAPIError() {
 			fmt.Println("no answer:", err)
 		}
 	}
-	// Output: rate limited, go on at page 3 in 1h0m0s
+	// Output: rate limited at page 3 for 1h0m0s
 }
 
 func ExampleWithHooks() {

@@ -16,9 +16,9 @@ type Token string
 
 // token is the content of a [Token]. The sum makes sure that none goes on from a place that nobody has been to.
 type token struct {
-	Chatbot string `json:"chatbot"` // a hash
-	State   string `json:"state,omitempty"`
-	Limit   int    `json:"limit,omitempty"`
+	Chatbot string            `json:"chatbot"` // a hash
+	State   ConversationState `json:"state,omitempty"`
+	Limit   int               `json:"limit,omitempty"`
 	standing
 	Sum string `json:"sum"`
 }
@@ -29,21 +29,24 @@ func (p *Page[T]) Next() Token {
 	if p.next == nil {
 		return ""
 	}
-	return p.next.encode()
+	return p.next()
 }
 
-func (w *walk[T]) snapshot() *token {
-	t := &token{Chatbot: digest(w.op.of[:]), State: string(w.opts.State), Limit: w.opts.Limit, standing: w.standing}
-	t.Ties = slices.Clone(t.Ties)
-	return t
+// here returns a function that makes the token of where the walk stands now.
+func (w *walk[T]) here() func() Token {
+	s := w.standing
+	s.Ties = slices.Clone(s.Ties)
+	return func() Token { return w.token(s).encode() }
 }
 
+func (w *walk[T]) token(s standing) token {
+	return token{Chatbot: digest(w.op.of[:]), State: w.opts.State, Limit: w.opts.Limit, standing: s}
+}
+
+// encode writes the token. It is empty where a date lies outside of the years that JSON can hold: no item has such a one.
 func (t token) encode() Token {
 	t.Sum = ""
-	text, err := json.Marshal(t)
-	if err != nil {
-		return "" // a time outside of the years that JSON can hold, which no item has
-	}
+	text, _ := json.Marshal(t)
 	t.Sum = digest(text)
 	text, _ = json.Marshal(t)
 	return Token(text)
@@ -60,7 +63,7 @@ func (w *walk[T]) resume(after Token) error {
 	if json.Unmarshal([]byte(after), &t) != nil || t.encode() != after || t.Size < 1 || t.Total < 0 || t.Done < 0 || t.Met < 0 {
 		return argumentErrorf("After is damaged, expected what Next returned")
 	}
-	mine := w.snapshot()
+	mine := w.token(standing{})
 	switch {
 	case t.Chatbot != mine.Chatbot:
 		return argumentErrorf("After is from a walk over another chatbot")

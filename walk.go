@@ -259,7 +259,7 @@ func (w *walk[T]) hand(page *Page[T], short *ContractError, still bool, yield fu
 			fmt.Sprintf("none on %d pages in a row", w.stalled))
 	}
 	page.Items = fresh
-	page.next = w.snapshot()
+	page.next = w.here()
 	w.handed += len(fresh)
 	if !yield(page) {
 		w.over, w.left = true, true
