@@ -59,6 +59,9 @@ brings the rest.
 			if flags.newOnly && !cmd.Flags().Changed("read-ahead") {
 				flags.readAhead = 1 // it ends after a page or two
 			}
+			if flags.output == "/dev/stdout" {
+				flags.output = "-" // a reader that goes away has seen enough
+			}
 			flags.ownLimit = !cmd.Flags().Changed("limit")
 			return export(cmd.Context(), std, flags)
 		},

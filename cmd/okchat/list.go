@@ -58,7 +58,9 @@ func list(ctx context.Context, std streams, flags listFlags) error {
 	if err != nil {
 		return err
 	}
-	client, err := flags.reading.options(okchat.Hooks{})
+	waits := newProgress(std, false)
+	waits.width = 0 // a bar would run through the rows
+	client, err := flags.reading.options(okchat.Hooks{Try: waits.tried})
 	if err != nil {
 		return err
 	}

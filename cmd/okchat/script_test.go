@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,7 +41,8 @@ func TestMain(m *testing.M) {
 //	exits CODE PROGRAM ...  run it; whatever fails says why on its last line
 //	start NAME PROGRAM ...  run it in the background; it prints to NAME.out and NAME.err
 //	says NAME REGEXP [VAR]  wait until its standard error matches; the first group goes into VAR
-//	ends NAME CODE [HOW]    interrupt it, and wait for its end; HOW is kill, or again to interrupt it until it ends
+//	ends NAME CODE [HOW]    interrupt it, and wait for its end; HOW is kill, hangup, nohup for a
+//	                        hangup without an effect before, or again to interrupt it until it ends
 //	port VAR                an address on loopback that is in use; with -free one where nobody listens
 //	fetch CODE URL [VALUE]  GET with VALUE as the key; its body is in the file fetched
 //
@@ -334,8 +336,18 @@ func scriptEnds(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	signal, how := os.Interrupt, strings.Join(args[2:], "")
-	if how == "kill" {
+	switch how {
+	case "kill":
 		signal = os.Kill
+	case "hangup":
+		signal = syscall.SIGHUP
+	case "nohup":
+		ts.Check(p.cmd.Process.Signal(syscall.SIGHUP))
+		select {
+		case <-p.ended:
+			ts.Fatalf("the hangup ended it")
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 	ts.Check(p.cmd.Process.Signal(signal))
 	poll(ts, func() bool {

@@ -87,7 +87,7 @@ func (t *tally) report(out io.Writer, quiet bool) (none bool) {
 		quiet bool
 		text  string
 	}{
-		{t.Missing, false, "okchat: without %s, which the contract requires: %s, stored and counted as null\n"},
+		{t.Missing, false, "okchat: without %s, which the contract requires: %s\n"},
 		{t.Values, quiet, "okchat: with %s, which the contract does not know: %s\n"},
 		{t.Unknown, quiet, "okchat: with %s that the contract does not know: %s\n"},
 	} {
