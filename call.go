@@ -109,7 +109,7 @@ func single[T any](ctx context.Context, c *Client, op operation[T], q query) (*P
 		if err == nil {
 			info.Items = len(page.Items)
 		}
-		callHook(ctx, c.conf.hooks.Call, info)
+		callHook(func() { c.conf.hooks.Call(ctx, info) })
 	}
 	if err != nil {
 		return nil, err
@@ -128,7 +128,7 @@ func fetch[T any](ctx context.Context, c *Client, op operation[T], q query) (*Pa
 		if info.Err = err; page != nil {
 			info.Items = len(page.Items)
 		}
-		callHook(ctx, c.conf.hooks.Page, info)
+		callHook(func() { c.conf.hooks.Page(ctx, info) })
 	}
 	return page, err
 }
@@ -199,7 +199,7 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 	}
 	resp, err := c.send(req.WithContext(tryCtx), q)
 	if err != nil {
-		if origin := (*originError)(nil); errors.As(err, &origin) {
+		if origin, ok := errors.AsType[*originError](err); ok {
 			return nil, 0, 0, &ContractError{Page: q.page, Where: "Location header",
 				Expected: "a redirect within " + origin.expected, Got: "one to another origin"}
 		}
@@ -213,7 +213,7 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 		// The status decides, even if the body broke off.
 		return nil, resp.StatusCode, len(body), c.newAPIError(q, resp, body)
 	case err != nil:
-		if tooLarge := (*tooLargeError)(nil); errors.As(err, &tooLarge) {
+		if tooLarge, ok := errors.AsType[*tooLargeError](err); ok {
 			return nil, resp.StatusCode, len(body), &ContractError{Page: q.page, StatusCode: resp.StatusCode, Header: resp.Header, Where: "body",
 				Expected: fmt.Sprintf("at most %d bytes", tooLarge.limit), Got: "more, so ask for smaller pages", kind: ErrTooLarge}
 		}
@@ -225,7 +225,7 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 			c.complete(odd, q, resp, body)
 		}
 	}
-	if broken := (*ContractError)(nil); errors.As(err, &broken) {
+	if broken, ok := errors.AsType[*ContractError](err); ok {
 		c.complete(broken, q, resp, body)
 		return page, resp.StatusCode, len(body), broken
 	}

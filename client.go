@@ -100,7 +100,10 @@ func parseBaseURL(raw string) (*url.URL, error) {
 	}
 	u.Host = strings.ToLower(u.Host)
 	if !strings.HasSuffix(u.Path, "/") {
-		u = u.JoinPath("/")
+		u.Path += "/"
+		if u.RawPath != "" {
+			u.RawPath += "/"
+		}
 	}
 	return u, nil
 }

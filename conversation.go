@@ -41,7 +41,7 @@ import (
 type Conversation struct {
 	okchatapi.Conversation
 
-	sent sent
+	sent
 }
 
 // sent is what the server sent for an item beyond the values of its fields.
@@ -61,12 +61,12 @@ func (c Conversation) String() string {
 // Raw returns the JSON that the conversation was decoded from, or nil if it was made in Go. It is what the server sent, byte
 // for byte, except that half a surrogate pair, which is no text, is the escape of U+FFFD. Do not change it: it may share
 // memory with its page.
-func (c *Conversation) Raw() json.RawMessage { return c.sent.raw }
+func (c *Conversation) Raw() json.RawMessage { return c.raw }
 
 // Unknown returns the members that the contract does not know by their names, or nil if there are none. The map is the
 // caller's. Unknown members of objects within are in Raw.
 func (c *Conversation) Unknown() map[string]json.RawMessage {
-	if !c.sent.extra {
+	if !c.extra {
 		return nil
 	}
 	_, unknown := splitMembers(c.Raw())
@@ -77,25 +77,40 @@ func (c *Conversation) Unknown() map[string]json.RawMessage {
 // the contract allows none, in the order of the fields. It returns nil if there are none, and for a conversation made in Go.
 // A member of an object within has the name of the object and a slash before its own, as in "last_message/id". The id,
 // chatbot_id and created_at of a conversation that the client hands out are never missing.
-func (c *Conversation) Missing() []string { return conversationType().Names(c.sent.missing) }
+func (c *Conversation) Missing() []string { return compiled().conversation.Names(c.missing) }
 
-var conversationType = sync.OnceValue(fastjson.Compile[okchatapi.Conversation])
+// contractTypes are the types of the contract that the client reads.
+type contractTypes struct {
+	once                   sync.Once
+	conversation, metadata *fastjson.Type
+}
+
+var types contractTypes
+
+// compiled returns the types after it has compiled them for reading, once.
+func compiled() *contractTypes {
+	types.once.Do(func() {
+		types.conversation = fastjson.Compile(reflect.TypeFor[okchatapi.Conversation]())
+		types.metadata = fastjson.Compile(reflect.TypeFor[okchatapi.PageMetadata]())
+	})
+	return &types
+}
 
 // read reads one conversation. It shares memory with the scanner's text.
 func (c *Conversation) read(s *fastjson.Scanner) {
 	s.Next()
 	start := s.Offset()
-	c.sent.missing, c.sent.extra = conversationType().Read(s, &c.Conversation), s.TakeExtra()
-	if c.sent.raw = s.From(start); s.TakeLone() {
-		c.sent.raw = fastjson.ReplaceLone(c.sent.raw)
+	c.missing, c.extra = compiled().conversation.Read(s, &c.Conversation), s.TakeExtra()
+	if c.raw = s.From(start); s.TakeLone() {
+		c.raw = fastjson.ReplaceLone(c.raw)
 	}
 }
 
 // lacks returns a description of the type of a required member if it did not come with the conversation, and "" if it
 // did.
 func (c *Conversation) lacks(member string) (expected string) {
-	if c.sent.missing != 0 {
-		if bit, expected := conversationType().Bit(member); c.sent.missing&bit != 0 {
+	if c.missing != 0 {
+		if bit, expected := compiled().conversation.Bit(member); c.missing&bit != 0 {
 			return expected
 		}
 	}
@@ -143,7 +158,7 @@ func (c Conversation) MarshalJSON() ([]byte, error) {
 	changed, _ := splitMembers(encoded)
 	came, unknown := splitMembers(raw)
 	is, was := reflect.ValueOf(c.Conversation), reflect.ValueOf(original.Conversation)
-	for _, f := range conversationFields() {
+	for _, f := range compiled().conversation.Fields {
 		if !reflect.DeepEqual(is.Field(f.Index).Interface(), was.Field(f.Index).Interface()) {
 			continue
 		}
@@ -157,15 +172,11 @@ func (c Conversation) MarshalJSON() ([]byte, error) {
 	return json.Marshal(changed)
 }
 
-var conversationFields = sync.OnceValue(func() []fastjson.Field {
-	return fastjson.Fields(reflect.TypeFor[okchatapi.Conversation]())
-})
-
 // splitMembers returns the members of a conversation that the contract knows, and the others.
 func splitMembers(raw json.RawMessage) (known, unknown map[string]json.RawMessage) {
 	known = map[string]json.RawMessage{}
 	for name, value := range fastjson.Members(raw) {
-		if slices.ContainsFunc(conversationFields(), func(f fastjson.Field) bool { return f.Name == name }) {
+		if slices.ContainsFunc(compiled().conversation.Fields, func(f fastjson.Field) bool { return f.Name == name }) {
 			known[name] = value
 			continue
 		}

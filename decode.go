@@ -7,11 +7,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/google/uuid"
 
-	"github.com/okchat/okchat-go/gen/okchatapi"
 	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
@@ -87,8 +85,6 @@ type decoder[T any] struct {
 	located  bool // metadata were read
 }
 
-var metadataType = sync.OnceValue(fastjson.Compile[okchatapi.PageMetadata])
-
 // page reads the body.
 func (d *decoder[T]) page() error {
 	s := d.scanner
@@ -136,7 +132,7 @@ func (d *decoder[T]) page() error {
 func (d *decoder[T]) readMetadata() error {
 	s := d.scanner
 	d.metadata, d.located = PageMetadata{}, true
-	missing := metadataType().Read(s, &d.metadata)
+	missing := compiled().metadata.Read(s, &d.metadata)
 	if s.Err() != nil {
 		return nil
 	}
@@ -145,8 +141,8 @@ func (d *decoder[T]) readMetadata() error {
 		return &ContractError{Where: at + m.Where, Expected: m.Expected, Got: m.Got}
 	}
 	if missing != 0 {
-		name := metadataType().Names(missing)[0]
-		_, expected := metadataType().Bit(name)
+		name := compiled().metadata.Names(missing)[0]
+		_, expected := compiled().metadata.Bit(name)
 		return &ContractError{Where: at + "/" + name, Expected: expected, Got: "none"}
 	}
 	if !d.listed {

@@ -1,8 +1,7 @@
 package okchat
 
 import (
-	"bytes"
-	"crypto/x509"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -11,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -131,8 +131,8 @@ func isChallenge(h http.Header, body []byte) bool {
 			return true
 		}
 	}
-	page := bytes.ToLower(bytes.TrimSpace(body))
-	return bytes.HasPrefix(page, []byte("<")) && slices.ContainsFunc(challengeWords, func(word string) bool { return bytes.Contains(page, []byte(word)) })
+	page := strings.ToLower(strings.TrimSpace(string(body)))
+	return strings.HasPrefix(page, "<") && slices.ContainsFunc(challengeWords, func(word string) bool { return strings.Contains(page, word) })
 }
 
 // challengeWords are those of the challenges of Cloudflare, AWS, Imperva, Akamai, DataDome and others.
@@ -156,11 +156,11 @@ func oneLine(s string) string {
 		if unicode.IsSpace(r) {
 			return ' '
 		}
-		if !unicode.IsPrint(r) {
+		if !unicode.IsPrint(r) || r == utf8.RuneError { // which stands for a byte that is not UTF-8
 			return -1
 		}
 		return r
-	}, strings.ToValidUTF8(s, ""))
+	}, s)
 	return strings.Join(strings.Fields(s), " ")
 }
 
@@ -170,17 +170,19 @@ func clip(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}
-	return strings.ToValidUTF8(s[:limit-len(more)], "") + more
+	end := limit - len(more)
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + more
 }
 
-// isPermanent reports whether another try would fail in the same way as err.
+// isPermanent reports whether another try would fail in the same way as err: the server's certificate is not trusted, or
+// there is no such host.
 func isPermanent(err error) bool {
-	var (
-		unknownAuthority x509.UnknownAuthorityError
-		badHostname      x509.HostnameError
-		badCertificate   x509.CertificateInvalidError
-		dns              *net.DNSError
-	)
-	return errors.As(err, &unknownAuthority) || errors.As(err, &badHostname) || errors.As(err, &badCertificate) ||
-		errors.As(err, &dns) && dns.IsNotFound
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
 }

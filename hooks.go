@@ -69,15 +69,15 @@ type CallInfo struct {
 }
 
 // callHook calls a hook and recovers its panic: a program that only watches must not end a call.
-func callHook[T any](ctx context.Context, hook func(context.Context, T), info T) {
+func callHook(hook func()) {
 	defer func() { _ = recover() }()
-	hook(ctx, info)
+	hook()
 }
 
 // tried reports a try to the hook and to the log.
 func (c *Client) tried(ctx context.Context, info TryInfo) {
 	if c.conf.hooks.Try != nil {
-		callHook(ctx, c.conf.hooks.Try, info)
+		callHook(func() { c.conf.hooks.Try(ctx, info) })
 	}
 	if c.conf.log != nil {
 		c.conf.log(ctx, info)

@@ -25,7 +25,8 @@ func (c *Client) readAnswer(resp *http.Response) ([]byte, error) {
 	if resp.StatusCode < 400 {
 		return readBody(resp.Body, resp.ContentLength, c.conf.maxBody)
 	}
-	return io.ReadAll(io.LimitReader(resp.Body, min(maxErrorBody, c.conf.maxBody)))
+	most := min(maxErrorBody, c.conf.maxBody)
+	return readBody(io.LimitReader(resp.Body, most), -1, most)
 }
 
 // readBody reads r to its end and fails if that is beyond limit bytes. size is the announced length, or -1. It reads into

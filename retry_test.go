@@ -2,6 +2,7 @@ package okchat
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -104,7 +105,7 @@ func TestRetriesStepByStep(t *testing.T) {
 		{name: "JSON broken in its middle is final", steps: []step{{body(mediaType, `{"data":[}]}`), 0, 5}}, as: new(*ContractError), tries: 1},
 		{name: "HTML under 200 is final", steps: []step{{body("text/html", `<html>`), 0, 5}}, as: new(*ContractError), tries: 1},
 		{name: "204 is final", steps: []step{{status(204), 0, 5}}, as: new(*ContractError), tries: 1},
-		{name: "an unknown certificate is final", steps: []step{{fails(x509.UnknownAuthorityError{}), 0, 5}}, as: new(x509.UnknownAuthorityError), tries: 1},
+		{name: "an unknown certificate is final", steps: []step{{fails(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), 0, 5}}, as: new(x509.UnknownAuthorityError), tries: 1},
 		{name: "a host that does not exist is final", steps: []step{{fails(&net.DNSError{IsNotFound: true}), 0, 5}}, as: new(*net.DNSError), tries: 1},
 		{name: "a try that runs out is repeated", steps: []step{{hangs, 250 * ms, 4}, {succeeds, 0, 4}}, tries: 2},
 		{name: "the waits double up to the longest, then the tries end", policy: RetryPolicy{MaxTries: 7},

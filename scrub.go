@@ -1,7 +1,6 @@
 package okchat
 
 import (
-	"bytes"
 	"errors"
 	"strconv"
 	"strings"
@@ -25,7 +24,7 @@ func (k secret) scrub(s string) string {
 
 // escaping is a way to write characters: some by name, and others by number.
 type escaping struct {
-	names   map[string]byte
+	names   []string // each with the character behind it
 	numbers []numbering
 }
 
@@ -36,16 +35,16 @@ type numbering struct {
 }
 
 var escapings = []escaping{
-	{map[string]byte{`\\`: '\\', `\"`: '"', `\/`: '/', `\'`: '\''}, []numbering{{`\u`, 16, 4, ""}, {`\x`, 16, 2, ""}}},
+	{[]string{`\\\`, `\""`, `\//`, `\''`}, []numbering{{`\u`, 16, 4, ""}, {`\x`, 16, 2, ""}}},
 	{nil, []numbering{{"%", 16, 2, ""}}},
-	{map[string]byte{"&amp;": '&', "&lt;": '<', "&gt;": '>', "&quot;": '"', "&apos;": '\''}, []numbering{{"&#x", 16, 0, ";"}, {"&#", 10, 0, ";"}}},
+	{[]string{"&amp;&", "&lt;<", "&gt;>", `&quot;"`, "&apos;'"}, []numbering{{"&#x", 16, 0, ";"}, {"&#", 10, 0, ";"}}},
 }
 
 // read returns the character that the beginning of s stands for, or one beyond ASCII for any such, and its length.
 func (e escaping) read(s string) (byte, int) {
-	for name, c := range e.names {
-		if strings.HasPrefix(s, name) {
-			return c, len(name)
+	for _, name := range e.names {
+		if n := len(name) - 1; strings.HasPrefix(s, name[:n]) {
+			return name[n], n
 		}
 	}
 	for _, n := range e.numbers {
@@ -65,19 +64,20 @@ func (e escaping) read(s string) (byte, int) {
 // scrubAs takes the key out of s, in which characters may be escaped. What is no printable ASCII does not count: an echo of
 // the key stays one if it is interspersed with it.
 func (k secret) scrubAs(s string, e escaping) string {
-	key := bytes.ToLower([]byte(k.reveal()))
-	var text []byte        // the characters, in lower case
+	key := strings.ToLower(k.reveal())
+	var lowered []byte     // the characters, in lower case
 	var begins, ends []int // where in s each of them stands
 	for i, n := 0, 0; i < len(s); i += n {
 		var c byte
 		if c, n = e.read(s[i:]); c >= ' ' && c <= '~' {
-			text, begins, ends = append(text, lower(c)), append(begins, i), append(ends, i+n)
+			lowered, begins, ends = append(lowered, lower(c)), append(begins, i), append(ends, i+n)
 		}
 	}
+	text := string(lowered)
 	var clean strings.Builder
 	kept := 0 // what stands before is written
 	for from := 0; ; {
-		i := bytes.Index(text[from:], key)
+		i := strings.Index(text[from:], key)
 		if i < 0 {
 			return clean.String() + s[kept:]
 		}

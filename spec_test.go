@@ -62,7 +62,7 @@ func TestWhatIsRepeatedOfTheContractAgreesWithIt(t *testing.T) {
 		required := slices.Contains(conversation.Required, name)
 		want = append(want, member{name, required, nullable(schema) || anyNull || !required}) // optional is a pointer, too
 	}
-	for _, f := range conversationFields() {
+	for _, f := range compiled().conversation.Fields {
 		got = append(got, member{f.Name, f.Required, f.Nullable})
 	}
 	byName := func(a, b member) int { return strings.Compare(a.name, b.name) }

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +25,8 @@ func walkPages[T any](ctx context.Context, c *Client, op operation[T], opts List
 	start := time.Now()
 	err = w.run(func(p *Page[T]) bool { return yield(p, nil) })
 	if c.conf.hooks.Call != nil {
-		callHook(ctx, c.conf.hooks.Call, CallInfo{Pages: int(w.requested.Load()), Items: w.handed, Duration: time.Since(start), Err: err})
+		info := CallInfo{Pages: int(w.requested.Load()), Items: w.handed, Duration: time.Since(start), Err: err}
+		callHook(func() { c.conf.hooks.Call(ctx, info) })
 	}
 	if err != nil {
 		yield(nil, err)
@@ -50,8 +53,9 @@ func itemsOf[T any](pages iter.Seq2[*Page[T], error]) iter.Seq2[T, error] {
 
 // walk is one range over the list. Positions in the list count from 0, newest first.
 type walk[T any] struct {
-	client    *Client
+	get       func(context.Context, query) (*Page[T], error)
 	op        operation[T]
+	most      int // pages in a row that may bring nothing older
 	ctx       context.Context
 	query     query
 	opts      ListOptions
@@ -110,7 +114,7 @@ func newWalk[T any](ctx context.Context, c *Client, op operation[T], opts ListOp
 		return nil, argumentErrorf("Page is %d, expected 0 where After or CreatedBefore tells where to start", opts.Page)
 	}
 	q.lenient = true
-	w := &walk[T]{client: c, op: op, ctx: ctx, query: q, opts: opts}
+	w := &walk[T]{get: func(ctx context.Context, q query) (*Page[T], error) { return fetch(ctx, c, op, q) }, op: op, most: c.conf.maxStalled, ctx: ctx, query: q, opts: opts}
 	if opts.After != "" {
 		err = w.resume(opts.After)
 	}
@@ -210,11 +214,11 @@ func (w *walk[T]) read(n int) (page *Page[T], short *ContractError, err error) {
 // so, short.
 func (w *walk[T]) fetch(ctx context.Context, q query) (page *Page[T], short *ContractError, err error) {
 	w.requested.Add(1)
-	page, err = fetch(ctx, w.client, w.op, q)
+	page, err = w.get(ctx, q)
 	if page == nil {
 		return nil, nil, err
 	}
-	errors.As(err, &short)
+	short, _ = errors.AsType[*ContractError](err)
 	if m := page.Metadata; w.Size != 0 && q.limit == w.query.limit && m.PageSize != w.Size {
 		return nil, nil, broken(page, "/metadata/pageSize", fmt.Sprintf("%d, as on the pages before", w.Size), fmt.Sprint(m.PageSize))
 	}
@@ -254,7 +258,7 @@ func (w *walk[T]) hand(page *Page[T], short *ContractError, still bool, yield fu
 		// A page that is short or empty has used up its positions all the same.
 		w.Done = m.CurrentPage * m.PageSize
 	}
-	if w.stalled >= w.client.conf.maxStalled && !w.over {
+	if w.stalled >= w.most && !w.over {
 		return broken(page, "/data", fmt.Sprintf("an older item, as totalCount is %d", m.TotalCount),
 			fmt.Sprintf("none on %d pages in a row", w.stalled))
 	}
@@ -357,18 +361,20 @@ func placesOf[T any](page *Page[T]) func(i int) int {
 	if len(page.Odd) == 0 {
 		return func(i int) int { return i }
 	}
-	leftOut := map[int]bool{}
+	var leftOut []int
 	for _, odd := range page.Odd {
-		var n int
-		if _, err := fmt.Sscanf(odd.Where, "/data/%d", &n); err == nil {
-			leftOut[n] = true
+		place, _, _ := strings.Cut(strings.TrimPrefix(odd.Where, "/data/"), "/")
+		if n, err := strconv.Atoi(place); err == nil {
+			leftOut = append(leftOut, n)
 		}
 	}
 	var places []int
 	for n := 0; len(places) < len(page.Items); n++ {
-		if !leftOut[n] {
-			places = append(places, n)
+		if len(leftOut) > 0 && leftOut[0] == n { // they come in order
+			leftOut = leftOut[1:]
+			continue
 		}
+		places = append(places, n)
 	}
 	return func(i int) int { return places[i] }
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/okchat/okchat-go/gen/okchatapi"
 )
 
-var pageType = Compile[okchatapi.ConversationPage]()
+var pageType = Compile(reflect.TypeFor[okchatapi.ConversationPage]())
 
 const (
 	goodConversation = `{"id":"00000000-0000-4000-8000-000000000001","chatbot_id":"5afe16ed-5fd2-4552-a993-903bc9c32bb6","active":true,` +
@@ -218,7 +218,7 @@ func TestEachMemberOfTheContractIsReadAndMissed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	typ := Compile[okchatapi.Conversation]()
+	typ := Compile(reflect.TypeFor[okchatapi.Conversation]())
 	s := NewScanner(text)
 	missing := typ.Read(s, &got)
 	m, odd := s.TakeMismatch()
@@ -258,7 +258,7 @@ func TestEachMemberOfTheContractIsReadAndMissed(t *testing.T) {
 }
 
 func TestOfTwoMembersWithOneNameTheLastCounts(t *testing.T) {
-	typ := Compile[okchatapi.Conversation]()
+	typ := Compile(reflect.TypeFor[okchatapi.Conversation]())
 	whole := goodConversation[:len(goodConversation)-1]
 	for more, want := range map[string][]string{
 		`,"active":false}`: nil, `,"active":null}`: {"active"}, `,"active":null,"active":true}`: nil,

@@ -47,24 +47,26 @@ func Fields(t reflect.Type) []Field {
 }
 
 // Type is a struct type whose members have been compiled for reading. It is safe for concurrent use.
-type Type[T any] struct {
+type Type struct {
+	// Fields are the members, in the order of the fields.
+	Fields []Field
+
 	object *object
 	names  []string // of the required members, by their bit
 }
 
-// Compile compiles struct type T and the types in it. It panics if they require more than 64 members together or one has
-// more than 64 fields, which a test of the package that calls it at initialization cannot miss.
-func Compile[T any]() *Type[T] {
+// Compile compiles struct type t and the types in it. It panics if they require more than 64 members together or one has
+// more than 64 fields, which a test of the package that uses it cannot miss.
+func Compile(t reflect.Type) *Type {
 	var c compiler
-	t := &Type[T]{object: c.object(reflect.TypeFor[T](), "")}
-	t.names = c.required
-	return t
+	o := c.object(t, "")
+	return &Type{Fields: Fields(t), object: o, names: c.required}
 }
 
-// Read reads an object into the zero value at into. It returns a bit for each required member that is missing, or null
-// where it is not nullable; [Type.Names] gives their names. See [Scanner.Err] and [Scanner.TakeMismatch] for what else can be
-// wrong.
-func (t *Type[T]) Read(s *Scanner, into *T) (missing uint64) {
+// Read reads an object into a zero value of the type, given a pointer to it. It returns a bit for each required member that
+// is missing, or null where it is not nullable; [Type.Names] gives their names. See [Scanner.Err] and [Scanner.TakeMismatch]
+// for what else can be wrong.
+func (t *Type) Read(s *Scanner, into any) (missing uint64) {
 	if s.root != t.object {
 		s.root, s.after = t.object, [65]uint8{}
 	}
@@ -75,7 +77,7 @@ func (t *Type[T]) Read(s *Scanner, into *T) (missing uint64) {
 
 // Names returns the names of the members in missing, in the order of the fields. A member of an object within has the
 // object's name and a slash before its own: "last_message/id".
-func (t *Type[T]) Names(missing uint64) []string {
+func (t *Type) Names(missing uint64) []string {
 	var names []string
 	for ; missing != 0; missing &= missing - 1 {
 		names = append(names, t.names[bits.TrailingZeros64(missing)])
@@ -84,7 +86,7 @@ func (t *Type[T]) Names(missing uint64) []string {
 }
 
 // Bit returns the bit of a required member, and a description of its type.
-func (t *Type[T]) Bit(name string) (bit uint64, expected string) {
+func (t *Type) Bit(name string) (bit uint64, expected string) {
 	for _, f := range t.object.fields {
 		if f.name == name {
 			return f.missing, f.expected
@@ -334,8 +336,17 @@ func (c *compiler) union(t reflect.Type, path string) *union {
 		if f.Type.Kind() != reflect.Pointer || !f.IsExported() {
 			return nil
 		}
-		first := map[reflect.Kind]string{reflect.Struct: "{", reflect.String: `"`, reflect.Slice: "[", reflect.Bool: "tf"}[f.Type.Elem().Kind()]
-		if first == "" {
+		first := ""
+		switch f.Type.Elem().Kind() {
+		case reflect.Struct:
+			first = "{"
+		case reflect.String:
+			first = `"`
+		case reflect.Slice:
+			first = "["
+		case reflect.Bool:
+			first = "tf"
+		default:
 			return nil
 		}
 		read, expected := c.reader(f.Type, path)
