@@ -76,9 +76,12 @@ func (c *Contract) Match(method string, t Target, base string) Match {
 	}
 	plain := slices.DeleteFunc(slices.Clone(segments), func(s string) bool { return s == "" || s == "." })
 	for i, s := range plain { // what was encoded twice, or is a slash
-		if once, err := url.PathUnescape(s); err == nil {
-			plain[i] = once
+		for range 3 {
+			if once, err := url.PathUnescape(s); err == nil {
+				s = once
+			}
 		}
+		plain[i] = s
 	}
 	plain = strings.Split(strings.Join(plain, "/"), "/")
 	longest := 0
