@@ -307,7 +307,7 @@ func TestAListThatMovesIsNotIncomplete(t *testing.T) {
 
 func TestAPageThatDoesNotAdvanceIsAnError(t *testing.T) {
 	inMemory(t, synthetic(50), nil, func(t *testing.T, srv *okchattest.Server, client *okchat.Client) {
-		srv.Every(okchattest.AnswerPage(1))
+		srv.Every(okchattest.EditPage(func(p *okchatapi.ConversationPage) { p.Metadata.CurrentPage = 1 }))
 		list, err := ids(t, client, srv.ChatbotID, okchat.ListOptions{})
 		var broken *okchat.ContractError
 		if !errors.As(err, &broken) || broken.Where != "/metadata/currentPage" || broken.Page != 2 || len(list) != 10 || srv.Count() != 2 {

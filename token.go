@@ -4,9 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Token is where a walk stands behind a page: [ListOptions].After makes another walk go on from there, in this process or
@@ -16,9 +19,9 @@ type Token string
 
 // token is the content of a [Token]. The sum makes sure that none goes on from a place that nobody has been to.
 type token struct {
-	Chatbot string            `json:"chatbot"` // a hash
-	State   ConversationState `json:"state,omitempty"`
-	Limit   int               `json:"limit,omitempty"`
+	List  string            `json:"list"` // whose list of what, as a hash
+	State ConversationState `json:"state,omitempty"`
+	Limit int               `json:"limit,omitempty"`
 	standing
 	Sum string `json:"sum"`
 }
@@ -40,7 +43,7 @@ func (w *walk[T]) here() func() Token {
 }
 
 func (w *walk[T]) token(s standing) token {
-	return token{Chatbot: digest(w.op.of[:]), State: w.opts.State, Limit: w.opts.Limit, standing: s}
+	return token{List: listDigest[T](w.op.of), State: w.opts.State, Limit: w.opts.Limit, standing: s}
 }
 
 // encode writes the token. It is empty where a date lies outside of the years that JSON can hold: no item has such a one.
@@ -51,6 +54,8 @@ func (t token) encode() Token {
 	text, _ = json.Marshal(t)
 	return Token(text)
 }
+
+func listDigest[T any](of uuid.UUID) string { return digest(fmt.Appendf(nil, "%T of %v", *new(T), of)) }
 
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
@@ -65,8 +70,8 @@ func (w *walk[T]) resume(after Token) error {
 	}
 	mine := w.token(standing{})
 	switch {
-	case t.Chatbot != mine.Chatbot:
-		return argumentErrorf("After is from a walk over another chatbot")
+	case t.List != mine.List:
+		return argumentErrorf("After is from a walk over another list, expected one over the same chatbot")
 	case t.State != mine.State:
 		return argumentErrorf("State is %q, expected %q, which After was made with", mine.State, t.State)
 	case t.Limit != mine.Limit:

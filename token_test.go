@@ -96,7 +96,7 @@ func FuzzToken(f *testing.F) {
 			client := newTestClient(t, direct(fake, func() time.Duration { return 0 }), WithRetry(RetryPolicy{MaxTries: 1}))
 			client.conf.maxStalled = 40
 			id := uuid.MustParse(fake.ChatbotID)
-			forged.Chatbot, forged.State, forged.Limit = digest(id[:]), "", 0
+			forged.List, forged.State, forged.Limit = listDigest[Conversation](id), "", 0
 			for _, readAhead := range []int{1, 3} {
 				_, err := collect(t, client, fake.ChatbotID, ListOptions{After: forged.encode(), ReadAhead: readAhead})
 				if err != nil && !errors.Is(err, ErrArgument) && len(kindsOf(err)) != 1 {

@@ -71,13 +71,12 @@ type walk[T any] struct {
 	past    bool      // the last item was too old for CreatedAfter
 	stalled int       // pages in a row that brought nothing older
 
-	firstPage int         // on which the first item came, if in this process
-	start     mark        // of the list when the walk began, if it began at page 1
-	looked    mark        // of the list when the walk last looked
-	settled   bool        // the last page was read after that
-	page      []uuid.UUID // ids on the last page
-	lows      []remembered
-	barren    int // pages in a row that brought nothing though they should
+	start   mark        // of the list when the walk began, if it began at page 1
+	looked  mark        // of the list when the walk last looked
+	settled bool        // the last page was read after that
+	page    []uuid.UUID // ids on the last page
+	lows    []remembered
+	barren  int // pages in a row that brought nothing though they should
 }
 
 // standing is where a walk stands between two pages: all that another process needs to go on.

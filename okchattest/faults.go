@@ -52,9 +52,6 @@ func HTML(status int) Fault {
 	return Status(status, "<!DOCTYPE html>\n<html><head><title>"+title+"</title></head><body><h1>"+title+"</h1></body></html>\n")
 }
 
-// Redirect answers with 307 and a Location.
-func Redirect(url string) Fault { return Status(http.StatusTemporaryRedirect, "", "Location", url) }
-
 // Delay waits for d before the first byte of the answer, or until the client has gone.
 func Delay(d time.Duration) Fault {
 	return func(next http.Handler) http.Handler {
@@ -88,14 +85,6 @@ func Truncate(n int) Fault {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler) // net/http's way to close a connection in the middle of an answer
 	})
-}
-
-// AnswerPage gives the ordinary answer to a request for page p, whatever page was asked for. With [Fake.Every] the list
-// never advances.
-func AnswerPage(p int) Fault {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, askFor(r, p)) })
-	}
 }
 
 // RowsOf answers with the conversations of page of(n) under the metadata of page n that was asked for. So a server repeats

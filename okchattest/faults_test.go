@@ -53,7 +53,6 @@ func TestEachFaultDoesWhatItSays(t *testing.T) {
 				return json.Valid([]byte(a.body)) && len(a.body) >= 1<<20 && len(a.body) < 1<<20+100
 			}},
 			{"slow, but whole", okchattest.Slow(1000, time.Microsecond), func(a answer) bool { return a.body == whole && a.err == nil }},
-			{"another page", okchattest.AnswerPage(3), func(a answer) bool { return a.status == 200 && strings.Contains(a.body, `"currentPage":3`) }},
 			{"an empty page", okchattest.RowCap(0), func(a answer) bool { return ok(a) && strings.HasPrefix(a.body, `{"data":[],`) }},
 			{"at most 4 rows", okchattest.RowCap(4), func(a answer) bool { return ok(a) && strings.Count(a.body, `"voice_path"`) == 4 }},
 			{"a row cap above the page", okchattest.RowCap(11), func(a answer) bool { return ok(a) && strings.Count(a.body, `"voice_path"`) == 10 }},
@@ -80,7 +79,7 @@ func TestEachFaultDoesWhatItSays(t *testing.T) {
 			{"an edit that is no JSON", okchattest.EditJSON(func(p map[string]any) { p["x"] = func() {} }), func(a answer) bool {
 				return a.status == 200 && strings.Contains(a.body, "no JSON: json: unsupported type")
 			}},
-			{"two edits in a chain", okchattest.Chain(okchattest.RowCap(0), nil, okchattest.AnswerPage(3)), func(a answer) bool {
+			{"two edits in a chain", okchattest.Chain(okchattest.RowCap(0), nil, okchattest.EditPage(func(p *okchatapi.ConversationPage) { p.Metadata.CurrentPage = 3 })), func(a answer) bool {
 				return strings.HasPrefix(a.body, `{"data":[],`) && strings.Contains(a.body, `"currentPage":3`)
 			}},
 			{"an empty chain", okchattest.Chain(), ok},
@@ -184,7 +183,6 @@ func TestAStatusCarriesItsHeaders(t *testing.T) {
 		{okchattest.Status(401, `{}`, "Content-Type", "application/problem+json"), "Content-Type", "application/problem+json"},
 		{okchattest.Status(500, `broken`, "a name without a value"), "Content-Type", "text/plain; charset=utf-8"},
 		{okchattest.HTML(200), "Content-Type", "text/html; charset=utf-8"},
-		{okchattest.Redirect("http://127.0.0.1:9/elsewhere"), "Location", "http://127.0.0.1:9/elsewhere"},
 	} {
 		s.Next(c.fault)
 		resp, err := s.Transport.RoundTrip(request(t, s))
@@ -267,7 +265,7 @@ func TestWaitingFaultsTakeVirtualTime(t *testing.T) {
 
 func TestARequestThatGoesAstrayInMemoryIsSeen(t *testing.T) {
 	s := okchattest.NewMemoryServer(t)
-	s.Next(okchattest.Redirect("http://elsewhere.example/x"))
+	s.Next(okchattest.Status(307, "", "Location", "http://elsewhere.example/x"))
 	if _, _, err := get(s, ""); err != nil {
 		t.Fatal(err)
 	}

@@ -142,7 +142,7 @@ var scriptFaults = map[string]okchattest.Fault{
 	"limited":  okchattest.Status(http.StatusTooManyRequests, "slow down", "Retry-After", "3600"),
 	"echo":     okchattest.Status(http.StatusBadRequest, `{"error":"what is this key: `+secretKey+`"}`),
 	"array":    okchattest.Status(http.StatusOK, `[]`),
-	"redirect": okchattest.Redirect("http://127.0.0.1:9/elsewhere"),
+	"redirect": okchattest.Status(307, "", "Location", "http://127.0.0.1:9/elsewhere"),
 	// Conversations without a member of the contract, or with more.
 	"missing": okchattest.EditJSON(eachConversation(func(c map[string]any) { delete(c, "voice_path") })),
 	"unknown": okchattest.EditJSON(eachConversation(func(c map[string]any) { c["mood"] = "good" })),
