@@ -176,14 +176,14 @@ func (c Conversation) MarshalJSON() ([]byte, error) {
 func splitMembers(raw json.RawMessage) (known, unknown map[string]json.RawMessage) {
 	known = map[string]json.RawMessage{}
 	for name, value := range fastjson.Members(raw) {
-		if slices.ContainsFunc(compiled().conversation.Fields, func(f fastjson.Field) bool { return f.Name == name }) {
-			known[name] = value
+		if slices.ContainsFunc(compiled().conversation.Fields, func(f fastjson.Field) bool { return f.Name == string(name) }) {
+			known[string(name)] = value
 			continue
 		}
 		if unknown == nil {
 			unknown = map[string]json.RawMessage{}
 		}
-		unknown[name] = value
+		unknown[string(name)] = value
 	}
 	return known, unknown
 }

@@ -7,8 +7,8 @@ import (
 	okchat "github.com/okchat/okchat-go"
 )
 
-// Ahead is a source that goes on reading while its pages are being written, up to n pages ahead of whoever takes them.
-// A walk with okchat.ListOptions.ReadAhead sends requests at once, but waits while a page is taken.
+// Ahead returns a source that goes on reading while its pages are being written, up to n pages ahead. The ReadAhead of
+// [okchat.ListOptions] alone sends requests at once, but lets them wait while the caller writes a page.
 func Ahead(from Source, n int) Source { return ahead{from, n} }
 
 type ahead struct {

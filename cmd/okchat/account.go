@@ -14,7 +14,7 @@ import (
 	okchat "github.com/okchat/okchat-go"
 )
 
-// account is where conversations come from: a server that a key opens, or the recorded sample where there is none.
+// account is the source of conversations: a server and a key for it, or the recorded sample if there is no key.
 type account struct {
 	client  *okchat.Client
 	chatbot string
@@ -36,7 +36,7 @@ func (f *accountFlags) add(cmd *cobra.Command) {
 const keyHelp = `Without a key the conversations are the recorded sample, served from within this program: no network, no account.
 The key comes from ` + okchat.EnvKey + ` or --key-file; ` + okchat.EnvBaseURL + ` names another server than the vendor's.`
 
-// open makes the client. command is how the caller is called, for the errors.
+// open makes the client. Errors name command as the way to call it.
 func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) (*account, error) {
 	key, err := f.key(std)
 	if err != nil {
@@ -80,7 +80,7 @@ func (a *account) close() {
 	}
 }
 
-// key is empty where there is none.
+// key returns the key, empty if there is none.
 func (f *accountFlags) key(std streams) (string, error) {
 	if f.keyFile == "" {
 		return os.Getenv(okchat.EnvKey), nil

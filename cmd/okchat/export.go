@@ -17,7 +17,8 @@ import (
 	"github.com/okchat/okchat-go/archive/sqlite"
 )
 
-// What a walk over all takes at a time, unless flags say otherwise. The API's largest page is unknown.
+// The page size and the read-ahead of a walk over all conversations, unless flags set others. The API's largest page is
+// unknown.
 const (
 	defaultPage  = 100
 	defaultAhead = 4
@@ -186,7 +187,7 @@ func newWriter(kind string, out io.Writer) archive.Writer {
 	return archive.NewNDJSON(out)
 }
 
-// write writes all pages of the walk. An error that spoils nothing is returned once all that came is written.
+// write writes all pages of the walk. An error that does not spoil the output is returned once everything is written.
 func (e *exporter) write(ctx context.Context, w archive.Writer) error {
 	var ended error
 	for page, err := range e.source.Pages(ctx, e.chatbot, e.opts) {
@@ -229,7 +230,7 @@ func (e *exporter) file(ctx context.Context, kind string) error {
 	return e.replaced(cmp.Or(file.Commit(), err))
 }
 
-// replaced tells what became of the target.
+// replaced prints what became of the target.
 func (e *exporter) replaced(err error) error {
 	switch _, missing := os.Lstat(e.target); {
 	case !e.reading.spoils(err):

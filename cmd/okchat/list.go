@@ -110,7 +110,7 @@ func (f listFlags) options(now time.Time) (okchat.ListOptions, error) {
 	return okchat.ListOptions{Page: f.page, State: okchat.ConversationState(f.state), CreatedAfter: since}, nil
 }
 
-// printed is the walk of one list, and what it has printed.
+// printed is one run of the command, and counts what it has printed.
 type printed struct {
 	listFlags
 
@@ -122,7 +122,7 @@ type printed struct {
 	failed       error // of the output
 }
 
-// walk prints what is wanted, and returns the error that the walk ended with.
+// walk prints the conversations that the flags select, and returns the error that the walk ended with.
 func (p *printed) walk(ctx context.Context, opts okchat.ListOptions) error {
 	p.all = []json.RawMessage{}
 	for page, err := range p.from.client.Pages(ctx, p.from.chatbot, opts) {

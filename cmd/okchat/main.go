@@ -20,7 +20,7 @@ import (
 	"github.com/okchat/okchat-go/internal/atomicfile"
 )
 
-// The exit codes, as the help tells them.
+// The exit codes, which exitCodeHelp describes.
 const (
 	exitOK           = 0
 	exitFailed       = 1
@@ -57,7 +57,7 @@ type streams struct {
 func (s streams) colour() bool { return s.width > 0 && os.Getenv("NO_COLOR") == "" }
 
 func main() {
-	// A reader that goes away shows as an error of the write, not as a signal.
+	// A reader that goes away becomes an error of the write instead of a signal.
 	signal.Ignore(syscall.SIGPIPE)
 	// net/http logs what a server sends unasked, which may be an echo of the key.
 	log.SetOutput(io.Discard)
@@ -148,7 +148,7 @@ func newRoot(std streams) *cobra.Command {
 	return root
 }
 
-// usageError is the caller's mistake.
+// usageError is an error of the command line: flags, arguments, environment.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -166,7 +166,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	return usageErrorf("there is no command %q: see %s --help", name, cmd.CommandPath())
 }
 
-// knownTopic is knownCommand for what the help command is asked for.
+// knownTopic is knownCommand for the arguments of the help command.
 func knownTopic(cmd *cobra.Command, args []string) error {
 	cmd, rest, err := cmd.Root().Find(args)
 	if err != nil {
@@ -175,7 +175,7 @@ func knownTopic(cmd *cobra.Command, args []string) error {
 	return knownCommand(cmd, rest)
 }
 
-// flagError says which flag, or else which command, is near to one that is not there.
+// flagError adds to the error of an unknown flag which flag, or else which command, has a similar name.
 func flagError(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		flags := &cobra.Command{SuggestionsMinimumDistance: 2} // finds what is near as for commands
@@ -200,7 +200,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// errorText is err on one line, with the flag or variable that helps.
+// errorText returns err on one line, with the flag or variable that helps.
 func errorText(err error, code int) string {
 	text := strings.TrimPrefix(plain(err.Error()), "okchat: ")
 	switch {

@@ -19,7 +19,7 @@ const (
 	lineEvery   = 10 * time.Second       // elsewhere
 )
 
-// progress is a source that tells how far it has got: a bar on a terminal, a line now and then elsewhere.
+// progress is a source that shows how far a walk has come: a bar on a terminal, a line now and then elsewhere.
 type progress struct {
 	from    archive.Source // set before Pages is called
 	out     io.Writer      // nil for silence
@@ -44,7 +44,7 @@ func newProgress(std streams, quiet bool) *progress {
 	return p
 }
 
-// Pages counts a page when whoever asked for it is done with it.
+// Pages hands out the pages of the source, and counts each one once the caller is done with it.
 func (p *progress) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
 	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
 		p.started = p.now()

@@ -64,7 +64,7 @@ func startSample() (*sample, error) {
 
 func (s *sample) close() { _ = s.server.Shutdown(context.Background()) }
 
-// origin says of a conversation whether it was recorded; it is empty where there is no sample.
+// origin returns whether the conversation was recorded or is synthetic, and nothing where there is no sample.
 func (s *sample) origin(conv okchat.Conversation) string {
 	switch {
 	case s == nil:

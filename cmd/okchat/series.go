@@ -12,11 +12,11 @@ type unit struct {
 	years, months, days int
 }
 
-// units are from the shortest to the longest.
+// units lists the units from the shortest to the longest.
 var units = []unit{{"day", time.DateOnly, 0, 0, 1}, {"month", "2006-01", 0, 1, 0}, {"year", "2006", 1, 0, 0}}
 
-// series counts per day, month or year: the shortest of which most are enough from the first day to the last, those in
-// which nothing was included. A time too long for that is the years in which something was.
+// series adds up days, which are in order, to at most most counts without gaps: per day, month or year, whichever is the shortest
+// that fits. If even years do not fit, those without a conversation are left out.
 func series(days []archive.Count, most int) (name string, counts []archive.Count) {
 	for _, u := range units {
 		if counts, ok := u.fill(u.group(days), most); ok {
@@ -27,7 +27,7 @@ func series(days []archive.Count, most int) (name string, counts []archive.Count
 	return years.name, years.group(days)
 }
 
-// group sums up days, which are in order.
+// group adds up days to counts of the unit.
 func (u unit) group(days []archive.Count) (counts []archive.Count) {
 	for _, day := range days {
 		t, err := time.Parse(time.DateOnly, day.Name)
@@ -43,7 +43,7 @@ func (u unit) group(days []archive.Count) (counts []archive.Count) {
 	return counts
 }
 
-// fill puts in what lies between, and gives up where that makes more than most.
+// fill adds counts of 0 for the units in between, and gives up where that makes more than most counts.
 func (u unit) fill(counts []archive.Count, most int) (filled []archive.Count, ok bool) {
 	for _, c := range counts {
 		for len(filled) > 0 {

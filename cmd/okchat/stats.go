@@ -55,7 +55,7 @@ elsewhere.
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print the numbers as JSON")
 	cmd.Flags().StringVar(&flags.html, "html", "", "write a page with plots to `file`")
 	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show neither progress nor what the vendor has added")
-	// Both fail only for a flag that is not there.
+	// Both fail only for a flag that does not exist.
 	_ = cmd.MarkFlagFilename("archive", formats[2].endings...)
 	_ = cmd.MarkFlagFilename("html", "html")
 	return cmd
@@ -126,7 +126,7 @@ func (f statsFlags) count(ctx context.Context, std streams) (*archive.Stats, err
 	return s, f.reading.finish(std, f.quiet, &told, ended)
 }
 
-// printCounts is for programs: what is counted, its name, how many.
+// printCounts prints the counts as tab-separated text for programs.
 func printCounts(out io.Writer, s *archive.Stats) {
 	fmt.Fprintln(out, "BY\tNAME\tCONVERSATIONS")
 	for _, part := range []struct {
@@ -139,7 +139,7 @@ func printCounts(out io.Writer, s *archive.Stats) {
 	}
 }
 
-// nameOf returns what stands for the conversations of one count.
+// nameOf returns the name of a count as it is printed.
 func nameOf(c archive.Count) string {
 	if c.Missing {
 		return "(missing)"
@@ -147,7 +147,7 @@ func nameOf(c archive.Count) string {
 	return c.Name
 }
 
-// printBars is for people. The days of more than a month are put together to months, or years.
+// printBars prints the counts as bars for people. Days that span more than a month are added up to months or years.
 func printBars(out io.Writer, s *archive.Stats, width int) {
 	fmt.Fprintf(out, "%d conversations, %d active, %d in human mode\n", s.Total, s.Active, s.HumanMode)
 	unit, series := series(s.PerDay, 31)
@@ -171,7 +171,7 @@ func printBars(out io.Writer, s *archive.Stats, width int) {
 	}
 }
 
-// bar is n of most in eighths of a column; whatever is not nothing shows.
+// bar returns a bar whose length compares n with most, in eighths of a column. A count above 0 always shows.
 func bar(n, most, room int) string {
 	if most == 0 || n == 0 {
 		return ""

@@ -10,16 +10,16 @@ import (
 	"github.com/okchat/okchat-go/archive"
 )
 
-// The page is drawn by hand: three plots of one form each need no chart library, which would bring a script, and the
-// template engine escapes what comes from outside.
+// statsPage is the template of the page. It draws its three plots itself: a chart library would bring a script. The template
+// engine escapes what the server sent.
 //
 //go:embed stats.html
 var statsPage string
 
-// Parsed when it is needed: no other command should wait for it.
+// statsTemplate parses the template when it is needed: no other command should wait for it.
 var statsTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("stats").Parse(statsPage)) })
 
-// writePage writes the page; the file that was there stays until it is whole.
+// writePage writes the page to a file that replaces an earlier one when it is whole.
 func writePage(ctx context.Context, std streams, path string, s *archive.Stats) error {
 	file, err := newFile(ctx, std, path, false)
 	if err != nil {
@@ -43,7 +43,7 @@ func renderPage(out io.Writer, s *archive.Stats) error {
 	})
 }
 
-// The plot's place on the page, in the units of its viewBox.
+// The measures of a plot, in the units of its viewBox.
 const (
 	plotWidth, plotHeight = 960.0, 240.0
 	plotLeft, plotBottom  = 56.0, 24.0
@@ -51,7 +51,7 @@ const (
 	labelWidth            = 72.0 // of a day, about
 )
 
-// plot is columns over time.
+// plot is a chart of columns over time.
 type plot struct {
 	Width, Height, Left, Base float64
 	Columns                   []column
@@ -64,7 +64,7 @@ type column struct {
 	archive.Count
 }
 
-// line is a line of the grid, or a label, at a place.
+// line is a line of the grid or a label, and where it stands.
 type line struct {
 	At   float64
 	Text any
@@ -93,7 +93,8 @@ func newPlot(counts []archive.Count) plot {
 	return p
 }
 
-// niceTick is 1, 2 or 5 times a power of ten, so that about four of them make up most.
+// niceTick returns the distance between the lines of a grid: 1, 2 or 5 times a power of ten, such that about four of them
+// reach up to most.
 func niceTick(most int) int {
 	for power := 1; ; power *= 10 {
 		for _, n := range []int{1, 2, 5} {
@@ -104,7 +105,7 @@ func niceTick(most int) int {
 	}
 }
 
-// shareBar is one of several, with its share of all and its length beside the longest, in percent.
+// shareBar is a bar with its share of all conversations and its length relative to the longest bar, both in percent.
 type shareBar struct {
 	archive.Count
 	Share, Length float64

@@ -69,7 +69,7 @@ func (t *table) write(created, platform, state, origin, message string) error {
 	return err
 }
 
-// ago is a time as one reads it in a list: how long ago within the last month, the day before that.
+// ago returns how long ago t was, or its day if that is a month or more.
 func ago(now, t time.Time) string {
 	switch d := now.Sub(t); {
 	case d < 0 || d >= 30*24*time.Hour:
@@ -122,7 +122,7 @@ func (t *terminal) Write(p []byte) (int, error) {
 
 const zeroWidthJoiner = '\u200d' // joins emoji
 
-// plain puts text from outside on one line, and keeps it from steering the terminal.
+// plain returns text from outside on one line and without characters that could steer a terminal.
 func plain(s string) string {
 	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		switch {

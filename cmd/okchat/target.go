@@ -18,7 +18,7 @@ import (
 	"github.com/okchat/okchat-go/internal/atomicfile"
 )
 
-// formats are the kinds of files, each with the endings that stand for it.
+// formats lists the formats of files, each with the endings of names that stand for it.
 var formats = []struct {
 	name    string
 	endings []string
@@ -35,7 +35,7 @@ func formatNames() (names, endings []string) {
 	return names, endings
 }
 
-// complete tells the shell what may follow a flag. It fails only for a flag that is not there.
+// complete registers what the shell offers behind a flag. That fails only for a flag that does not exist.
 func complete(cmd *cobra.Command) {
 	names, endings := formatNames()
 	_ = cmd.MarkFlagFilename("output", endings...)
@@ -43,7 +43,7 @@ func complete(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// kind is the format that was asked for, or that the file's name ends in.
+// kind returns the format: the one of --format, or the one that the file's name ends in.
 func (f exportFlags) kind() (string, error) {
 	switch {
 	case f.output == "" && f.update == "":

@@ -341,7 +341,7 @@ func TestMembersAreThoseOfTheStandardLibrary(t *testing.T) {
 		}
 		got := map[string]json.RawMessage{}
 		for name, raw := range Members(text) {
-			got[name] = raw
+			got[string(name)] = raw
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: members are %s, expected %s", text, got, want)

@@ -6,16 +6,16 @@ import (
 )
 
 // Members returns the members of a JSON object in the order they stand in it. A name may come twice. What is not JSON ends
-// the sequence early. The values share memory with object.
-func Members(object []byte) iter.Seq2[string, json.RawMessage] {
-	return func(yield func(string, json.RawMessage) bool) {
+// the sequence early. Values share memory with object, and names may.
+func Members(object []byte) iter.Seq2[[]byte, json.RawMessage] {
+	return func(yield func([]byte, json.RawMessage) bool) {
 		s := NewScanner(object)
 		if s.Next() != '{' {
 			return
 		}
 		for more := s.Begin('{', '}'); more; more = s.More('}') {
 			name, value := s.Name(), s.Skip()
-			if s.err != nil || !yield(string(name), value) {
+			if s.err != nil || !yield(name, value) {
 				return
 			}
 		}

@@ -192,14 +192,14 @@ func (r *Row) Read(conv *okchat.Conversation) error {
 	}
 	var unknown map[string]json.RawMessage
 	for name, value := range fastjson.Members(raw) {
-		if i, ok := t.members[name]; ok {
+		if i, ok := t.members[string(name)]; ok {
 			r.sent[i] = value
 			continue
 		}
 		if unknown == nil {
 			unknown = map[string]json.RawMessage{}
 		}
-		unknown[name] = value
+		unknown[string(name)] = value
 	}
 	fields, missing := reflect.ValueOf(&conv.Conversation).Elem(), conv.Missing()
 	for i := range t.columns {
