@@ -77,7 +77,8 @@ func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Sourc
 		return Result{}, nil, err
 	}
 	result, err = a.Update(ctx, from, list, false)
-	if errors.Is(err, okchat.ErrItems) || partial && errors.Is(err, okchat.ErrIncomplete) {
+	incomplete := errors.Is(err, okchat.ErrIncomplete) // and maybe odd, too
+	if incomplete && partial || !incomplete && errors.Is(err, okchat.ErrItems) {
 		ended, err = err, nil
 	}
 	if err == nil {

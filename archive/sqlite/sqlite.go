@@ -306,12 +306,13 @@ func (a *Archive) moved() error {
 func (a *Archive) retry(ctx context.Context, do func() error) error {
 	for start := time.Now(); ; {
 		err := a.explain(do())
-		if !errors.Is(err, errInUse) || time.Since(start) > busyFor {
+		switch {
+		case errors.Is(err, errInUse) && ctx.Err() != nil:
+			return ctx.Err()
+		case !errors.Is(err, errInUse), time.Since(start) > busyFor:
 			return err
 		}
-		if ctx.Err() != nil { // SQLite has waited a moment itself
-			return ctx.Err()
-		}
+		// SQLite has waited a moment itself.
 	}
 }
 

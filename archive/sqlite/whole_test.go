@@ -418,7 +418,7 @@ func (e ends) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptio
 }
 
 func TestAWalkThatEndsWithAnErrorIsStoredAndMarksNothing(t *testing.T) {
-	for _, ended := range []error{okchat.ErrItems, okchat.ErrIncomplete} {
+	for _, ended := range []error{okchat.ErrItems, okchat.ErrIncomplete, errors.Join(okchat.ErrIncomplete, okchat.ErrItems)} {
 		t.Run(ended.Error(), func(t *testing.T) {
 			srv, client := serve(t, okchattest.Synthetic(1, 15))
 			dir := t.TempDir()
@@ -437,10 +437,44 @@ func TestAWalkThatEndsWithAnErrorIsStoredAndMarksNothing(t *testing.T) {
 			for _, partial := range []bool{false, true} {
 				_, err := Export(t.Context(), fresh, srv.ChatbotID, ends{client, ended}, okchat.ListOptions{}, ExportOptions{Partial: partial})
 				_, missing := os.Stat(fresh)
-				if written := partial || errors.Is(ended, okchat.ErrItems); !errors.Is(err, ended) || (missing == nil) != written {
+				if written := partial || !errors.Is(ended, okchat.ErrIncomplete); !errors.Is(err, ended) || (missing == nil) != written {
 					t.Errorf("export, partial %v: %v, the file: %v", partial, err, missing)
 				}
 			}
 		})
+	}
+}
+
+func TestAWaitForAnotherProgramEndsWithTheContextOrInTime(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(1, 5))
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	update(t, path, srv.ChatbotID, client, okchat.ListOptions{}, false)
+	a, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Update(t.Context(), client, okchat.ListOptions{}, false); !errors.Is(err, errInUse) {
+		t.Errorf("while another program writes it ended with %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.Update(ctx, client, okchat.ListOptions{}, false); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted it ended with %v", err)
+	}
+	if _, err := db.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Update(t.Context(), client, okchat.ListOptions{}, false); err != nil {
+		t.Errorf("afterwards it ended with %v", err)
 	}
 }

@@ -230,6 +230,7 @@ func TestFilesOfDeadRunsAreSweptAndThoseOfLiveOnesAreNot(t *testing.T) {
 	write(t, filepath.Join(dir, ".a.csv.123.part"), "of a run that was killed")
 	write(t, filepath.Join(dir, ".b.csv.123.part"), "of another target")
 	write(t, filepath.Join(dir, "a.csv.part"), "to be continued")
+	write(t, filepath.Join(dir, ".a.csv.x.part"), "of another target, to be continued")
 	if got, want := Sweep(path), []string{filepath.Join(dir, ".a.csv.123.part")}; !slices.Equal(got, want) {
 		t.Errorf("swept %v, expected %v", got, want)
 	}
@@ -243,7 +244,7 @@ func TestFilesOfDeadRunsAreSweptAndThoseOfLiveOnesAreNot(t *testing.T) {
 	if err := first.Commit(); err != nil {
 		t.Error(err)
 	}
-	if left := names(t, dir); !slices.Equal(left, []string{".b.csv.123.part", "a.csv", "a.csv.part"}) {
+	if left := names(t, dir); !slices.Equal(left, []string{".a.csv.x.part", ".b.csv.123.part", "a.csv", "a.csv.part"}) {
 		t.Errorf("%v are there", left)
 	}
 }

@@ -52,7 +52,9 @@ func Sweep(path string) (swept []string) {
 		return nil
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), prefix(target)) || !strings.HasSuffix(e.Name(), suffix) || !e.Type().IsRegular() {
+		middle, mine := strings.CutPrefix(e.Name(), prefix(target))
+		middle, unfinished := strings.CutSuffix(middle, suffix)
+		if !mine || !unfinished || strings.Trim(middle, "0123456789") != "" || !e.Type().IsRegular() {
 			continue
 		}
 		if name := filepath.Join(filepath.Dir(target), e.Name()); sweepOne(name) {
