@@ -234,12 +234,12 @@ func (w *walk[T]) hand(page *Page[T], short *ContractError, still bool, yield fu
 	fresh, end := w.admit(page)
 	repeats := len(fresh) == 0 && w.repeats(items)
 	w.keep(items)
+	w.query.short = w.query.short || short != nil && len(items) > 0
 	if repeats && short == nil && (still || w.look(m) && settled) {
 		short = broken(page, "/data", "items that the page before did not hold, as the list has not moved", "the same")
 	}
 	if short != nil {
 		w.Short = or(w.Short, short)
-		w.query.short = len(page.Items) > 0
 	}
 	if short == nil || len(fresh) > 0 {
 		w.barren = 0

@@ -139,11 +139,11 @@ func (s walkScript) run(ctx context.Context) (came map[uuid.UUID]int, must map[u
 			}
 			if life--; s.deaths && life == 0 {
 				ended, opts.After = false, page.Next()
-				if s.shifts && lives < 8 {
-					s.meanwhile(fake, r, must)
-				}
 				break
 			}
+		}
+		if !ended && s.shifts && lives < 8 {
+			s.meanwhile(fake, r, must)
 		}
 	}
 	return came, must, requests, nil
