@@ -8,7 +8,7 @@ import (
 // maxBarren ends a walk after so many pages in a row that bring nothing though they should.
 const maxBarren = 10
 
-// tally is what a walk counts to tell at its end whether it met all that it had to.
+// tally holds the counts that tell at the end of a walk whether it met all that it had to.
 type tally struct {
 	// Met is how many different items came, those that could not be read included, and those not that have started since.
 	Met int `json:"met"`
@@ -41,7 +41,7 @@ func checkCount(m PageMetadata, got int) *ContractError {
 	return e
 }
 
-// look reports whether the list has not moved since the walk last looked: its head and its count are what they were then,
+// look reports whether the list has not moved since the walk last looked: its head and its count are the same,
 // and the last two pages show that count. Had an item started since, it would be the head; had it left again together with
 // others, the count would have fallen.
 func (w *walk[T]) look(m PageMetadata) bool {
@@ -63,38 +63,41 @@ func (w *walk[T]) misfit(odd *ContractError) {
 	w.Odds++
 }
 
-// judge returns the error of a walk that has gone on to the end but cannot be called a success.
+// judge returns the error of a walk that has gone as far as it could but cannot be called a success. One that is both
+// incomplete and met items that break the contract matches both sentinels.
 func (w *walk[T]) judge() error {
 	if w.Short == nil {
 		if err := w.count(); err != nil {
 			return err
 		}
 	}
-	var odd, short ContractError
+	var odd *ContractError
 	if w.Odd != nil {
-		odd = *w.Odd
-		odd.kind = ErrItems
-		odd.Got += fmt.Sprintf(" (%d such items in all; the walk went on to the end, and all that could be read was handed out", w.Odds)
+		odd = w.Odd.with(ErrItems, "%d such items in all; all others were handed out", w.Odds)
 		if w.Disorder {
-			odd.Got += "; without an order, an item may come twice or be missed where others started or left meanwhile"
+			odd.Got += ": without an order, one may come twice or be missed where others started or left meanwhile"
 		}
-		odd.Got += ")"
-		if w.Short == nil {
-			return &odd
-		}
-		short.stopped = &odd
 	}
-	if w.Short == nil {
+	switch {
+	case w.Short != nil:
+		short := w.Short.with(ErrIncomplete, "the walk met %d items of %d", w.Met, w.wanted())
+		if odd != nil {
+			short.stopped = odd
+		}
+		return short
+	case odd != nil:
+		return odd
+	default:
 		return nil
 	}
-	stopped := short.stopped
-	short = *w.Short
-	short.kind = ErrIncomplete
-	short.Got += fmt.Sprintf(" (the walk met %d items of %d)", w.Met, w.wanted())
-	if stopped != nil {
-		short.stopped = stopped
-	}
-	return &short
+}
+
+// with returns a copy of e that matches kind and says more about what came.
+func (e *ContractError) with(kind error, format string, args ...any) *ContractError {
+	c := *e
+	c.kind = kind
+	c.Got += " (" + fmt.Sprintf(format, args...) + ")"
+	return &c
 }
 
 // wanted returns how many items the walk had to meet if none started or left meanwhile.

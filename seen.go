@@ -22,13 +22,12 @@ type remembered struct {
 	At time.Time `json:"at"`
 }
 
-// add remembers an item. An evicted one that is older than oldest had a wrong date, and does not count.
-func (r *ring) add(item remembered, oldest time.Time) {
+func (r *ring) add(item remembered) {
 	if len(r.last) < recentIDs {
 		r.last = append(r.last, item)
 		return
 	}
-	if gone := r.last[r.next].At; !gone.Before(oldest) && (r.forgotten.IsZero() || gone.Before(r.forgotten)) {
+	if gone := r.last[r.next].At; r.forgotten.IsZero() || gone.Before(r.forgotten) {
 		r.forgotten = gone
 	}
 	r.last[r.next] = item
@@ -58,7 +57,7 @@ func (w *walk[T]) cameBefore(item remembered, at int, disorder bool) bool {
 // meet remembers an item that has come for the first time, at a position of the list. Items that are newer than the first
 // page have started since and are not counted, unless they are out of order.
 func (w *walk[T]) meet(item remembered, at, total int, opening, disorder bool) {
-	w.recent.add(item, w.Oldest)
+	w.recent.add(item)
 	if opening && (w.First == nil || item.At.After(w.First.At)) {
 		w.First, w.FirstAt, w.FirstTotal = &item, at, total
 	}

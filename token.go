@@ -91,9 +91,9 @@ func (w *walk[T]) resume(after Token) error {
 	}
 	// What is newer than Oldest came, or has started since; what is as old came if it is one of the ties.
 	w.recent.forgotten = w.Oldest.Add(time.Nanosecond)
-	w.recent.add(*w.Last, w.Oldest)
+	w.recent.add(*w.Last)
 	for _, id := range w.Ties {
-		w.recent.add(remembered{id, w.Oldest}, w.Oldest)
+		w.recent.add(remembered{id, w.Oldest})
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"sync"
@@ -65,13 +66,14 @@ func Delay(d time.Duration) Fault {
 // Slow sends the body in pieces of n bytes, n of at least 1, and waits for d between them. What is sent is the list as
 // it was before the first.
 func Slow(n int, d time.Duration) Fault {
-	return answering(func(w http.ResponseWriter, r *http.Request, a *captured) {
-		a.sendHeader(w)
-		for sent := 0; sent < len(a.body); sent += max(n, 1) {
+	return answering(func(w http.ResponseWriter, r *http.Request, a *httptest.ResponseRecorder) {
+		body := a.Body.Bytes()
+		sendHeader(w, a, len(body))
+		for sent := 0; sent < len(body); sent += max(n, 1) {
 			if sent > 0 {
 				pause(r.Context(), d)
 			}
-			_, _ = w.Write(a.body[sent:min(sent+max(n, 1), len(a.body))])
+			_, _ = w.Write(body[sent:min(sent+max(n, 1), len(body))])
 			_ = http.NewResponseController(w).Flush()
 		}
 	})
@@ -79,9 +81,10 @@ func Slow(n int, d time.Duration) Fault {
 
 // Truncate announces the whole body, sends its first n bytes, always fewer than there are, and closes the connection.
 func Truncate(n int) Fault {
-	return answering(func(w http.ResponseWriter, _ *http.Request, a *captured) {
-		a.sendHeader(w)
-		_, _ = w.Write(a.body[:max(0, min(n, len(a.body)-1))])
+	return answering(func(w http.ResponseWriter, _ *http.Request, a *httptest.ResponseRecorder) {
+		body := a.Body.Bytes()
+		sendHeader(w, a, len(body))
+		_, _ = w.Write(body[:max(0, min(n, len(body)-1))])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler) // net/http's way to close a connection in the middle of an answer
 	})
@@ -95,7 +98,7 @@ func RowsOf(of func(n int) int) Fault {
 			other := capture(next, askFor(r, of(pageOf(r.URL.Query()))))
 			EditPage(func(p *okchatapi.ConversationPage) {
 				var rows okchatapi.ConversationPage
-				if json.Unmarshal(other.body, &rows) == nil && rows.Data != nil {
+				if json.Unmarshal(other.Body.Bytes(), &rows) == nil && rows.Data != nil {
 					p.Data = rows.Data
 				}
 			})(next).ServeHTTP(w, r)
@@ -157,13 +160,13 @@ func Rate(n int) Fault {
 // Clock gives an answer the Date of a server whose clock is ahead by d, and turns a Retry-After in seconds into a date by
 // that clock. Chain(Clock(d), Rate(n)) limits the rate and says so in dates.
 func Clock(d time.Duration) Fault {
-	return answering(func(w http.ResponseWriter, _ *http.Request, a *captured) {
+	return answering(func(w http.ResponseWriter, _ *http.Request, a *httptest.ResponseRecorder) {
 		now := time.Now().Add(d).UTC()
-		a.head.Set("Date", now.Format(http.TimeFormat))
-		if seconds, err := strconv.Atoi(a.head.Get("Retry-After")); err == nil {
-			a.head.Set("Retry-After", now.Add(time.Duration(seconds)*time.Second).Format(http.TimeFormat))
+		a.Header().Set("Date", now.Format(http.TimeFormat))
+		if seconds, err := strconv.Atoi(a.Header().Get("Retry-After")); err == nil {
+			a.Header().Set("Retry-After", now.Add(time.Duration(seconds)*time.Second).Format(http.TimeFormat))
 		}
-		a.send(w)
+		send(w, a, a.Body.Bytes())
 	})
 }
 
@@ -194,14 +197,13 @@ func editAs[T any](edit func(*T)) Fault {
 
 // EditBody changes the bytes of an answer's body and sends them with the same status and headers.
 func EditBody(edit func(body []byte) []byte) Fault {
-	return answering(func(w http.ResponseWriter, _ *http.Request, a *captured) {
-		a.body = edit(a.body)
-		a.send(w)
+	return answering(func(w http.ResponseWriter, _ *http.Request, a *httptest.ResponseRecorder) {
+		send(w, a, edit(a.Body.Bytes()))
 	})
 }
 
 // answering makes a fault of what to do with the answer that would have been sent.
-func answering(send func(w http.ResponseWriter, r *http.Request, a *captured)) Fault {
+func answering(send func(w http.ResponseWriter, r *http.Request, a *httptest.ResponseRecorder)) Fault {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			send(w, r, capture(next, r))
@@ -218,35 +220,20 @@ func askFor(r *http.Request, p int) *http.Request {
 	return r
 }
 
-func capture(h http.Handler, r *http.Request) *captured {
-	a := &captured{head: http.Header{}, status: http.StatusOK}
+func capture(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	a := httptest.NewRecorder()
 	h.ServeHTTP(a, r)
 	return a
 }
 
-// captured is an answer that was given but not sent.
-type captured struct {
-	head   http.Header
-	status int
-	body   []byte
+// send sends a captured answer with the same status and header and another body.
+func send(w http.ResponseWriter, a *httptest.ResponseRecorder, body []byte) {
+	sendHeader(w, a, len(body))
+	_, _ = w.Write(body)
 }
 
-func (a *captured) Header() http.Header    { return a.head }
-func (a *captured) WriteHeader(status int) { a.status = status }
-
-func (a *captured) Write(p []byte) (int, error) {
-	a.body = append(a.body, p...)
-	return len(p), nil
-}
-
-// sendHeader sends all but the body, announcing its length as it is now.
-func (a *captured) sendHeader(w http.ResponseWriter) {
-	maps.Copy(w.Header(), a.head)
-	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
-	w.WriteHeader(a.status)
-}
-
-func (a *captured) send(w http.ResponseWriter) {
-	a.sendHeader(w)
-	_, _ = w.Write(a.body)
+func sendHeader(w http.ResponseWriter, a *httptest.ResponseRecorder, length int) {
+	maps.Copy(w.Header(), a.Header())
+	w.Header().Set("Content-Length", strconv.Itoa(length))
+	w.WriteHeader(a.Code)
 }

@@ -11,7 +11,7 @@ import (
 // keep is how many of the latest requests are kept.
 const keep = 1000
 
-// Request is what the fake saw of a request.
+// Request describes a request that came in.
 type Request struct {
 	N      int       // its number, from 1, in order of arrival
 	Time   time.Time // when it arrived

@@ -37,7 +37,7 @@ func Garbage(raw string) Fault {
 func takeOver(w http.ResponseWriter, do func(net.Conn)) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler) // not HTTP/1: closing is what is left
+		panic(http.ErrAbortHandler) // not HTTP/1: it can only be closed
 	}
 	defer conn.Close()
 	do(conn)
