@@ -356,6 +356,18 @@ func TestAnOddConversationDoesNotStopTheRest(t *testing.T) {
 	}
 }
 
+// A date far in the future must not make the walk take its conversation for one that came and was forgotten.
+func TestADateFarInTheFutureHidesNothing(t *testing.T) {
+	for _, at := range []int{0, 3} {
+		inMemory(t, synthetic(12_000), nil, func(t *testing.T, srv *okchattest.Server, client *okchat.Client) {
+			srv.OnPage(60, okchattest.EditRow(at, func(c map[string]any) { c["created_at"] = "2999-01-01T00:00:00+00:00" }))
+			if list, err := ids(t, client, srv.ChatbotID, okchat.ListOptions{Limit: 100}); len(list) != 12_000 || err == nil {
+				t.Errorf("row %d: %d conversations, then %v, expected 12,000 and an error", at, len(list), err)
+			}
+		})
+	}
+}
+
 // A date far in the past must not make the walk take what follows for seen, or for too old.
 func TestADateFarInThePastHidesNothing(t *testing.T) {
 	for _, at := range []int{3, 99} {
