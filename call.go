@@ -54,8 +54,8 @@ type operation[T any] struct {
 	request func(page, limit int) (*http.Request, error)
 	// read reads one item of the page's data into its zero value.
 	read func(*T, *fastjson.Scanner)
-	// lacks returns a description of the type of a required member if it did not come with an item, and "" if it did.
-	lacks func(item *T, member string) (expected string)
+	// lacks returns the first of some required members that did not come with an item and a description of its type, or "".
+	lacks func(item *T, members []string) (member, expected string)
 	// key returns an item's id, and order its created_at, by which the list is ordered, newest first.
 	key   func(*T) uuid.UUID
 	order func(*T) time.Time

@@ -106,15 +106,18 @@ func (c *Conversation) read(s *fastjson.Scanner) {
 	}
 }
 
-// lacks returns a description of the type of a required member if it did not come with the conversation, and "" if it
-// did.
-func (c *Conversation) lacks(member string) (expected string) {
-	if c.missing != 0 {
+// lacks returns the first of some required members that did not come with the conversation and a description of its type, or
+// "" if all came.
+func (c *Conversation) lacks(members []string) (member, expected string) {
+	if c.missing == 0 {
+		return "", ""
+	}
+	for _, member := range members {
 		if bit, expected := compiled().conversation.Bit(member); c.missing&bit != 0 {
-			return expected
+			return member, expected
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // UnmarshalJSON decodes one conversation, for instance from an archive, and keeps a copy of b. It fails on a value whose type

@@ -24,7 +24,8 @@ func decodePage[T any](ctx context.Context, op operation[T], q query, resp *http
 	if err := checkHead(resp); err != nil {
 		return nil, err
 	}
-	d := decoder[T]{ctx: ctx, op: op, query: q, scanner: fastjson.NewScanner(body), size: len(body), items: []T{}}
+	d := decoder[T]{ctx: ctx, op: op, query: q, scanner: fastjson.NewScanner(body), size: len(body), items: []T{},
+		needed: []string{"id", op.ownerName, "created_at"}}
 	if err := d.page(); err != nil {
 		return nil, err
 	}
@@ -76,6 +77,7 @@ type decoder[T any] struct {
 	query   query
 	scanner *fastjson.Scanner
 	size    int
+	needed  []string // members without which an item cannot be used
 
 	items    []T
 	odd      []*ContractError // items that are left out
@@ -207,21 +209,20 @@ func (d *decoder[T]) item() error {
 		return nil
 	}
 	m, broken := s.TakeMismatch()
-	switch owner := d.op.owner(item); {
+	owner := d.op.owner(item)
+	switch {
 	case owner != d.op.of && owner != uuid.Nil:
 		return &ContractError{Where: d.where("/" + d.op.ownerName), Expected: "the one asked for", Got: "another"}
 	case broken:
 		return d.leaveOut(m.Where, m.Expected, m.Got)
 	}
-	for _, name := range []string{"id", d.op.ownerName, "created_at"} {
-		if expected := d.op.lacks(item, name); expected != "" {
-			return d.leaveOut("/"+name, expected, "none")
-		}
+	if name, expected := d.op.lacks(item, d.needed); name != "" {
+		return d.leaveOut("/"+name, expected, "none")
 	}
 	if d.op.key(item) == uuid.Nil {
 		return d.leaveOut("/id", "a UUID", "the one of zeros")
 	}
-	if d.op.owner(item) == uuid.Nil {
+	if owner == uuid.Nil {
 		return d.leaveOut("/"+d.op.ownerName, "the one asked for", "the one of zeros")
 	}
 	return nil
