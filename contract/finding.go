@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -97,7 +98,8 @@ type Finding struct {
 	// Source is where the leaf stands: the exchange's place for what has none of its own.
 	Source exchange.Source
 	// Request is the call: its method, and its URL with the names of path parameters in place of their values and without
-	// what the contract does not know. "GET /api/external/chatbot/{chatbotId}/conversations?page=2".
+	// what the contract does not know: "GET /api/external/chatbot/{chatbotId}/conversations?page=2". Of a call of none of its
+	// operations it is the host alone.
 	Request string
 	// Severity is Violation, Drift or Leak.
 	Severity Severity
@@ -146,6 +148,9 @@ func (r *Result) finish(from int) {
 	}
 }
 
+// plainOrigin matches the scheme and host of a URL that cannot hold a secret.
+var plainOrigin = regexp.MustCompile(`^https?://[a-z0-9.-]{1,60}(:\d{1,5})?$`)
+
 // Call returns the request as Finding.Request has it.
 func (r *Result) Call() string {
 	method := strings.ToUpper(r.Exchange.Method)
@@ -153,6 +158,9 @@ func (r *Result) Call() string {
 		method = "a request"
 	}
 	if r.Operation == nil {
+		if origin := spec.NewTarget(r.Exchange.URL).Origin; plainOrigin.MatchString(origin) {
+			method += " " + origin + "/…"
+		}
 		return method
 	}
 	var query []string

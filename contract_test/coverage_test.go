@@ -2,6 +2,8 @@ package contract_test
 
 import (
 	"github.com/okchat/okchat-go/contract/coverage"
+	"github.com/okchat/okchat-go/exchange"
+	"net/http"
 	"slices"
 	"testing"
 )
@@ -42,4 +44,24 @@ func TestCoverageOfTheVendorsPageListsWhatItNeverShowed(t *testing.T) {
 		t.Errorf("expected the counts to agree with the list of %d, got %d of %d", len(got), seen, all)
 	}
 	t.Logf("%d of %d", seen, all)
+}
+
+// What a server gets wrong proves nothing of what the contract promises.
+func TestCoverageCountsOnlyWhatKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	cov := coverage.New(theContract(t))
+	broken := *recorded(t, "page-1.har")[0]
+	broken.ResponseBody = []byte(`{"data":[],"metadata":{"currentPage":1,"pageSize":10,"totalCount":20,"totalPages":2}}`)
+	late := broken
+	late.Status, late.ResponseHeader = 503, http.Header{"Retry-After": {""}}
+	for _, ex := range []*exchange.Exchange{&broken, &late} {
+		r := theContract(t).Check(ex)
+		if len(r.Findings) == 0 {
+			t.Fatal("expected it to break the contract")
+		}
+		cov.Add(r)
+	}
+	if seen, _ := cov.Count(); seen != 0 {
+		t.Errorf("expected nothing to be seen, got %d", seen)
+	}
 }

@@ -89,6 +89,9 @@ func TestEachOperationIsChecked(t *testing.T) {
 			var got []string
 			for _, f := range r.Findings {
 				got = append(got, verdictOf(f))
+				if f.Severity == contract.Violation && !strings.Contains(f.String(), "(several.yaml:") {
+					t.Errorf("expected the contract's own name, got %s", f)
+				}
 			}
 			if !slices.Equal(got, test.want) || r.Outcome != contract.Checked {
 				t.Errorf("expected %q, got %q and outcome %d %s", test.want, got, r.Outcome, r.Reason)

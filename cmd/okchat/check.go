@@ -235,6 +235,10 @@ func (f *recordingFlags) check(ctx context.Context, c *contract.Contract, paths 
 	for i := range list {
 		list[i].MaxBody = f.maxBody
 	}
+	// The collector works harder where the bodies at hand are large.
+	if os.Getenv("GOMEMLIMIT") == "" {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(48<<20 + 6*int64(f.maxBody)))
+	}
 	for result, err := range recordings.Check(ctx, c, list) {
 		if !take(result, err) {
 			break

@@ -39,7 +39,7 @@ func (t *text) finding(g *group) {
 	}
 	t.printf("\n")
 	if f.Request != "" {
-		t.printf("  in the answer to %s\n", Safe(f.Request))
+		t.printf("  %s\n", Safe(f.Request))
 	}
 	if line := t.contract.SpecLine(f.SpecLine); line != "" {
 		head := fmt.Sprintf("  %s:%d | ", Safe(f.SpecFile), f.SpecLine)
@@ -94,7 +94,7 @@ func (g *github) Close() error {
 		}
 		message := found.Message()
 		if found.Request != "" {
-			message += " in the answer to " + found.Request
+			message += " (" + found.Request + ")"
 		}
 		if also := found.also(); also != "" {
 			message += "; " + also
