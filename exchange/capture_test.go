@@ -38,7 +38,7 @@ func (c captured) next(t *testing.T) *exchange.Exchange {
 	}
 }
 
-// answer is what a client sees of an answer.
+// answer returns an answer as a client sees it.
 func answer(t *testing.T, handler http.Handler, method, path string) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)

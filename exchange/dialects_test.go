@@ -3,11 +3,6 @@ package exchange_test
 import (
 	"archive/zip"
 	"bytes"
-	"compress/flate"
-	"compress/gzip"
-	"compress/zlib"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -18,37 +13,21 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/zstd"
-
+	"github.com/okchat/okchat-go/contract_test/shapes"
 	"github.com/okchat/okchat-go/exchange"
 )
 
-type object = map[string]any
+type object = shapes.Object
 
 const page = `{"data":[],"metadata":{"currentPage":1}}`
 
-// shape returns an entry as most recorders write it.
 func shape() (entry, request, response, content object) {
-	content = object{"size": len(page), "mimeType": "application/json", "text": page}
-	request = object{
-		"method": "GET", "url": "https://host.example/p?page=1", "httpVersion": "HTTP/1.1", "queryString": []any{object{"name": "page", "value": "1"}},
-		"headers": []any{object{"name": "x-api-key", "value": "REDACTED"}}, "cookies": []any{}, "headersSize": -1, "bodySize": 0,
-	}
-	response = object{
-		"status": 200, "statusText": "OK", "httpVersion": "HTTP/1.1", "headers": []any{object{"name": "Content-Type", "value": "application/json"}},
-		"cookies": []any{}, "content": content, "redirectURL": "", "headersSize": -1, "bodySize": -1,
-	}
-	return object{"startedDateTime": "2025-03-29T05:30:01.000Z", "time": 1, "request": request, "response": response}, request, response, content
+	return shapes.Entry("https://host.example/p", page)
 }
 
 func harOf(t testing.TB, entries ...object) []byte {
 	t.Helper()
-	b, err := json.Marshal(object{"log": object{"version": "1.2", "creator": object{"name": "someone", "version": "1"}, "entries": entries}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return shapes.HAR(entries...)
 }
 
 func read(t testing.TB, har []byte) []*exchange.Exchange {
@@ -63,189 +42,33 @@ func read(t testing.TB, har []byte) []*exchange.Exchange {
 	return list
 }
 
-func compressed(t testing.TB, name string, body string) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	var w io.WriteCloser
-	switch name {
-	case "gzip":
-		w = gzip.NewWriter(&out)
-	case "deflate":
-		w = zlib.NewWriter(&out)
-	case "raw deflate":
-		w, _ = flate.NewWriter(&out, 9)
-	case "br":
-		w = brotli.NewWriter(&out)
-	case "zstd":
-		w, _ = zstd.NewWriter(&out)
-	}
-	if _, err := io.WriteString(w, body); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
-func encoded(names ...string) []any {
-	return []any{object{"name": "Content-Type", "value": "application/json"}, object{"name": "content-encoding", "value": strings.Join(names, ", ")}}
+func compressed(_ testing.TB, name string, body string) []byte {
+	return shapes.Compressed(name, body)
 }
 
 // TestTheDialectsOfRecorders reads one page as each of many recorders writes it. Where nothing else is said, the page is read.
 func TestTheDialectsOfRecorders(t *testing.T) {
 	t.Parallel()
-	base64Of := base64.StdEncoding.EncodeToString
-	for _, test := range []struct {
-		name   string
-		change func(entry, request, response, content object)
-		unread exchange.Reason // why there is no body
-	}{
-		{"as HAR 1.2 says", func(_, _, _, _ object) {}, ""},
-		{"a method in lower case", func(_, q, _, _ object) { q["method"] = "get" }, ""},
-		{"a status with a fraction of zero", func(_, _, r, _ object) { r["status"] = json.Number("200.0") }, ""},
-		{"a status with an exponent", func(_, _, r, _ object) { r["status"] = json.Number("2e2") }, ""},
-		{"the query in queryString alone", func(_, q, _, _ object) { q["url"] = "https://host.example/p" }, ""},
-		{"the query as an object", func(_, q, _, _ object) {
-			q["url"], q["queryString"] = "https://host.example/p", object{"page": "1"}
-		}, ""},
-		{"the query as an object of lists", func(_, q, _, _ object) {
-			q["url"], q["queryString"] = "https://host.example/p", object{"page": []any{"1"}}
-		}, ""},
-		{"a query of numbers", func(_, q, _, _ object) {
-			q["url"], q["queryString"] = "https://host.example/p", []any{object{"name": "page", "value": 1}}
-		}, ""},
-		{"headers as an object", func(_, q, r, _ object) {
-			q["headers"], r["headers"] = object{"x-api-key": "REDACTED"}, object{"content-type": "application/json"}
-		}, ""},
-		{"headers as an object of lists", func(_, q, r, _ object) {
-			q["headers"], r["headers"] = object{"x-api-key": []any{"REDACTED"}}, object{"content-type": []any{"application/json"}}
-		}, ""},
-		{"no response headers", func(_, _, r, _ object) { delete(r, "headers") }, ""},
-		{"pseudo headers of HTTP/2", func(_, q, r, _ object) {
-			q["headers"] = append(q["headers"].([]any), object{"name": ":authority", "value": "host.example"})
-			r["headers"] = append(r["headers"].([]any), object{"name": ":status", "value": "200"})
-		}, ""},
-		{"a header without a name", func(_, q, _, _ object) { q["headers"] = append(q["headers"].([]any), object{"value": "x"}, nil, 7) }, ""},
-		{"null in the place of lists", func(_, q, r, _ object) { q["cookies"], r["cookies"], q["postData"] = nil, nil, nil }, ""},
-		{"members that nobody knows", func(e, q, r, c object) { e["_x"], q["_x"], r["_x"], c["_x"] = object{}, []any{}, 1, nil }, ""},
-		{"base64", func(_, _, _, c object) { c["text"], c["encoding"] = base64Of([]byte(page)), "base64" }, ""},
-		{"base64 in another case", func(_, _, _, c object) { c["text"], c["encoding"] = base64Of([]byte(page)), "Base64" }, ""},
-		{"base64 in lines", func(_, _, _, c object) {
-			c["text"], c["encoding"] = base64Of([]byte(page))[:20]+"\r\n"+base64Of([]byte(page))[20:], "base64"
-		}, ""},
-		{"base64 without padding", func(_, _, _, c object) {
-			c["text"], c["encoding"] = base64.RawStdEncoding.EncodeToString([]byte(page)), "base64"
-		}, ""},
-		{"base64 that is not said", func(_, _, _, c object) { c["text"] = base64Of([]byte(page)) }, ""},
-		{"the encoding utf-8", func(_, _, _, c object) { c["encoding"] = "utf-8" }, ""},
-		{"the encoding UTF-8", func(_, _, _, c object) { c["encoding"] = "UTF-8" }, ""},
-		{"an empty encoding", func(_, _, _, c object) { c["encoding"] = "" }, ""},
-		{"the encoding null", func(_, _, _, c object) { c["encoding"] = nil }, ""},
-		{"an encoding that nobody knows", func(_, _, _, c object) { c["encoding"] = "rot13" }, exchange.UnknownEncoding},
-		{"no sizes", func(_, _, r, c object) {
-			delete(r, "bodySize")
-			delete(c, "size")
-		}, ""},
-		{"a size in characters", func(_, _, _, c object) { c["size"] = len(page) - 3 }, ""},
-		{"a size that is too large", func(_, _, _, c object) { c["size"] = 2 * len(page) }, ""},
-		{"decoded text under gzip", func(_, _, r, _ object) { r["headers"] = encoded("gzip") }, ""},
-		{"decoded text under br", func(_, _, r, _ object) { r["headers"] = encoded("br") }, ""},
-		{"decoded text under two encodings", func(_, _, r, _ object) { r["headers"] = encoded("gzip", "gzip") }, ""},
-		{"decoded text under an encoding that nobody knows", func(_, _, r, _ object) { r["headers"] = encoded("sdch") }, ""},
-		{"decoded text and its transferred size", func(_, _, r, _ object) { r["headers"], r["bodySize"] = encoded("gzip"), len(page) }, ""},
-		{"bytes in gzip", func(_, _, r, c object) {
-			r["headers"], c["text"], c["encoding"] = encoded("gzip"), base64Of(compressed(t, "gzip", page)), "base64"
-		}, ""},
-		{"bytes in gzip without any header", func(_, _, r, c object) {
-			r["headers"], c["mimeType"], c["text"], c["encoding"] = []any{}, "", base64Of(compressed(t, "gzip", page)), "base64"
-		}, ""},
-		{"bytes in deflate", func(_, _, r, c object) {
-			r["headers"], c["text"], c["encoding"] = encoded("deflate"), base64Of(compressed(t, "deflate", page)), "base64"
-		}, ""},
-		{"bytes in raw deflate", func(_, _, r, c object) {
-			r["headers"], c["text"], c["encoding"] = encoded("deflate"), base64Of(compressed(t, "raw deflate", page)), "base64"
-		}, ""},
-		{"bytes in br", func(_, _, r, c object) {
-			r["headers"], c["text"], c["encoding"] = encoded("br"), base64Of(compressed(t, "br", page)), "base64"
-		}, ""},
-		{"bytes in zstd", func(_, _, r, c object) {
-			r["headers"], c["text"], c["encoding"] = encoded("zstd"), base64Of(compressed(t, "zstd", page)), "base64"
-		}, ""},
-		{"bytes in gzip and then br", func(_, _, r, c object) {
-			r["headers"], c["text"], c["encoding"] = encoded("gzip", "br"), base64Of(compressed(t, "br", string(compressed(t, "gzip", page)))), "base64"
-		}, ""},
-
-		{"a request that was blocked", func(_, _, r, c object) {
-			r["status"], r["_error"] = 0, "net::ERR_BLOCKED_BY_CLIENT"
-			delete(c, "text")
-		}, exchange.NoAnswer},
-		{"a request that failed", func(_, _, r, _ object) { r["status"], r["_failureText"] = -1, "net::ERR_ABORTED" }, exchange.NoAnswer},
-		{"a status of null", func(_, _, r, _ object) { r["status"] = nil }, exchange.NoAnswer},
-		{"no response", func(e, _, _, _ object) { delete(e, "response") }, exchange.NoAnswer},
-		{"a response of null", func(e, _, _, _ object) { e["response"] = nil }, exchange.NoAnswer},
-		{"an empty response", func(e, _, _, _ object) { e["response"] = object{} }, exchange.NoAnswer},
-		{"a socket", func(_, _, r, c object) {
-			r["status"] = 101
-			delete(c, "text")
-		}, exchange.Upgraded},
-		{"an answer from the cache", func(_, _, r, c object) {
-			r["status"] = 304
-			delete(c, "text")
-		}, exchange.NotModified},
-		{"an answer from the cache with its body", func(_, _, r, _ object) { r["status"] = 304 }, exchange.NotModified},
-		{"no text", func(_, _, _, c object) { delete(c, "text") }, exchange.NotRecorded},
-		{"a text of null", func(_, _, _, c object) { c["text"] = nil }, exchange.NotRecorded},
-		{"no text and no size", func(_, _, _, c object) {
-			delete(c, "text")
-			delete(c, "size")
-		}, exchange.NotRecorded},
-		{"no text and the size -1", func(_, _, _, c object) {
-			delete(c, "text")
-			c["size"] = -1
-		}, exchange.NotRecorded},
-		{"no content", func(_, _, r, _ object) { delete(r, "content") }, exchange.NotRecorded},
-		{"a content of null", func(_, _, r, _ object) { r["content"] = nil }, exchange.NotRecorded},
-		{"an empty text and a size", func(_, _, _, c object) { c["text"] = "" }, exchange.NotRecorded},
-		{"an empty text and a Content-Length", func(_, _, r, c object) {
-			c["text"], c["size"] = "", 0
-			r["headers"] = []any{object{"name": "Content-Length", "value": "40"}}
-		}, exchange.NotRecorded},
-		{"a comment that bodies are not included", func(_, _, _, c object) {
-			delete(c, "text")
-			c["size"], c["comment"] = 0, "Response bodies are not included."
-		}, exchange.NotRecorded},
-		{"a file that is not there", func(_, _, _, c object) {
-			delete(c, "text")
-			c["_file"] = "1b2c3d.json"
-		}, exchange.NotRecorded},
-		{"text that was cut", func(_, _, _, c object) { c["text"] = page[:20] }, exchange.Cut},
-		{"text that was cut, and said to be", func(_, _, _, c object) { c["text"], c["size"], c["truncated"] = page[:20], 20, true }, exchange.Cut},
-		{"text that was cut by a failure", func(_, _, r, c object) { c["text"], c["size"], r["_error"] = page[:20], 20, "net::ERR_ABORTED" }, exchange.Cut},
-		{"text that is shorter than its Content-Length", func(_, _, r, c object) {
-			c["text"], c["size"] = page[:20], 20
-			r["headers"] = []any{object{"name": "Content-Length", "value": "40"}}
-		}, exchange.Cut},
-	} {
-		t.Run(test.name, func(t *testing.T) {
+	for _, test := range shapes.All("https://host.example/p", page) {
+		t.Run(test.Name, func(t *testing.T) {
 			t.Parallel()
 			entry, request, response, content := shape()
-			test.change(entry, request, response, content)
+			test.Change(entry, request, response, content)
 			ex := read(t, harOf(t, entry))[0]
 			if ex.Method != "GET" || ex.URL != "https://host.example/p?page=1" || ex.RequestHeader.Get("X-Api-Key") != "REDACTED" {
 				t.Errorf("expected the request as it was sent, got %s %s with %v", ex.Method, ex.URL, ex.RequestHeader)
 			}
-			if ex.Unread != test.unread {
-				t.Errorf("expected the reason %q, got %q", test.unread, ex.Unread)
+			if ex.Unread != test.Unread {
+				t.Errorf("expected the reason %q, got %q", test.Unread, ex.Unread)
 			}
 			body, err := ex.Body()
-			if test.unread == "" && (err != nil || string(body) != page || ex.Status != 200) {
+			if test.Unread == "" && (err != nil || string(body) != page || ex.Status != 200) {
 				t.Errorf("expected the page, got status %d, %d bytes and the error %v", ex.Status, len(body), err)
 			}
-			if test.unread != "" && err != test.unread { //nolint:errorlint // it is the reason itself
+			if test.Unread != "" && err != test.Unread { //nolint:errorlint // it is the reason itself
 				t.Errorf("expected no body for its reason, got %d bytes and the error %v", len(body), err)
 			}
-			if list, ok := response["headers"].([]any); test.unread == "" && (!ok || len(list) > 0) && ex.ResponseHeader.Get("Content-Type") != "application/json" {
+			if list, ok := response["headers"].([]any); test.Unread == "" && (!ok || len(list) > 0) && ex.ResponseHeader.Get("Content-Type") != "application/json" {
 				t.Errorf("expected the content type, got %v", ex.ResponseHeader)
 			}
 		})

@@ -8,6 +8,7 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,7 +60,7 @@ func (ex *Exchange) Body() ([]byte, error) {
 		return nil, TooLarge
 	case len(body) == 0:
 		return body, nil // of HEAD for instance, whose headers are those of GET
-	case len(encodings) == 0 && ex.Decoded && len(ex.ResponseHeader) == 0 && bytes.HasPrefix(body, gzipMagic):
+	case len(encodings) == 0 && ex.headless && bytes.HasPrefix(body, gzipMagic):
 		encodings = []string{"gzip"} // the recorder dropped the headers
 	case len(encodings) == 0 && bytes.HasPrefix(body, gzipMagic):
 		return nil, &EncodingError{"none, and a body in gzip"}
@@ -89,6 +90,12 @@ func (ex *Exchange) encodings() []string {
 		}
 	}
 	return names
+}
+
+// encoded reports whether a recorded body may still be encoded, so that its size is another than that of the decoded one.
+func (ex *Exchange) encoded() bool {
+	return bytes.HasPrefix(ex.ResponseBody, gzipMagic) ||
+		slices.ContainsFunc(ex.encodings(), func(name string) bool { return looksEncoded(name, ex.ResponseBody) })
 }
 
 // looksEncoded reports whether a recorded body may still be in the encoding.

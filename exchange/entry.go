@@ -220,6 +220,7 @@ func (e *entry) finish() error {
 		ex.Status, ex.Unread = 0, NoAnswer
 		return nil
 	}
+	ex.headless = !e.headers
 	if !e.headers && e.mime != "" && e.mime != "x-unknown" {
 		ex.ResponseHeader.Set("Content-Type", e.mime)
 	}
@@ -258,7 +259,7 @@ func (e *entry) decode() error {
 		ex.Decoded = !e.raw
 	case "", "utf-8", "utf8", "none", "identity", "text", "plain", "7bit", "8bit", "binary":
 		if e.size == len(ex.ResponseBody) || !e.text || strings.Contains(e.mime, "text/plain") {
-			break // the text is what was sent
+			break // the text was sent like this
 		}
 		// Some recorders forget to mark base64.
 		if body, err := decodeBase64(ex.ResponseBody); err == nil && len(body) > 1 && (json.Valid(body) || bytes.HasPrefix(body, gzipMagic)) {
@@ -302,7 +303,7 @@ func (e *entry) unread() Reason {
 		return NotRecorded
 	case len(ex.ResponseBody) == 0 && size > 0, len(ex.ResponseBody) == 0 && e.comment != "":
 		return NotRecorded
-	case (e.failure != "" || e.truncated || size > len(ex.ResponseBody)) && !json.Valid(ex.ResponseBody) && !bytes.HasPrefix(ex.ResponseBody, gzipMagic):
+	case (e.failure != "" || e.truncated || size > len(ex.ResponseBody)) && !ex.encoded() && !json.Valid(ex.ResponseBody):
 		return Cut
 	}
 	return ""

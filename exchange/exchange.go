@@ -61,6 +61,7 @@ type Exchange struct {
 	body        literal // of ResponseBody in Entry
 	maxBody     int     // bound on the decoded body, 0 for DefaultMaxBody
 	squeezed    bool    // whether Entry lacks white space, so that no place in it is known
+	headless    bool    // whether the recording has no response headers, not even none
 	keys        func() []string
 }
 

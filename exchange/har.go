@@ -14,7 +14,7 @@ import (
 )
 
 // ReadHAR reads the exchanges of a recording in the HAR 1.2 format, which browsers and proxies write, one after the other: it
-// holds few entries of the file at a time. name is what errors and [Exchange.Source] call the file. A member "_published",
+// holds few entries of the file at a time. Errors and [Exchange.Source] call the file name. A member "_published",
 // "_redacted" or "_synthetic" that is true marks an entry, or all entries where it stands in the log before them. r may be
 // compressed with gzip, and in UTF-16. Entries that are a little out of the order of their times are put in order.
 //
@@ -67,7 +67,7 @@ func (p *Part) At(offset int) Source {
 	return p.Source.after(p.Text[:min(max(offset, 0), len(p.Text))])
 }
 
-// marks are what a recording says of its exchanges.
+// marks holds the marks that a recording puts on its exchanges.
 type marks struct{ published, redacted, synthetic bool }
 
 func (m *marks) set(name string) {

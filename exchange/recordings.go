@@ -19,7 +19,7 @@ import (
 
 // Recording is a source of exchanges in the HAR format.
 type Recording struct {
-	// Name is what findings and errors call it.
+	// Name names it in findings and errors.
 	Name string
 	// Open returns its text from the beginning.
 	Open func() (io.ReadCloser, error)
@@ -98,7 +98,7 @@ func natural(a, b string) int {
 type Outcome[T any] struct {
 	// Recording is the recording's name.
 	Recording string
-	// Value is what work returned for a part.
+	// Value is the result of work for a part.
 	Value T
 	// Err is why the recording cannot be read, or not to its end.
 	Err error

@@ -36,7 +36,7 @@ import (
 	"github.com/okchat/okchat-go/gen/okchatapi"
 )
 
-// Expectation is what a server is expected to do in one case.
+// Expectation describes how a server is expected to answer in one case.
 type Expectation struct {
 	// Code is its name, and that of its finding.
 	Code contract.Code
@@ -72,7 +72,7 @@ type Target struct {
 	Transport http.RoundTripper
 }
 
-// Verdict is what was found about one expectation.
+// Verdict is the outcome of testing one expectation.
 type Verdict struct {
 	Expectation Expectation
 	// Result has a finding for each way in which the server does not meet the expectation. It is nil where Err is not.
