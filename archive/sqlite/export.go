@@ -123,16 +123,12 @@ func lock(ctx context.Context, path string) (*Archive, error) {
 	for {
 		err := a.open("mode=rw")
 		if err == nil {
-			err = a.retry(ctx, func() error { return a.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE") })
-		}
-		var mode string
-		if err == nil {
-			err = a.row(ctx, "PRAGMA journal_mode").Scan(&mode)
+			err = a.retry(ctx, a.exclude)
 		}
 		if err == nil {
 			err = a.moved()
 		}
-		if errors.Is(err, errMoved) || err == nil && mode != "delete" { // another program was faster
+		if errors.Is(err, errMoved) { // another program was faster
 			_ = a.Close()
 			continue
 		}
@@ -145,6 +141,22 @@ func lock(ctx context.Context, path string) (*Archive, error) {
 		}
 		return a, nil
 	}
+}
+
+// exclude begins a transaction that keeps all other programs from the file. Only without a log that is possible.
+func (a *Archive) exclude() error {
+	if err := a.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE"); err != nil {
+		return err
+	}
+	var mode string
+	err := a.row(context.Background(), "PRAGMA journal_mode").Scan(&mode)
+	if err == nil && mode != "delete" { // another program has begun a log in between
+		err = errInUse
+	}
+	if err != nil {
+		_ = a.exec("ROLLBACK")
+	}
+	return err
 }
 
 // giveWay puts file in the place of the archive, which must be locked.
