@@ -159,7 +159,7 @@ func TestABaseURLWithAPathWorks(t *testing.T) {
 	defer srv.Close()
 	live(t, srv.URL+"/gateway/okchat")
 	for _, args := range [][]string{
-		{"list"}, {"export", "-o", "-"}, {"stats"},
+		{"list"}, {"export", "-o", "-"}, {"stats"}, {"check", "--live"}, {"record", "-o", filepath.Join(t.TempDir(), "a.har")},
 	} {
 		if code, out, errs := okchatRun(t, 0, append(args, "--chatbot", fake.ChatbotID)...); code != exitOK {
 			t.Errorf("%v: exit %d: %s%s", args, code, out, errs)
@@ -273,5 +273,17 @@ func TestAListThatIsNotCompleteIsNotTakenForAWholeOne(t *testing.T) {
 				t.Errorf("with --allow-incomplete: exit %d: %s", code, errs)
 			}
 		})
+	}
+}
+
+func TestARecordingOfAListThatBreaksTheContractIsKeptAndAnError(t *testing.T) {
+	srv := exported(t, 45)
+	path := filepath.Join(t.TempDir(), "a.har")
+	for name, fault := range map[string]okchattest.Fault{"one odd conversation": onPage("2", oddities["no created_at"]), "short pages": onPage("2", okchattest.RowCap(4))} {
+		srv.Every(fault)
+		code, _, errs := okchatRun(t, 0, "record", "--chatbot", srv.ChatbotID, "-o", path)
+		if code != exitContract || !strings.Contains(errs, "/data") || !strings.Contains(readFile(t, path), "conversations") {
+			t.Errorf("%s: exit %d: %s", name, code, errs)
+		}
 	}
 }
