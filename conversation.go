@@ -44,7 +44,7 @@ type Conversation struct {
 	sent
 }
 
-// sent is what the server sent for an item beyond the values of its fields.
+// sent holds the parts of a received item that its fields do not: the JSON, and which members came.
 type sent struct {
 	raw     json.RawMessage
 	missing uint64 // bits of the item's fastjson.Type
@@ -58,7 +58,7 @@ func (c Conversation) String() string {
 		c.CreatedAt.Format(time.RFC3339Nano))
 }
 
-// Raw returns the JSON that the conversation was decoded from, or nil if it was made in Go. It is what the server sent, byte
+// Raw returns the JSON that the conversation was decoded from, or nil if it was made in Go. It equals the text that the server sent, byte
 // for byte, except that half a surrogate pair, which is no text, is the escape of U+FFFD. Do not change it: it may share
 // memory with its page.
 func (c *Conversation) Raw() json.RawMessage { return c.raw }

@@ -15,14 +15,17 @@ import (
 type (
 	// PageMetadata is where a page stands in the whole list.
 	PageMetadata = okchatapi.PageMetadata
-	// ConversationState is where a conversation stands. Platform is the channel on which it takes place. SenderType is who sent
-	// a message. They are open sets: any value decodes, and the method Valid reports whether the contract knows it.
+	// ConversationState is where a conversation stands. Like the next two it is an open set: any value decodes, and the method
+	// Valid reports whether the contract knows it.
 	ConversationState = okchatapi.ConversationState
-	Platform          = okchatapi.Platform
-	SenderType        = okchatapi.SenderType
-	// LastMessage is the message that was said last, in one of its three forms. Message is the form that tells the sender.
+	// Platform is the channel on which a conversation takes place.
+	Platform = okchatapi.Platform
+	// SenderType is who sent a message.
+	SenderType = okchatapi.SenderType
+	// LastMessage is the message that was said last, in one of its three forms.
 	LastMessage = okchatapi.LastMessage
-	Message     = okchatapi.Message
+	// Message is the form of LastMessage that tells the sender.
+	Message = okchatapi.Message
 	// ConversationMetadata are the notes that the platform keeps with a conversation.
 	ConversationMetadata = okchatapi.ConversationMetadata
 )

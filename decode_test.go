@@ -441,7 +441,7 @@ func TestPrintingLeavesOutTextsAndBodies(t *testing.T) {
 	}
 	const want = "conversation 00000000-0000-4000-8000-000000000001 (web[2J, in_progress, 2025-03-07T04:00:59.5Z)"
 	conv := page.Items[0]
-	for _, got := range []string{fmt.Sprint(conv), fmt.Sprint(&conv), fmt.Sprintf("%s", conv), fmt.Sprintf("%+v", conv), strings.Trim(fmt.Sprint(page.Items), "[]")} {
+	for _, got := range []string{fmt.Sprint(conv), fmt.Sprint(&conv), fmt.Sprintf("%v", conv), fmt.Sprintf("%+v", conv), strings.Trim(fmt.Sprint(page.Items), "[]")} {
 		if got != want && got != strings.Trim(want, "[]") {
 			t.Errorf("printed as %q, expected %q", got, want)
 		}

@@ -21,7 +21,7 @@ import (
 
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
-// snippetImports is what the Go code in the documents may use.
+// snippetImports lists the packages that Go code in the documents may use, by name.
 var snippetImports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "log": "log", "os": "os", "slog": "log/slog",
 	"testing": "testing", "time": "time",

@@ -68,7 +68,7 @@ type attempts struct {
 	waited time.Duration // as the server asked
 }
 
-// verdict is what follows a failed try: another one after a delay or, if again is false, the end of the call. The reason is
+// verdict tells how a call goes on after a failed try: another one after a delay or, if again is false, the end of the call. The reason is
 // nil if another try would be of no use, or was not allowed by the number of tries.
 type verdict struct {
 	again  bool

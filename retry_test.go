@@ -21,7 +21,7 @@ import (
 	"github.com/okchat/okchat-go/okchattest"
 )
 
-// reply is what the server does to one try.
+// reply describes how the server answers one try.
 type reply func(*http.Request) (*http.Response, error)
 
 func status(code int, header ...string) reply {

@@ -67,11 +67,12 @@ func (k secret) scrubAs(s string, e escaping) string {
 	key := strings.ToLower(k.reveal())
 	var lowered []byte     // the characters, in lower case
 	var begins, ends []int // where in s each of them stands
-	for i, n := 0, 0; i < len(s); i += n {
-		var c byte
-		if c, n = e.read(s[i:]); c >= ' ' && c <= '~' {
+	for i := 0; i < len(s); {
+		c, n := e.read(s[i:])
+		if c >= ' ' && c <= '~' {
 			lowered, begins, ends = append(lowered, lower(c)), append(begins, i), append(ends, i+n)
 		}
+		i += n
 	}
 	text := string(lowered)
 	var clean strings.Builder

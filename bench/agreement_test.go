@@ -95,7 +95,7 @@ func TestThreeValidatorsAgree(t *testing.T) {
 	}
 }
 
-// TestLibopenapiAgreesOnTheCorpus holds libopenapi-validator against kin-openapi on each page of contract_test's corpus. They
+// TestLibopenapiAgreesOnTheCorpus compares libopenapi-validator with kin-openapi on each page of contract_test's corpus. They
 // differ on date-times alone: kin-openapi has a regular expression for them, which takes days that there are not and no leap
 // second. There package contract has to side with libopenapi-validator.
 func TestLibopenapiAgreesOnTheCorpus(t *testing.T) {

@@ -93,7 +93,7 @@ func checkPb33f(spec []byte) checker {
 
 var activeIsTrue = regexp.MustCompile(`"active": *true`)
 
-// BenchmarkCheck holds the vendor's sample against the contract. Ours checks the rules of meaning too.
+// BenchmarkCheck checks the vendor's sample against the contract. Ours checks the rules of meaning too.
 func BenchmarkCheck(b *testing.B) {
 	const n = 100
 	const (

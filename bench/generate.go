@@ -1,4 +1,4 @@
-// Package bench holds okchat-go against others, in one run and on the same work: see README.md.
+// Package bench measures okchat-go beside others, in one run and on the same work: see README.md.
 package bench
 
 // What the peers are made from and with. The generator is a tool of go.mod, so its version is pinned there.

@@ -129,7 +129,7 @@ func growProgram(b *testing.B, work, ending, flag string) {
 	grow(b, work, run) // the first round is not counted
 }
 
-// BenchmarkGrowthOfCheck holds the pages of a walk against the contract and against each other. Making them is not counted.
+// BenchmarkGrowthOfCheck checks the pages of a walk against the contract and compares them with each other. Making them is not counted.
 func BenchmarkGrowthOfCheck(b *testing.B) {
 	rules := must(contract.New())
 	grow(b, "check", func(n int) (cost, error) {

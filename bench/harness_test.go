@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A cost is what one piece of work took. Less is better in each of its fields; those that were not measured are 0.
+// A cost holds the time, memory and processor use of one piece of work. Less is better in each of its fields; those that were not measured are 0.
 type cost struct {
 	wall, cpu     float64 // nanoseconds
 	bytes, allocs float64 // allocated

@@ -39,7 +39,7 @@ func fake(n int) *okchattest.Fake {
 	return okchattest.New(okchattest.Synthetic(1, n), okchattest.Chatbot(uuid.MustParse(bot)))
 }
 
-// answerOf is what the fake server answers to a query.
+// answerOf returns the answer of the fake server to a query.
 func answerOf(f *okchattest.Fake, query string) *http.Response {
 	rec := &recorder{header: http.Header{}}
 	req := must(http.NewRequest(http.MethodGet, path+"?"+query, nil))
@@ -63,7 +63,7 @@ func page(query string) string {
 	return string(must(io.ReadAll(answerOf(fake(1_000_000), query).Body)))
 }
 
-// play is what a process in a role does until its standard input ends.
+// play runs a role of this process until its standard input ends.
 func play(role string) {
 	var handler http.Handler
 	switch role {

@@ -126,8 +126,8 @@ func counted(got, n int) error {
 	return nil
 }
 
-// BenchmarkReadAhead walks over 100 pages, each answered after 20 ms, eight at once. What it cannot beat is one round trip
-// for the first page and one for each eight of the others; a round trip is what a single page took in the same round.
+// BenchmarkReadAhead walks over 100 pages, each answered after 20 ms, eight at once. Its lower bound is one round trip
+// for the first page and one for each eight of the others; a single page took one round trip in the same round.
 func BenchmarkReadAhead(b *testing.B) {
 	const pages, ahead = 100, 8
 	trips := 1 + math.Ceil((pages-1.0)/ahead)

@@ -47,8 +47,8 @@ func (f *filler) fill(t *testing.T, v reflect.Value) {
 	case reflect.Map: // what an open object holds besides its members
 		v.Set(reflect.ValueOf(map[string]any{fmt.Sprint("unknown", f.n): "made up"}))
 	case reflect.Struct:
-		for i := range v.NumField() {
-			f.fill(t, v.Field(i))
+		for _, field := range v.Fields() {
+			f.fill(t, field)
 		}
 	default:
 		t.Fatalf("a generated type has a %v: teach this test to fill it", v.Type())

@@ -232,7 +232,7 @@ func TestNoPlantedSecretSurvives(t *testing.T) {
 // shows reports whether a text holds a secret, plain or in the encodings that texts are in.
 func shows(text, secret string) bool {
 	forms := []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(fmt.Sprintf("%+q", secret), `"`), base64.StdEncoding.EncodeToString([]byte(secret))}
-	for _, part := range strings.Fields(secret) { // a half is no better
+	for part := range strings.FieldsSeq(secret) { // a half is no better
 		if len(part) >= 6 {
 			forms = append(forms, part)
 		}

@@ -67,8 +67,7 @@ func (ex *Exchange) Body() ([]byte, error) {
 	case len(encodings) > maxEncodings:
 		return nil, UnknownEncoding
 	}
-	for i := len(encodings) - 1; i >= 0; i-- {
-		name := encodings[i]
+	for _, name := range slices.Backward(encodings) {
 		if ex.Decoded && !looksEncoded(name, body) {
 			continue
 		}

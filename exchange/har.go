@@ -164,7 +164,7 @@ func (h *harReader) object(what string, read func(name string) (bool, error)) er
 			return h.broken(err)
 		}
 		name, err := jsontext.AppendUnquote(nil, quoted)
-		if len(quoted) == 0 || quoted[0] != '"' {
+		if err != nil || quoted[0] != '"' {
 			return h.unexpected("the name of a member")
 		}
 		if err := h.expect(':', "a colon"); err != nil {

@@ -74,7 +74,7 @@ func (p *page) writerOf(v reflect.Value) writer {
 			}
 		}
 	}
-	_, own := v.Interface().(json.Marshaler)
+	_, own := reflect.TypeAssert[json.Marshaler](v)
 	switch open := v.Kind() == reflect.Struct && v.FieldByName(openMembers).IsValid(); {
 	case v.Kind() == reflect.Struct && (open || !own):
 		return p.writerOfObject(v)

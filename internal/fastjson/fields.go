@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ type Field struct {
 // Fields returns the members of struct type t that have a name in JSON, in the order of its fields.
 func Fields(t reflect.Type) []Field {
 	var fields []Field
-	for i := range t.NumField() { //nolint:modernize // ranging over Fields makes each importer's program heavier
+	for i := range t.NumField() { // ranging over Fields makes each importer's program heavier
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" || name == "-" {
@@ -190,7 +191,7 @@ func (o *object) readOther(s *Scanner, v reflect.Value, name []byte) {
 		return
 	}
 	field := v.Field(o.open)
-	others, _ := field.Interface().(map[string]any)
+	others, _ := reflect.TypeAssert[map[string]any](field)
 	if others == nil {
 		others = map[string]any{}
 		field.Set(reflect.ValueOf(others))
@@ -209,7 +210,7 @@ type compiler struct {
 func (c *compiler) object(t reflect.Type, path string) *object {
 	o := &object{open: -1}
 	c.within = append(c.within, t)
-	for i := range t.NumField() { //nolint:modernize // as in Fields
+	for i := range t.NumField() { // as in Fields
 		if f := t.Field(i); f.Name == "AdditionalProperties" && f.Type == reflect.TypeFor[map[string]any]() {
 			o.open = i
 		}
@@ -251,10 +252,8 @@ func (c *compiler) reader(t reflect.Type, path string) (read reader, expected st
 		if u := c.union(t, path); u != nil {
 			return u.read, u.expected
 		}
-		for _, outer := range c.within {
-			if outer == t {
-				return readStock, "an object"
-			}
+		if slices.Contains(c.within, t) {
+			return readStock, "an object"
 		}
 		return c.object(t, path).read, "an object"
 	}
@@ -331,12 +330,12 @@ func (c *compiler) union(t reflect.Type, path string) *union {
 	}
 	u := &union{}
 	var forms []string
-	for i := range t.NumField() { //nolint:modernize // as in Fields
+	for i := range t.NumField() { // as in Fields
 		f := t.Field(i)
 		if f.Type.Kind() != reflect.Pointer || !f.IsExported() {
 			return nil
 		}
-		first := ""
+		var first string
 		switch f.Type.Elem().Kind() {
 		case reflect.Struct:
 			first = "{"

@@ -91,7 +91,7 @@ func validPrefix(b []byte) int {
 	return n
 }
 
-// Plain reports whether text is what JSON writes between the quotes of a string, unchanged, and ASCII.
+// Plain reports whether text is ASCII that JSON writes unchanged between the quotes of a string.
 func Plain(text []byte) bool { return skipPlain(text, 0) == len(text) }
 
 // skipPlain returns where, from i on, the first byte stands that is not ASCII, a control character, a quote or a
