@@ -191,7 +191,7 @@ func (o *object) readOther(s *Scanner, v reflect.Value, name []byte) {
 		return
 	}
 	field := v.Field(o.open)
-	others, _ := reflect.TypeAssert[map[string]any](field)
+	others, _ := field.Interface().(map[string]any) //nolint:modernize // reflect.TypeAssert makes each importer's program heavier
 	if others == nil {
 		others = map[string]any{}
 		field.Set(reflect.ValueOf(others))
