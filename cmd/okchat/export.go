@@ -75,7 +75,7 @@ brings the rest.
 	cmd.Flags().BoolVar(&flags.newOnly, "new-only", false, "with --update: end at the first page that holds nothing unknown")
 	cmd.Flags().StringVar(&flags.state, "state", "", "only conversations in this state, such as in_progress")
 	cmd.Flags().StringVar(&flags.since, "since", "", "only conversations started after this `time`: 90m, 24h, 7d, 2025-03-07 or RFC 3339")
-	cmd.Flags().StringVar(&flags.until, "until", "", "only conversations started before this `time`")
+	cmd.Flags().StringVar(&flags.until, "until", "", "only conversations started at this `time` or before")
 	cmd.Flags().BoolVar(&flags.resume, "resume", false, "with -o: leave FILE.part when the run ends early, and continue it the next time")
 	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
 	cmd.Flags().IntVar(&flags.readAhead, "read-ahead", defaultAhead, fmt.Sprintf("read `n` pages at once, 1 to %d", okchat.MaxReadAhead))
