@@ -73,7 +73,7 @@ func (w *walk[T]) judge() error {
 	}
 	var odd *ContractError
 	if w.Odd != nil {
-		odd = w.Odd.with(ErrItems, "%d such items in all; all others were handed out", w.Odds)
+		odd = w.Odd.with(ErrItems, "items of this kind in all: %d; all others were handed out", w.Odds)
 		if w.Disorder {
 			odd.Got += ": without an order, one may come twice or be missed where others started or left meanwhile"
 		}
