@@ -25,7 +25,8 @@ var ErrArgument = errors.New("okchat: wrong argument")
 
 // Sentinels that errors.Is finds in an error of a call that was sent. They tell what a caller can change.
 var (
-	// ErrIncomplete matches a [ContractError] of a walk that has handed out fewer items than the list's own counts explain.
+	// ErrIncomplete matches a [ContractError] of a page that holds fewer items than its metadata leave for it, and of a walk
+	// that has handed out fewer than the list's own counts explain.
 	ErrIncomplete = errors.New("okchat: the list is incomplete")
 	// ErrItems matches the [ContractError] that a walk ends with where single items broke the contract. All other items
 	// were handed out.
