@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -100,8 +99,13 @@ func reasonIn(value any, depth int) string {
 			return text
 		}
 		// {"limit": ["is too large"]} in a list of errors
+		names := make([]string, 0, len(value))
+		for name := range value {
+			names = append(names, name)
+		}
+		slices.Sort(names)
 		var parts []string
-		for _, name := range slices.Sorted(maps.Keys(value))[:min(most, len(value))] {
+		for _, name := range names[:min(most, len(names))] {
 			if part := reasonIn(value[name], depth+1); part != "" {
 				parts = append(parts, name+": "+part)
 			}

@@ -153,7 +153,6 @@ func (w *walk[T]) handBatch(b *batch[T], still bool, yield func(*Page[T]) bool) 
 		if err := w.hand(page, b.short[i], still || i > 0, yield); err != nil || w.over {
 			return err
 		}
-		w.settled = false // the page may have been read before the walk last looked, for another one of the batch
 	}
 	return nil
 }
