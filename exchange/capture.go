@@ -39,17 +39,15 @@ func (c *Capture) begin(req *http.Request, url string) *Exchange {
 	}
 	var keys []string
 	for name, values := range req.Header {
-		values = slices.Clone(values)
-		if slices.ContainsFunc(c.KeyHeaders, func(key string) bool { return strings.EqualFold(key, name) }) {
-			for i, v := range values {
-				if v != "" {
-					keys, values[i] = append(keys, v), Redacted
-				}
-			}
-		}
+		secret := slices.ContainsFunc(c.KeyHeaders, func(key string) bool { return strings.EqualFold(key, name) })
 		// A client may have set a header without net/http's spelling of its name.
 		name = http.CanonicalHeaderKey(name)
-		ex.RequestHeader[name] = append(ex.RequestHeader[name], values...)
+		for _, v := range values {
+			if secret && v != "" {
+				keys, v = append(keys, v), Redacted
+			}
+			ex.RequestHeader[name] = append(ex.RequestHeader[name], v)
+		}
 	}
 	if keys != nil {
 		ex.keys = func() []string { return keys } // a function, which no %+v prints

@@ -136,6 +136,7 @@ func newTransport() *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true // bodies pass as they are
 	transport.MaxIdleConnsPerHost = 64
+	transport.ReadBufferSize = 32 << 10 // each piece that is read is sent on at once, so that small ones cost a call more
 	transport.ResponseHeaderTimeout = 5 * time.Minute
 	return transport
 }

@@ -119,7 +119,7 @@ func Parse(body []byte, depth int) (*Tree, error) {
 		return nil, &SyntaxError{0, "a byte order mark before it"}
 	}
 	p := &parser{
-		Tree:  &Tree{Text: string(body), Nodes: make([]Node, 0, 16+min(len(body)/28, MaxValues)), Broken: !utf8.Valid(body)},
+		Tree:  &Tree{Text: string(body), Nodes: make([]Node, 0, 16+min(len(body)/40, MaxValues)), Broken: !utf8.Valid(body)},
 		dec:   decoders.Get().(*jsontext.Decoder),
 		depth: depth,
 	}

@@ -65,9 +65,9 @@ func (c *Contract) Match(method string, t Target, base string) Match {
 		return Match{}
 	}
 	segments := t.segments()
-	prefix := Target{Path: strings.TrimSuffix(base, "/")}.segments()
-	if base == "" || base == "/" {
-		prefix = nil
+	var prefix []string
+	if base = strings.TrimSuffix(base, "/"); base != "" {
+		prefix = Target{Path: base}.segments()
 	}
 	if len(segments) > len(prefix) && slices.Equal(segments[:len(prefix)], prefix) {
 		if m := c.match(method, segments[len(prefix):]); m.Operation != nil || m.OtherMethod {
