@@ -114,7 +114,7 @@ func TestAnAnswerOfTheContractIsTaken(t *testing.T) {
 		"an empty list of no page":     pageOf(`[]`, `{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":0}`),
 		"an empty list of one page":    pageOf(`[]`, `{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":1}`),
 		"a page size under the limit":  pageOf(`[]`, `{"currentPage":1,"pageSize":5,"totalCount":0,"totalPages":0}`),
-		"an unknown platform":          pageOf(with(`"web"`, `"kakaotalk"`), goodMetadata),
+		"an unknown platform":          pageOf(with(`"web"`, `"carrier-pigeon"`), goodMetadata),
 		"an unknown member":            pageOf(with(`"active"`, `"mood":"fine","active"`), goodMetadata),
 		"a time in another zone":       pageOf(with(`04:00:59.5+00:00`, `04:00:59+09:00`), goodMetadata),
 		"white space around":           " \n" + pageOf(`[]`, `{"currentPage":1,"pageSize":10,"totalCount":0,"totalPages":0}`) + "\n",

@@ -220,7 +220,7 @@ func ExampleConversation_Unknown() {
 	}
 	srv.Next(okchattest.EditJSON(func(page map[string]any) {
 		conv := page["data"].([]any)[0].(map[string]any)
-		conv["mood"], conv["platform"] = "cheerful", "kakaotalk"
+		conv["mood"], conv["platform"] = "cheerful", "carrier-pigeon"
 	}))
 
 	page, err := client.Page(context.Background(), srv.ChatbotID, okchat.PageOptions{})
@@ -229,5 +229,5 @@ func ExampleConversation_Unknown() {
 	}
 	conv := page.Items[0]
 	fmt.Printf("%s %s %v\n", conv.Unknown()["mood"], conv.Platform, conv.Platform.Valid())
-	// Output: "cheerful" kakaotalk false
+	// Output: "cheerful" carrier-pigeon false
 }

@@ -154,7 +154,7 @@ func (c *corpus) schema() {
 	} {
 		c.body(class, "an undocumented member in "+name, "drift undocumented-member "+name+"/archived", func(p map[string]any) { member(p)["archived"] = true })
 	}
-	c.body(class, "an unknown platform", "drift unknown-value /data/3/platform", put(3, "platform", "kakaotalk"))
+	c.body(class, "an unknown platform", "drift unknown-value /data/3/platform", put(3, "platform", "carrier-pigeon"))
 	c.body(class, "a platform in another case", "drift unknown-value /data/3/platform", put(3, "platform", "WhatsApp"))
 	c.body(class, "an unknown state", "drift unknown-value /data/3/state", put(3, "state", "resolved"))
 	c.body(class, "an empty state", "drift unknown-value /data/3/state", put(3, "state", ""))

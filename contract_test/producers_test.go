@@ -246,7 +246,7 @@ func TestTheVerdictDoesNotDependOnTheRecorder(t *testing.T) {
 		{name: "a page with its parameters", calls: change("?page=1&limit=3&state=in_progress", func(map[string]any) {})},
 		{name: "an empty list", calls: []*call{good("", list(1, 10, 0))}},
 		{name: "a walk", calls: []*call{first(), second()}},
-		{name: "a new platform", calls: change("", set("platform", "kakaotalk")), want: "unknown-value 1"},
+		{name: "a new platform", calls: change("", set("platform", "carrier-pigeon")), want: "unknown-value 1"},
 		{name: "a new member", calls: change("", set("channel", "x")), want: "undocumented-member 1"},
 		{name: "a member that is missing", calls: change("", func(p map[string]any) { delete(item(p, 1), "state") }), want: "missing 1"},
 		{name: "null for a string", calls: change("", set("state", nil)), want: "type 1"},

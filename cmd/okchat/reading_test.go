@@ -130,13 +130,13 @@ func TestWhatWasNotSentIsNullAndToldOnce(t *testing.T) {
 	srv := exported(t, 30)
 	srv.Every(okchattest.EditJSON(eachConversation(func(c map[string]any) {
 		delete(c, "updated_at")
-		c["active"], c["platform"] = nil, "kakaotalk"
+		c["active"], c["platform"] = nil, "carrier-pigeon"
 	})))
 	dir := t.TempDir()
 	for _, args := range [][]string{{"list"}, {"export", "-o", filepath.Join(dir, "a.csv")}, {"export", "-o", filepath.Join(dir, "a.sqlite")}, {"stats", "--json"}} {
 		args = append(args, "--chatbot", srv.ChatbotID)
 		code, _, errs := okchatRun(t, 0, args...)
-		for _, want := range []string{"without updated_at", "without active", `the platform "kakaotalk"`} {
+		for _, want := range []string{"without updated_at", "without active", `the platform "carrier-pigeon"`} {
 			if code != exitOK || strings.Count(errs, want) != 1 {
 				t.Errorf("%v: exit %d, %q is not told once: %s", args, code, want, errs)
 			}
