@@ -49,8 +49,8 @@ type Option func(*Fake)
 
 // Synthetic fills the list with n made-up conversations, from 0 to 90 million, newest first. Conversation i is made from
 // seed and i when it is asked for, so a long list takes no more memory and no more time a page than a short one. Every
-// platform and every form of last_message comes up in any ten in a row, and every fourth is in [StateClosed]. A filter
-// by state costs no scan either.
+// platform that the contract knows and every form of last_message comes up in any ten in a row, or in as many as there are
+// platforms where those are more; every fourth is in [StateClosed]. A filter by state costs no scan either.
 func Synthetic(seed uint64, n int) Option {
 	return func(f *Fake) { f.list.base.seed, f.list.base.n = seed, min(max(n, 0), most) }
 }

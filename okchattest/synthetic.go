@@ -32,12 +32,17 @@ const (
 // epoch is when the newest conversation may have started, but for those of [Fake.AddNew].
 var epoch = time.Date(2025, 3, 7, 5, 0, 0, 0, time.UTC)
 
-// Ten conversations in a row show every platform, in about the proportions of the vendor's sample.
-var platforms = [10]okchatapi.Platform{
-	okchatapi.PlatformWeb, okchatapi.PlatformNavertalktalk, okchatapi.PlatformVoice, okchatapi.PlatformWhatsapp,
-	okchatapi.PlatformWeb, okchatapi.PlatformInstagram, okchatapi.PlatformFacebookMessenger, okchatapi.PlatformWeb,
-	okchatapi.PlatformLine, okchatapi.PlatformVoice,
-}
+// platforms are the contract's, in turn. The web and voice come more than once, about as often as in the vendor's sample,
+// as long as that leaves ten conversations to show every platform.
+var platforms = func() []okchatapi.Platform {
+	list := okchatapi.PlatformValues()
+	for _, frequent := range []okchatapi.Platform{okchatapi.PlatformWeb, okchatapi.PlatformVoice, okchatapi.PlatformWeb} {
+		if len(list) < 10 {
+			list = append(list, frequent)
+		}
+	}
+	return list
+}()
 
 var texts = [4]string{
 	"Synthetic question: where is my order?",
@@ -126,7 +131,7 @@ func (s sequence) conversation(i int) okchatapi.Conversation {
 		IsHumanMode:  h>>16%8 == 0,
 		MigratedData: h>>24%16 == 0,
 		Metadata:     okchatapi.ConversationMetadata{Anonymous: &anonymous},
-		Platform:     platforms[(uint64(i)*7+s.seed)%10],
+		Platform:     platforms[(i+int(s.seed%uint64(len(platforms))))%len(platforms)],
 		State:        s.state(i),
 		CreatedAt:    s.created(i),
 	}

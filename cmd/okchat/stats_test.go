@@ -13,6 +13,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/gen/okchatapi"
 )
 
 func TestStatsFromTheServerAndTheArchive(t *testing.T) {
@@ -27,15 +28,16 @@ func TestStatsFromTheServerAndTheArchive(t *testing.T) {
 	_, fromServer, _ := okchatRun(t, 0, "stats", "--chatbot", srv.ChatbotID, "--json", "--quiet")
 	noKey(t)
 	_, fromArchive, _ := okchatRun(t, 0, "stats", "--archive", path, "--json")
+	platforms := len(okchatapi.PlatformValues())
 	var s archive.Stats
-	if err := json.Unmarshal([]byte(fromServer), &s); err != nil || s.Total != 2500 || len(s.PerPlatform) != 7 || len(s.PerDay) != 4 {
+	if err := json.Unmarshal([]byte(fromServer), &s); err != nil || s.Total != 2500 || len(s.PerPlatform) != platforms || len(s.PerDay) != 4 {
 		t.Errorf("%v, %+v", err, s)
 	}
 	if fromServer != fromArchive {
 		t.Errorf("the server says\n%s, the archive\n%s", fromServer, fromArchive)
 	}
 	_, piped, _ := okchatRun(t, 0, "stats", "--archive", path)
-	if !strings.Contains(piped, "\nstate\tin_progress\t1875\n") || strings.Count(piped, "\n") != 1+4+7+2 {
+	if !strings.Contains(piped, "\nstate\tin_progress\t1875\n") || strings.Count(piped, "\n") != 1+4+platforms+2 {
 		t.Errorf("piped, it is\n%s", piped)
 	}
 	for _, width := range []int{30, 80, 200} {

@@ -16,7 +16,12 @@ const (
 	ConversationStateInProgress ConversationState = "in_progress"
 )
 
-// Valid indicates whether the value is a known member of the ConversationState enum.
+// ConversationStateValues returns the values of ConversationState that the contract lists, in the order of their constants.
+func ConversationStateValues() []ConversationState {
+	return []ConversationState{ConversationStateInProgress}
+}
+
+// Valid reports whether the contract lists the value.
 func (e ConversationState) Valid() bool {
 	switch e {
 	case ConversationStateInProgress:
@@ -37,7 +42,12 @@ const (
 	PlatformWhatsapp          Platform = "whatsapp"
 )
 
-// Valid indicates whether the value is a known member of the Platform enum.
+// PlatformValues returns the values of Platform that the contract lists, in the order of their constants.
+func PlatformValues() []Platform {
+	return []Platform{PlatformFacebookMessenger, PlatformInstagram, PlatformLine, PlatformNavertalktalk, PlatformVoice, PlatformWeb, PlatformWhatsapp}
+}
+
+// Valid reports whether the contract lists the value.
 func (e Platform) Valid() bool {
 	switch e {
 	case PlatformFacebookMessenger:
@@ -65,7 +75,12 @@ const (
 	SenderTypeUser SenderType = "user"
 )
 
-// Valid indicates whether the value is a known member of the SenderType enum.
+// SenderTypeValues returns the values of SenderType that the contract lists, in the order of their constants.
+func SenderTypeValues() []SenderType {
+	return []SenderType{SenderTypeBot, SenderTypeUser}
+}
+
+// Valid reports whether the contract lists the value.
 func (e SenderType) Valid() bool {
 	switch e {
 	case SenderTypeBot:
