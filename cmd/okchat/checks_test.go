@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -32,6 +34,30 @@ func file(t *testing.T, name, text string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// exchanges returns how many there are in the folder of recordings, in the words of check.
+func exchanges(t *testing.T) string {
+	t.Helper()
+	n := 0
+	names, err := filepath.Glob(filepath.Join(recorded, "*.har"))
+	for _, name := range names {
+		file, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range exchange.ReadHAR(file, name) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		file.Close()
+	}
+	if err != nil || n < 2 {
+		t.Fatalf("%d exchanges in %s, %v", n, recorded, err)
+	}
+	return fmt.Sprintf("%d exchanges", n)
 }
 
 // page1 is the recorded page with some of its text replaced.
@@ -55,7 +81,7 @@ func TestCheckingEndsWith0Or1Or2(t *testing.T) {
 		code int
 		says string
 	}{
-		{"the recordings", []string{"check", recorded}, 0, "5 exchanges checked against the contract: 0 violations"},
+		{"the recordings", []string{"check", recorded}, 0, exchanges(t) + " checked against the contract: 0 violations"},
 		{"a violation", []string{"check", file(t, "a.har", page1(t, `\"totalPages\": 2`, `\"totalPages\": 3`))}, 1, "1 violation"},
 		{"drift", []string{"check", drifting}, 0, "5 drift"},
 		{"drift, strictly", []string{"check", "--strict", drifting}, 1, "5 drift"},
@@ -70,7 +96,7 @@ func TestCheckingEndsWith0Or1Or2(t *testing.T) {
 		{"a file that is no HAR", []string{"check", file(t, "a.har", "{}")}, 2, "HAR"},
 		{"a file that is cut off", []string{"check", file(t, "a.har", page1(t)[:5000])}, 2, "byte 5000"},
 		{"another endpoint", []string{"check", file(t, "a.har", page1(t, "/conversations", "/messages"))}, 2, "expected an exchange with GET"},
-		{"one broken file among good ones", []string{"check", recorded, file(t, "a.har", "{}")}, 2, "5 exchanges"},
+		{"one broken file among good ones", []string{"check", recorded, file(t, "a.har", "{}")}, 2, exchanges(t)},
 		{"a body", []string{"check", "--request", url, file(t, "b.json", empty)}, 0, "1 exchange "},
 		{"a body of another page", []string{"check", "--request", url + "?page=2", file(t, "b.json", empty)}, 1, "1 violation"},
 		{"an empty body", []string{"check", "--request", url, file(t, "b.json", "")}, 2, "nothing"},

@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 //
 // The key of the fake server is in no output of any script.
 func TestScripts(t *testing.T) {
+	exchanges := exchanges(t)
 	for _, name := range []string{"jq", "python3", "sqlite3", "script", "bash"} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Logf("NOT TESTED: %s is not here, so the scripts skip what they hold against it", name)
@@ -66,6 +67,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each run under the race detector waits for a second at its end
 			recordings, err := filepath.Abs("../../contract_test/recordings")
 			env.Setenv("RECORDINGS", recordings)
+			env.Setenv("EXCHANGES", exchanges) // what check counts in them
 			env.Defer(func() {
 				run.close()
 				if err := keyIn(env.WorkDir); err != nil {
