@@ -103,6 +103,7 @@ func TestTimesAreReadAsRecordersWriteThem(t *testing.T) {
 		"2025-03-29T14:30:01.0000000+09:00":   want,
 		"2025-03-29T14:30:01.000+0900":        want,
 		"2025-03-29T14:30:01+09":              want,
+		"2025-03-29T05:30:01.000000+00:00":    want, // mitmproxy
 		"2025-03-29 14:30:01 +0900":           want,
 		"2025-03-29 14:30:01.5+09:00":         want.Add(500 * time.Millisecond),
 		"2025-03-28T17:30:01":                 want, // without a zone the last moment that it can be

@@ -51,22 +51,21 @@ type entry struct {
 	ex    *Exchange
 	marks marks
 
-	status      jsontext.Value // nil where there is none
-	headers     bool           // whether the response has a list of headers
-	query       url.Values
-	order       []string // the names of query as they came
-	failure     string
-	content     bool // whether the response has a content
-	text        bool // whether the content has a text
-	cut         bool // whether that was dropped for its length
-	raw         bool // whether it is as it was sent
-	truncated   bool
-	encoding    string
-	mime        string
-	comment     string
-	file        string
-	size        int
-	transferred int
+	status    jsontext.Value // nil where there is none
+	headers   bool           // whether the response has a list of headers
+	query     url.Values
+	order     []string // the names of query as they came
+	failure   string
+	content   bool // whether the response has a content
+	text      bool // whether the content has a text
+	cut       bool // whether that was dropped for its length
+	raw       bool // whether it is as it was sent
+	truncated bool
+	encoding  string
+	mime      string
+	comment   string
+	file      string
+	size      int
 }
 
 func newEntry(p *Part) *entry {
@@ -78,7 +77,7 @@ func newEntry(p *Part) *entry {
 			RequestHeader: make(http.Header), ResponseHeader: make(http.Header),
 		},
 		marks: p.marks,
-		size:  -1, transferred: -1,
+		size:  -1,
 	}
 }
 
@@ -150,8 +149,6 @@ func (e *entry) response(name string) (err error) {
 	case "content":
 		e.content = true
 		return e.object(e.body)
-	case "bodySize":
-		return e.int(&e.transferred)
 	case "_error", "_failureText":
 		return e.string(&e.failure)
 	}

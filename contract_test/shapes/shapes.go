@@ -174,6 +174,18 @@ func All(target, page string) []Shape {
 			r["status"] = 304
 			delete(c, "text")
 		}, exchange.NotModified},
+		{"an answer that the browser had, as Chromium writes it", func(e, _, r, c Object) {
+			e["_fromCache"], r["_transferSize"], r["bodySize"] = "disk", 0, 0
+			c["text"], c["encoding"] = base64.StdEncoding.EncodeToString([]byte(page)), "base64"
+		}, ""},
+		{"an answer that the browser had, as Playwright writes it", func(_, _, r, _ Object) {
+			r["_transferSize"], r["bodySize"] = 0, -225 // less its header
+		}, ""},
+		{"a request that failed, as Playwright writes it", func(_, _, r, c Object) {
+			r["status"], r["_failureText"], r["_transferSize"], r["headers"] = -1, "net::ERR_UNSAFE_PORT", -1, []any{}
+			delete(c, "text")
+			c["size"], c["mimeType"] = -1, "x-unknown"
+		}, exchange.NoAnswer},
 		{"an answer from the cache with its body", func(_, _, r, _ Object) { r["status"] = 304 }, exchange.NotModified},
 		{"no text", func(_, _, _, c Object) { delete(c, "text") }, exchange.NotRecorded},
 		{"a text of null", func(_, _, _, c Object) { c["text"] = nil }, exchange.NotRecorded},
