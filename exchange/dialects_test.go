@@ -141,6 +141,21 @@ func TestEntriesComeInTheOrderOfTheirTimes(t *testing.T) {
 	}
 }
 
+func TestARecordingInReverseComesInOrder(t *testing.T) {
+	t.Parallel()
+	var entries []object
+	begin := time.Date(2025, 3, 29, 5, 30, 0, 0, time.UTC)
+	for second := range 250 {
+		entry, _, _, _ := shape()
+		entry["startedDateTime"] = begin.Add(-time.Duration(second) * time.Second).Format(time.RFC3339)
+		entries = append(entries, entry)
+	}
+	got := read(t, harOf(t, entries...))
+	if len(got) != 250 || !slices.IsSortedFunc(got, func(a, b *exchange.Exchange) int { return a.Time.Compare(b.Time) }) {
+		t.Errorf("expected 250 exchanges in the order of their times, got %d, the first of entry %d", len(got), got[0].Source.Entry)
+	}
+}
+
 func inUTF16(text []byte, order func([]byte, uint16) []byte, mark bool) []byte {
 	var out []byte
 	if mark {

@@ -308,6 +308,7 @@ type window struct {
 	list  []timed
 	bytes int
 	last  time.Time // of the entry read last
+	late  bool      // whether some entry came after one of a later time
 }
 
 type timed struct {
@@ -316,7 +317,8 @@ type timed struct {
 }
 
 const (
-	maxWindow      = 256
+	orderly        = 48  // entries, while all came in order
+	maxWindow      = 256 // entries, afterwards
 	maxWindowBytes = 4 << 20
 )
 
@@ -328,8 +330,13 @@ func (w *window) add(p *Part) bool {
 	w.list = append(w.list, timed{p, w.last})
 	for i := len(w.list) - 1; i > 0 && w.list[i].time.Before(w.list[i-1].time); i-- {
 		w.list[i], w.list[i-1] = w.list[i-1], w.list[i]
+		w.late = true
 	}
-	for w.bytes += len(p.Text); len(w.list) > 0 && (len(w.list) > maxWindow || w.bytes > maxWindowBytes); {
+	most := orderly
+	if w.late {
+		most = maxWindow
+	}
+	for w.bytes += len(p.Text); len(w.list) > 0 && (len(w.list) > most || w.bytes > maxWindowBytes); {
 		if !w.pop() {
 			return false
 		}
