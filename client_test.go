@@ -245,8 +245,8 @@ func TestAWalkThatMissesSomethingIsNoSuccess(t *testing.T) {
 	}{
 		{"no rows from page 4 on", from(4, okchattest.RowCap(0)), 4, 30, 8 + 20, "expected 10 items, as totalCount is 75, got 0 (the walk met 30 items of 75) after 4 tries"},
 		{"7 rows a page", okchattest.RowCap(7), 1, 7*7 + 5, 8 + 4, "expected 10 items, as totalCount is 75, got 7: the server sends fewer rows than the page size, so smaller pages may help"},
-		{"page 1 again and again", okchattest.RowsOf(func(int) int { return 1 }), 2, 10, 3 + 3, "expected items that the page before did not hold"},
-		{"page 1 again and again from page 4 on", okchattest.RowsOf(func(n int) int { return map[bool]int{true: n, false: 1}[n < 4] }), 5, 30, 8 + 5, "the walk met 30 items of 75"},
+		{"page 1 again and again", okchattest.RowsOf(func(int) int { return 1 }), 2, 10, 1 + 2*5, "expected items that the page before did not hold"},
+		{"page 1 again and again from page 4 on", okchattest.RowsOf(func(n int) int { return map[bool]int{true: n, false: 1}[n < 4] }), 5, 30, 4 + 2*5, "the walk met 30 items of 75"},
 		{"the rows of page 5 under page 4", okchattest.RowsOf(func(n int) int { return map[bool]int{true: 5, false: n}[n == 4] }), 5, 65, 8 + 4, "the walk met 65 items of 75"},
 		{"no page 4", okchattest.RowsOf(behind(4)), 7, 65, 8 + 8, "the walk met 65 items of 75"},
 	} {

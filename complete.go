@@ -41,20 +41,31 @@ func checkCount(m PageMetadata, got int) *ContractError {
 	return e
 }
 
-// look reports whether the list has not moved since the walk last looked: its head and its count are the same,
-// and the last two pages show that count. Had an item started since, it would be the head; had it left again together with
-// others, the count would have fallen.
-func (w *walk[T]) look(m PageMetadata) bool {
-	if m.TotalCount != w.Total {
+// proven reports whether the server repeats itself at the page that m describes: read again, that page and the one before it
+// share an item, while the head and the count of the list are the same before and after. Had an item started meanwhile, it
+// would be the head; had it left again together with others, the count would have fallen. Pages that were read earlier prove
+// nothing, as the list may have shifted since.
+func (w *walk[T]) proven(m PageMetadata) bool {
+	if m.TotalCount != w.Total || m.CurrentPage < 2 {
 		return false
 	}
-	before := w.looked
-	now, ok := w.fence(w.ctx)
-	if !ok || now != before || now.total != m.TotalCount {
-		w.looked, w.settled = now, false // the page at hand was read before
+	before, ok := w.fence(w.ctx)
+	if !ok || before.total != m.TotalCount {
 		return false
 	}
-	return true
+	var pages [2]*Page[T]
+	for i := range pages {
+		page, _, err := w.fetch(w.ctx, w.query.at(m.CurrentPage-1+i))
+		if err != nil || page.Metadata.TotalCount != before.total {
+			return false
+		}
+		pages[i] = page
+	}
+	after, ok := w.fence(w.ctx)
+	w.keep(pages[0].Items)
+	repeats := w.repeats(pages[1].Items)
+	w.keep(pages[1].Items)
+	return ok && after == before && repeats
 }
 
 // misfit counts an item that breaks the contract.

@@ -36,15 +36,14 @@ type batch[T any] struct {
 // right whatever moves, and its errors name the page that failed.
 func (w *walk[T]) runAhead(yield func(*Page[T]) bool) error {
 	seen, fenced, patience := w.start, w.start != mark{}, w.opts.ReadAhead
-	for first := true; !w.over; first = false {
+	for !w.over {
 		if !fenced {
 			seen, fenced = w.fence(w.ctx)
-			first = false
 		}
 		if fenced {
 			var err error
 			done := w.Done
-			if fenced, err = w.runEpoch(seen, first, yield); err != nil {
+			if fenced, err = w.runEpoch(seen, yield); err != nil {
 				return err
 			}
 			if w.Done > done {
@@ -63,9 +62,8 @@ func (w *walk[T]) runAhead(yield func(*Page[T]) bool) error {
 	return nil
 }
 
-// runEpoch reads batches for as long as the list stands as seen, and returns whether it still does. since reports that it
-// has stood so since the last page was read.
-func (w *walk[T]) runEpoch(seen mark, since bool, yield func(*Page[T]) bool) (stable bool, err error) {
+// runEpoch reads batches for as long as the list stands as seen, and returns whether it still does.
+func (w *walk[T]) runEpoch(seen mark, yield func(*Page[T]) bool) (stable bool, err error) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -86,10 +84,9 @@ func (w *walk[T]) runEpoch(seen mark, since bool, yield func(*Page[T]) bool) (st
 			if now, ok := w.fence(ctx); !ok || now != seen {
 				return false, nil
 			}
-			if err := w.handBatch(previous, since, yield); err != nil || w.over || current == nil {
+			if err := w.handBatch(previous, yield); err != nil || w.over || current == nil {
 				return true, err
 			}
-			since = true
 		}
 		current.done.Wait()
 		if !current.shows(seen) {
@@ -145,12 +142,12 @@ func (b *batch[T]) shows(m mark) bool {
 	return true
 }
 
-func (w *walk[T]) handBatch(b *batch[T], still bool, yield func(*Page[T]) bool) error {
+func (w *walk[T]) handBatch(b *batch[T], yield func(*Page[T]) bool) error {
 	for i, page := range b.pages {
 		if b.errs[i] != nil {
 			return b.errs[i]
 		}
-		if err := w.hand(page, b.short[i], still || i > 0, yield); err != nil || w.over {
+		if err := w.hand(page, b.short[i], yield); err != nil || w.over {
 			return err
 		}
 	}

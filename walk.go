@@ -71,12 +71,10 @@ type walk[T any] struct {
 	past    bool      // the last item was too old for CreatedAfter
 	stalled int       // pages in a row that brought nothing older
 
-	start   mark        // of the list when the walk began, if it began at page 1
-	looked  mark        // of the list when the walk last looked
-	settled bool        // the last page was read after that
-	page    []uuid.UUID // ids on the last page
-	lows    []remembered
-	barren  int // pages in a row that brought nothing though they should
+	start  mark        // of the list when the walk began, if it began at page 1
+	page   []uuid.UUID // ids on the last page
+	lows   []remembered
+	barren int // pages in a row that brought nothing though they should
 }
 
 // standing is where a walk stands between two pages: all that another process needs to go on.
@@ -148,14 +146,13 @@ func (w *walk[T]) begin(yield func(*Page[T]) bool) error {
 	w.standBefore(page)
 	if page.Metadata.CurrentPage == 1 {
 		w.start = w.markOf(page)
-		w.looked = w.start
 	}
 	if !w.opts.CreatedBefore.IsZero() {
 		if page, short, err = w.seek(page, short); page == nil {
 			return err
 		}
 	}
-	return w.hand(page, short, false, yield)
+	return w.hand(page, short, yield)
 }
 
 // standBefore makes the first item of page the next one to hand out.
@@ -178,7 +175,7 @@ func (w *walk[T]) runSequence(yield func(*Page[T]) bool, most int) error {
 		if err != nil {
 			return err
 		}
-		if err := w.hand(page, short, false, yield); err != nil {
+		if err := w.hand(page, short, yield); err != nil {
 			return err
 		}
 	}
@@ -224,18 +221,16 @@ func (w *walk[T]) fetch(ctx context.Context, q query) (page *Page[T], short *Con
 	return page, short, nil
 }
 
-// hand hands out what of page is new and moves on behind it. still reports that the list has not moved since the page
-// before was read; without it that is not known.
-func (w *walk[T]) hand(page *Page[T], short *ContractError, still bool, yield func(*Page[T]) bool) error {
+// hand hands out what of page is new and moves on behind it.
+func (w *walk[T]) hand(page *Page[T], short *ContractError, yield func(*Page[T]) bool) error {
 	m := page.Metadata
 	w.stalled++
-	items, settled := page.Items, w.settled
-	w.settled = true
+	items := page.Items
 	fresh, end := w.admit(page)
 	repeats := len(fresh) == 0 && w.repeats(items)
 	w.keep(items)
 	w.query.short = w.query.short || short != nil && len(items) > 0
-	if repeats && short == nil && (still || w.look(m) && settled) {
+	if repeats && short == nil && w.proven(m) {
 		short = broken(page, "/data", "items that the page before did not hold, as the list has not moved", "the same")
 	}
 	if short != nil {
