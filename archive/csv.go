@@ -2,37 +2,48 @@ package archive
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"io"
 	"strings"
+	"time"
 	"unicode"
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive/internal/column"
 )
 
+// CSVOptions select a variant of CSV. The zero value selects the one that [NewCSV] describes.
+type CSVOptions struct {
+	// Zone is the time zone of times, which then end in their offset such as +09:00; nil for UTC and a Z.
+	Zone *time.Location
+	// Excel makes a file that Excel opens by a double click as it is meant: a byte order mark, CRLF, times such as
+	// 2025-03-07 13:56:09 that it takes for dates, and texts of digits as formulas such as ="0012", so that they stay texts.
+	Excel bool
+	// Append leaves out the line of column names, for an output that has it already.
+	Append bool
+}
+
 // NewCSV returns a writer of comma-separated values (RFC 4180, UTF-8) under a line of column names: times in UTC with six
 // digits of fraction, which sort as text; null as an empty cell; objects as JSON. No cell can start a formula in a
 // spreadsheet: docs/archive.md tells how, and the way back.
-func NewCSV(w io.Writer) Writer {
-	c := &csvWriter{out: csv.NewWriter(bufio.NewWriterSize(w, bufferSize)), columns: column.Table()}
+func NewCSV(w io.Writer, opts CSVOptions) Writer {
+	buffered := bufio.NewWriterSize(w, bufferSize)
+	c := &csvWriter{out: csv.NewWriter(buffered), columns: column.Table(), CSVOptions: opts}
 	c.cells = make([]string, len(c.columns))
-	return c
-}
-
-// AppendCSV is [NewCSV] for an output that has the line of column names, and maybe more, already.
-func AppendCSV(w io.Writer) Writer {
-	c := NewCSV(w).(*csvWriter)
-	c.begun = true
+	if c.out.UseCRLF = opts.Excel; opts.Excel && !opts.Append {
+		_, _ = buffered.WriteString("\ufeff") // an error comes back with the next one
+	}
 	return c
 }
 
 type csvWriter struct {
+	CSVOptions
+
 	out     *csv.Writer
 	columns []column.Column
 	row     column.Row
 	cells   []string
-	begun   bool
 }
 
 func (c *csvWriter) WritePage(page []okchat.Conversation) error {
@@ -44,10 +55,7 @@ func (c *csvWriter) WritePage(page []okchat.Conversation) error {
 			return err
 		}
 		for j, value := range c.row.Values {
-			c.cells[j] = value.Text
-			if c.columns[j].Free {
-				c.cells[j] = defuse(value.Text)
-			}
+			c.cells[j] = c.cell(&c.columns[j], value)
 		}
 		if err := c.out.Write(c.cells); err != nil {
 			return err
@@ -56,12 +64,34 @@ func (c *csvWriter) WritePage(page []okchat.Conversation) error {
 	return nil
 }
 
+func (c *csvWriter) cell(of *column.Column, value column.Value) string {
+	switch {
+	case of.Time && !value.Null && (c.Excel || c.Zone != nil):
+		layout := time.DateTime
+		if !c.Excel {
+			layout = "2006-01-02T15:04:05.000000Z07:00"
+		}
+		return parseTime(value.Text).In(cmp.Or(c.Zone, time.UTC)).Format(layout)
+	case of.Free && c.Excel && isNumber(value.Text):
+		return `="` + value.Text + `"`
+	case of.Free:
+		return defuse(value.Text)
+	}
+	return value.Text
+}
+
+// parseTime reads a time that a column of times holds.
+func parseTime(text string) time.Time {
+	t, _ := time.Parse(column.TimeLayout, text) // which the column has written
+	return t
+}
+
 // begin writes the names of the columns, which an empty list has, too.
 func (c *csvWriter) begin() error {
-	if c.begun {
+	if c.Append {
 		return nil
 	}
-	c.begun = true
+	c.Append = true
 	for i := range c.columns {
 		c.cells[i] = c.columns[i].Name
 	}
@@ -96,6 +126,12 @@ func isFormula(s string) bool {
 	}
 	s = strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf) })
 	return strings.IndexAny(s, "=+-@＝＋－＠") == 0
+}
+
+// isNumber reports whether a spreadsheet may take s for a number, a date or a time and would not give it back as it was. The
+// text of a formula is at most 255 characters long.
+func isNumber(s string) bool {
+	return s != "" && len(s) <= 255 && s[0] >= '0' && s[0] <= '9' && strings.Trim(s, "0123456789.,:/%eE+- ") == ""
 }
 
 // utf8Start is less than the first byte of any character outside of ASCII.

@@ -52,7 +52,7 @@ func written(t testing.TB, make func(*bytes.Buffer) Writer, pages ...[]okchat.Co
 }
 
 func toNDJSON(b *bytes.Buffer) Writer { return NewNDJSON(b) }
-func toCSV(b *bytes.Buffer) Writer    { return NewCSV(b) }
+func toCSV(b *bytes.Buffer) Writer    { return NewCSV(b, CSVOptions{}) }
 
 func TestNDJSONCarriesWhatCame(t *testing.T) {
 	got := written(t, toNDJSON, page(t, odd), nil, page(t, odd))

@@ -11,15 +11,19 @@ import (
 	"github.com/okchat/okchat-go/archive/internal/column"
 )
 
-// Stats counts conversations that are in the list, as [NewStats] or an SQLite archive does.
+// Stats counts conversations, as [NewStats] or an SQLite archive does.
 type Stats struct {
 	ChatbotID string `json:"chatbot_id"`
+	// AsOf is when the list was as it is counted; zero where no run tells.
+	AsOf time.Time `json:"as_of,omitzero"`
+	// TimeZone is the IANA name of the time zone of the days, such as UTC or Asia/Seoul.
+	TimeZone string `json:"time_zone"`
 	// Total counts all, Active those that can go on, HumanMode those that a human agent has taken over (both presumably:
 	// the vendor does not explain them). A conversation whose server did not send the member counts as neither.
 	Total     int `json:"total"`
 	Active    int `json:"active"`
 	HumanMode int `json:"human_mode"`
-	// PerDay has a count for each day (UTC) on which a conversation started, oldest first; the others have the larger first.
+	// PerDay has a count for each day on which a conversation started, oldest first; the others have the larger first.
 	PerDay      []Count `json:"per_day"`
 	PerPlatform []Count `json:"per_platform"`
 	PerState    []Count `json:"per_state"`
@@ -33,10 +37,12 @@ type Count struct {
 	Conversations int  `json:"conversations"`
 }
 
-// NewStats counts the conversations of a walk. After an error that matches [okchat.ErrItems] or [okchat.ErrIncomplete] the
-// counts are those of the conversations that came; after any other there are none.
-func NewStats(ctx context.Context, from Source, chatbotID string, opts okchat.ListOptions) (*Stats, error) {
-	s := &Stats{ChatbotID: chatbotID}
+// NewStats counts the conversations of a walk, by days of the time zone, nil for UTC. After an error that matches
+// [okchat.ErrItems] or [okchat.ErrIncomplete] the counts are those of the conversations that came; after any other there are
+// none.
+func NewStats(ctx context.Context, from Source, chatbotID string, opts okchat.ListOptions, zone *time.Location) (*Stats, error) {
+	zone = cmp.Or(zone, time.UTC)
+	s := &Stats{ChatbotID: chatbotID, AsOf: time.Now().UTC().Truncate(time.Microsecond), TimeZone: zone.String()}
 	var row column.Row
 	days, platforms, states := map[Count]int{}, map[Count]int{}, map[Count]int{}
 	var ended error
@@ -59,7 +65,7 @@ func NewStats(ctx context.Context, from Source, chatbotID string, opts okchat.Li
 			if row.Get("is_human_mode").Text == "true" {
 				s.HumanMode++
 			}
-			days[Count{Name: row.Get("created_at").Text[:len(time.DateOnly)]}]++
+			days[Count{Name: page.Items[i].CreatedAt.In(zone).Format(time.DateOnly)}]++
 			platforms[named(row.Get("platform"))]++
 			states[named(row.Get("state"))]++
 		}

@@ -43,7 +43,7 @@ func BenchmarkWriters(b *testing.B) {
 	srv, client := serve(b, okchattest.Synthetic(1, n))
 	for name, write := range map[string]func(held) error{
 		"ndjson": func(pages held) error { return writeAll(archive.NewNDJSON(io.Discard), pages) },
-		"csv":    func(pages held) error { return writeAll(archive.NewCSV(io.Discard), pages) },
+		"csv":    func(pages held) error { return writeAll(archive.NewCSV(io.Discard, archive.CSVOptions{}), pages) },
 		"sqlite": func(pages held) error {
 			_, err := Export(b.Context(), filepath.Join(b.TempDir(), "a.sqlite"), srv.ChatbotID, pages, okchat.ListOptions{}, ExportOptions{})
 			return err

@@ -21,6 +21,9 @@ type ExportOptions struct {
 	Force bool
 	// Partial keeps what came of a walk that ended with [okchat.ErrIncomplete].
 	Partial bool
+	// Picked tells that the source leaves conversations of the list out, which the first update of the file then brings. Those
+	// that opts.State or opts.CreatedBefore leave out need no word.
+	Picked bool
 }
 
 // Export writes a new archive, which takes the place of what is at path when it is whole. Until then, and where it fails, the
@@ -48,7 +51,7 @@ func Export(ctx context.Context, path, chatbotID string, from archive.Source, li
 	if file.Direct() {
 		return Result{}, fmt.Errorf("%s is not a regular file, which SQLite needs", path)
 	}
-	a := &Archive{path: file.Name(), fresh: true}
+	a := &Archive{path: file.Name(), fresh: true, picked: opts.Picked || list.State != "" || !list.CreatedBefore.IsZero()}
 	result, ended, err := a.fill(ctx, id.String(), from, list, opts.Partial)
 	if closing := a.Close(); err == nil {
 		err = closing

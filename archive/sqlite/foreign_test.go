@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -76,7 +77,7 @@ func TestViewsOfAForeignFileAreNotAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	if s, err := a.Stats(t.Context()); err != nil || s.Total != 15 {
+	if s, err := a.Stats(t.Context(), okchat.ListOptions{}, archive.Filter{}, nil); err != nil || s.Total != 15 {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
@@ -107,7 +108,7 @@ func TestAnArchiveOfVersion1IsBroughtToTheColumnsOfToday(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := a.Stats(t.Context()); err != nil || s.Total != 11 {
+	if s, err := a.Stats(t.Context(), okchat.ListOptions{}, archive.Filter{}, nil); err != nil || s.Total != 11 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	a.Close()

@@ -53,6 +53,7 @@ type Archive struct {
 	db            *sql.DB
 	conn          *sql.Conn // nil while there is no archive at path: the first page begins it
 	fresh         bool      // written by Export: nothing is lost if it goes to waste
+	picked        bool      // and lacks conversations of the list
 }
 
 // Open opens the archive at path for [Archive.Update]. One that an earlier version of this package has made is brought to

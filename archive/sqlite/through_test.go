@@ -74,7 +74,7 @@ func TestEveryMemberOfTheContractComesThrough(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, w := range []archive.Writer{archive.NewNDJSON(&lines), archive.NewCSV(&cells)} {
+		for _, w := range []archive.Writer{archive.NewNDJSON(&lines), archive.NewCSV(&cells, archive.CSVOptions{})} {
 			if err := w.WritePage(page.Items); err != nil {
 				t.Fatal(err)
 			}

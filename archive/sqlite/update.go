@@ -38,7 +38,7 @@ type Result struct {
 // The error is that of the walk or of the file. Whatever ends a run, the file is whole, what came is in it, and the next run
 // brings what is missing; so it does after an error that matches [okchat.ErrItems] or [okchat.ErrIncomplete].
 func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.ListOptions, newOnly bool) (Result, error) {
-	if opts.Page > 1 || opts.MaxItems != 0 || !opts.CreatedBefore.IsZero() || opts.After != "" {
+	if opts.Page > 1 || opts.MaxItems != 0 || !opts.CreatedBefore.IsZero() && !a.fresh || opts.After != "" {
 		return Result{}, fmt.Errorf("%w: Page, MaxItems, CreatedBefore and After are not for an archive, which would have gaps", okchat.ErrArgument)
 	}
 	if a.chatbot == "" {
@@ -349,7 +349,7 @@ func (r *run) end(ctx context.Context) error {
 // closesGap reports whether nothing can be missing any more, down to the oldest conversation of the archive.
 func (r *run) closesGap(ctx context.Context) (bool, error) {
 	switch {
-	case r.opts.State != "", r.before != r.id-1:
+	case r.opts.State != "", r.archive.picked, r.before != r.id-1:
 		return false, nil
 	case r.opts.CreatedAfter.IsZero():
 		return true, nil

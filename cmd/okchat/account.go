@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -28,13 +29,16 @@ type accountFlags struct {
 }
 
 func (f *accountFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.chatbot, "chatbot", "", "`id` of the chatbot, a UUID")
+	cmd.Flags().StringVar(&f.chatbot, "chatbot", "", "`id` of the chatbot, a UUID, instead of "+envChatbot)
 	cmd.Flags().StringVar(&f.keyFile, "key-file", "", "read the key from the first line of `file`, - for standard input, instead of "+okchat.EnvKey)
 }
 
 // keyHelp is the part about the key in the help of each command that needs one.
 const keyHelp = `Without a key the conversations are the recorded sample, served from within this program: no network, no account.
-The key comes from ` + okchat.EnvKey + ` or --key-file; ` + okchat.EnvBaseURL + ` names another server than the vendor's.`
+The key comes from ` + okchat.EnvKey + ` or --key-file, see okchat help environment.`
+
+// envChatbot names the variable with the id of the chatbot where no flag tells it.
+const envChatbot = "OKCHAT_CHATBOT_ID"
 
 // open makes the client. Errors name command as the way to call it.
 func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) (*account, error) {
@@ -42,13 +46,10 @@ func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) 
 	if err != nil {
 		return nil, err
 	}
-	a := &account{chatbot: f.chatbot}
-	if a.chatbot == "" && key != "" {
-		a.chatbot = f.archived
-	}
+	a := &account{chatbot: cmp.Or(f.chatbot, f.archived, os.Getenv(envChatbot))}
 	switch {
-	case key == "" && f.chatbot != "":
-		return nil, usageErrorf("--chatbot needs a key: set %s or name a file with --key-file, or leave --chatbot out to see the recorded sample", okchat.EnvKey)
+	case key == "" && cmp.Or(f.chatbot, os.Getenv(envChatbot)) != "":
+		return nil, usageErrorf("--chatbot needs a key: set %s or name a file with --key-file, or leave --chatbot and %s out to see the recorded sample", okchat.EnvKey, envChatbot)
 	case key == "" && f.noSample != "":
 		return nil, usageErrorf("%s: set %s or name a file with --key-file", f.noSample, okchat.EnvKey)
 	case key == "":
@@ -58,7 +59,7 @@ func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) 
 		a.chatbot, key = a.sample.chatbotID, a.sample.key
 		opts = append(opts, okchat.WithBaseURL(a.sample.url))
 	case a.chatbot == "":
-		return nil, usageErrorf("which chatbot? name it with --chatbot ID, or unset %s and leave --key-file out to see the recorded sample", okchat.EnvKey)
+		return nil, usageErrorf("which chatbot? name it with --chatbot ID or %s, or unset %s and leave --key-file out to see the recorded sample", envChatbot, okchat.EnvKey)
 	default:
 		if base := os.Getenv(okchat.EnvBaseURL); base != "" {
 			opts = append(opts, okchat.WithBaseURL(base))

@@ -56,7 +56,7 @@ func BenchmarkExportMillion(b *testing.B) {
 		}
 		bare := time.Since(start)
 		b.ReportMetric(n/bare.Seconds(), "bare/s")
-		for _, format := range []string{"ndjson", "csv", "sqlite"} {
+		for _, format := range []string{"ndjson", "csv", "xlsx", "sqlite"} {
 			path := filepath.Join(dir, "a."+format)
 			cmd := exec.CommandContext(b.Context(), okchatPath, "export", "--quiet", "--chatbot", bot, "-o", path)
 			cmd.Env = append(os.Environ(), okchat.EnvKey+"="+key, okchat.EnvBaseURL+"="+url)

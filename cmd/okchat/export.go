@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,11 +28,11 @@ const (
 type exportFlags struct {
 	accountFlags
 
-	reading                       readingFlags
-	output, format, update, state string
-	since, until                  string
+	readingFlags
+	output, format, update        string
 	limit, readAhead              int
 	newOnly, quiet, force, resume bool
+	excel                         bool
 	ownLimit                      bool // --limit was not given
 }
 
@@ -40,7 +41,8 @@ func newExport(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Export all conversations",
-		Long: `Export all conversations of a chatbot to a file: NDJSON carries all that came, CSV and SQLite have columns. The file is
+		Long: `Export all conversations of a chatbot to a file: NDJSON carries all that came, CSV, Excel (xlsx) and SQLite
+have columns. The file is
 written beside its target and takes its place when it is whole: after a failure or an interrupt, what was there before is
 there still.
 
@@ -67,40 +69,40 @@ brings the rest.
 			return export(cmd.Context(), std, flags)
 		},
 	}
-	flags.add(cmd)
-	flags.reading.add(cmd)
-	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "write to `file`, - for standard output")
-	cmd.Flags().StringVar(&flags.format, "format", "", "ndjson, csv or sqlite, whatever the file's name ends in")
+	flags.accountFlags.add(cmd)
+	flags.readingFlags.add(cmd)
+	flags.addOutput(cmd)
 	cmd.Flags().StringVar(&flags.update, "update", "", "bring the SQLite archive `file` up to date, instead of -o")
 	cmd.Flags().BoolVar(&flags.newOnly, "new-only", false, "with --update: end at the first page that holds nothing unknown")
-	cmd.Flags().StringVar(&flags.state, "state", "", "only conversations in this state, such as in_progress")
-	cmd.Flags().StringVar(&flags.since, "since", "", "only conversations started after this `time`: 90m, 24h, 7d, 2025-03-07 or RFC 3339")
-	cmd.Flags().StringVar(&flags.until, "until", "", "only conversations started at this `time` or before")
 	cmd.Flags().BoolVar(&flags.resume, "resume", false, "with -o: leave FILE.part when the run ends early, and continue it the next time")
 	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
 	cmd.Flags().IntVar(&flags.readAhead, "read-ahead", defaultAhead, fmt.Sprintf("read `n` pages at once, 1 to %d", okchat.MaxReadAhead))
-	cmd.Flags().BoolVar(&flags.force, "force", false, "with -o: replace an archive with a history, too")
-	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show neither progress nor what the vendor has added")
-	complete(cmd)
+	_ = cmd.MarkFlagFilename("update", endingsOf("sqlite")...)
 	return cmd
 }
 
-func (f exportFlags) options(now time.Time) (okchat.ListOptions, error) {
+// addOutput adds the flags of what is written and how.
+func (f *exportFlags) addOutput(cmd *cobra.Command) {
+	names, endings := formatNames()
+	cmd.Flags().StringVarP(&f.output, "output", "o", "", "write to `file`, - for standard output")
+	cmd.Flags().StringVar(&f.format, "format", "", strings.Join(names, ", ")+", whatever the file's name ends in")
+	cmd.Flags().BoolVar(&f.excel, "excel", false, "CSV that Excel opens by a double click: local dates, ids whole, a byte order mark, CRLF")
+	cmd.Flags().BoolVar(&f.force, "force", false, "with -o: replace an archive with a history, too")
+	cmd.Flags().BoolVar(&f.quiet, "quiet", false, "show neither progress nor what the vendor has added")
+	_ = cmd.MarkFlagFilename("output", endings...)
+	offer(cmd, "format", names)
+}
+
+func (f *exportFlags) options(now time.Time) (okchat.ListOptions, error) {
 	switch {
 	case f.limit < 0:
 		return okchat.ListOptions{}, usageErrorf("--limit is %d, expected 0 or more", f.limit)
 	case f.readAhead < 1 || f.readAhead > okchat.MaxReadAhead:
 		return okchat.ListOptions{}, usageErrorf("--read-ahead is %d, expected 1 to %d", f.readAhead, okchat.MaxReadAhead)
 	}
-	since, err := parseTime("since", f.since, now)
-	if err != nil {
-		return okchat.ListOptions{}, err
-	}
-	until, err := parseTime("until", f.until, now)
-	if err != nil {
-		return okchat.ListOptions{}, err
-	}
-	return okchat.ListOptions{Limit: f.limit, ReadAhead: f.readAhead, State: okchat.ConversationState(f.state), CreatedAfter: since, CreatedBefore: until}, nil
+	opts, err := f.selected(now)
+	opts.Limit, opts.ReadAhead = f.limit, f.readAhead
+	return opts, err
 }
 
 func export(ctx context.Context, std streams, flags exportFlags) error {
@@ -116,73 +118,74 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 	var kept *sqlite.Archive
 	if flags.update != "" {
 		target = flags.update
-		if kept, err = sqlite.Create(ctx, target, flags.chatbot); err != nil {
+		kept, err = sqlite.Create(ctx, target, flags.chatbot)
+		if id := os.Getenv(envChatbot); err == nil && kept.ChatbotID() == "" && id != "" { // an archive that is there knows its own
+			kept, err = sqlite.Create(ctx, target, id)
+		}
+		if err != nil {
 			return targetError(ctx, err, target)
 		}
 		defer func() { _ = kept.Close() }()
 		flags.archived, flags.noSample = kept.ChatbotID(), "--update needs a key, as the recorded sample is not for archives"
 	}
-	watched := newProgress(std, flags.quiet)
-	client, err := flags.reading.options(okchat.Hooks{Try: watched.tried})
-	if err != nil {
-		return err
-	}
-	from, err := flags.open(std, "okchat export -o FILE", client...)
+	from, err := flags.readingFlags.open(ctx, std, &flags.accountFlags, "okchat export -o FILE", opts, flags.ownLimit, flags.quiet)
 	if err != nil {
 		return err
 	}
 	defer from.close()
+	from.progress.bounded = from.progress.bounded || flags.newOnly
+	e := exporter{exportFlags: flags, reading: from, std: std, opts: opts, target: target}
+	return e.run(ctx, kind, kept)
+}
 
-	var told tally
-	own := &ownLimit{from: from.client, say: watched.say, chosen: flags.ownLimit}
-	source := archive.Source(own)
-	if flags.readAhead > 1 {
-		source = archive.Ahead(source, flags.readAhead)
+// run writes the target, or brings the archive that is kept up to date if it is not nil.
+func (e *exporter) run(ctx context.Context, kind string, kept *sqlite.Archive) (err error) {
+	if e.target == "-" && e.std.width > 0 {
+		e.progress.width = 0 // a bar would run through the data
 	}
-	watched.from = counted{source, &told}
-	watched.bounded = flags.newOnly || !opts.CreatedAfter.IsZero() || !opts.CreatedBefore.IsZero()
-	if target == "-" && std.width > 0 {
-		watched.width = 0 // a bar would run through the data
-	}
-	e := exporter{exportFlags: flags, std: std, source: watched, progress: watched, told: &told, own: own, chatbot: from.chatbot, opts: opts, target: target}
 	switch {
 	case kept != nil:
 		err = e.bring(ctx, kept)
 	case kind == "sqlite":
-		sweep(std, target)
-		_, err = sqlite.Export(ctx, target, from.chatbot, watched, opts, sqlite.ExportOptions{Force: flags.force, Partial: flags.reading.partial})
+		sweep(e.std, e.target)
+		_, err = sqlite.Export(ctx, e.target, e.chatbot, e.progress, e.opts, sqlite.ExportOptions{Force: e.force, Partial: e.partial, Picked: e.picks()})
 		err = e.replaced(err)
-	case target == "-":
-		err = e.stream(ctx, newWriter(kind, forTerminal(std.out, std.width > 0)))
-	case flags.resume:
+	case e.target == "-":
+		err = e.stream(ctx, e.newWriter(kind, forTerminal(e.std.out, e.std.width > 0), false))
+	case e.exportFlags.resume:
 		err = e.resumed(ctx, kind)
 	default:
 		err = e.file(ctx, kind)
 	}
 	if errors.Is(err, sqlite.ErrKept) {
 		return usageErrorf("%s is %w, which would be lost: bring it up to date with okchat export --update %[1]s, name another file, or replace it with --force",
-			target, sqlite.ErrKept)
+			e.target, sqlite.ErrKept)
 	}
-	return flags.reading.finish(std, flags.quiet, &told, targetError(ctx, err, target))
+	return e.finish(e.std, e.quiet, e.told, targetError(ctx, err, e.target))
 }
 
 // exporter is one run of the command.
 type exporter struct {
 	exportFlags
+	*reading
 
-	std      streams
-	source   archive.Source
-	progress *progress
-	told     *tally
-	own      *ownLimit
-	chatbot  string
-	opts     okchat.ListOptions
-	target   string
+	std    streams
+	opts   okchat.ListOptions
+	target string
 }
 
-func newWriter(kind string, out io.Writer) archive.Writer {
-	if kind == "csv" {
-		return archive.NewCSV(out)
+// newWriter returns the writer of a format. Appending is for an output that has an earlier part of it already.
+func (f *exportFlags) newWriter(kind string, out io.Writer, appending bool) archive.Writer {
+	zone, _ := f.location() // it was checked
+	switch kind {
+	case "xlsx":
+		return archive.NewXLSX(out, zone)
+	case "csv":
+		opts := archive.CSVOptions{Excel: f.excel, Append: appending}
+		if zone != time.UTC {
+			opts.Zone = zone
+		}
+		return archive.NewCSV(out, opts)
 	}
 	return archive.NewNDJSON(out)
 }
@@ -190,8 +193,8 @@ func newWriter(kind string, out io.Writer) archive.Writer {
 // write writes all pages of the walk. An error that does not spoil the output is returned once everything is written.
 func (e *exporter) write(ctx context.Context, w archive.Writer) error {
 	var ended error
-	for page, err := range e.source.Pages(ctx, e.chatbot, e.opts) {
-		if e.reading.spoils(err) {
+	for page, err := range e.progress.Pages(ctx, e.chatbot, e.opts) {
+		if e.spoils(err) {
 			return err
 		}
 		if err != nil {
@@ -211,7 +214,7 @@ func (e *exporter) stream(ctx context.Context, w archive.Writer) error {
 		return err
 	}
 	_ = w.Flush() // what came is written whole
-	if !e.reading.spoils(err) {
+	if !e.spoils(err) {
 		e.progress.summary("%d conversations", e.progress.count)
 	}
 	return err
@@ -223,8 +226,8 @@ func (e *exporter) file(ctx context.Context, kind string) error {
 		return err
 	}
 	defer file.Abort()
-	err = e.write(ctx, newWriter(kind, forTerminal(file, file.Direct() && term.IsTerminal(int(file.Fd())))))
-	if e.reading.spoils(err) {
+	err = e.write(ctx, e.newWriter(kind, forTerminal(file, file.Direct() && term.IsTerminal(int(file.Fd()))), false))
+	if e.spoils(err) {
 		return e.replaced(err)
 	}
 	return e.replaced(cmp.Or(file.Commit(), err))
@@ -233,7 +236,7 @@ func (e *exporter) file(ctx context.Context, kind string) error {
 // replaced prints what became of the target.
 func (e *exporter) replaced(err error) error {
 	switch _, missing := os.Lstat(e.target); {
-	case !e.reading.spoils(err):
+	case !e.spoils(err):
 		e.progress.summary("%d conversations are in %s", e.progress.count, e.target)
 	case missing == nil:
 		e.progress.say("%s is as it was before", e.target)
@@ -245,7 +248,7 @@ func (e *exporter) replaced(err error) error {
 
 // bring brings an archive up to date.
 func (e *exporter) bring(ctx context.Context, kept *sqlite.Archive) error {
-	r, err := kept.Update(ctx, e.source, e.opts, e.newOnly)
+	r, err := kept.Update(ctx, e.progress, e.opts, e.newOnly)
 	err = cmp.Or(err, kept.Close())
 	switch _, missing := os.Lstat(e.target); {
 	case err == nil:

@@ -313,7 +313,7 @@ func TestProgress(t *testing.T) {
 
 func TestTheShellCompletesFormats(t *testing.T) {
 	noKey(t)
-	for flag, want := range map[string]string{"--format": "ndjson\ncsv\nsqlite\n", "-o": "csv", "--update": "sqlite"} {
+	for flag, want := range map[string]string{"--format": "ndjson\ncsv\nxlsx\nsqlite\n", "-o": "csv", "--update": "sqlite"} {
 		if _, out, errs := okchatRun(t, 0, "__complete", "export", flag, ""); !strings.Contains(out, want) {
 			t.Errorf("%s completes to %q%s, expected %q", flag, out, errs, want)
 		}

@@ -68,7 +68,7 @@ func TestWithoutAKeyTheSampleIsListed(t *testing.T) {
 	if !strings.Contains(errs, "recorded sample") || !strings.Contains(errs, okchat.EnvKey) || !strings.Contains(errs, "--chatbot") {
 		t.Errorf("stderr does not say what this is and how to go on: %s", errs)
 	}
-	if last := lastLine(errs); last != "20 conversations, 2 pages" {
+	if last := lastLine(errs); last != "20 conversations, 1 page" {
 		t.Errorf("the last line on stderr is %q", last)
 	}
 }
@@ -120,7 +120,7 @@ func TestListPicks(t *testing.T) {
 			t.Errorf("%s: exit %d, %d rows, expected %d: %s", tt.name, code, len(rows), tt.rows, errs)
 		}
 		for _, row := range rows {
-			if !strings.Contains(row, tt.has) || strings.Count(row, "\t") != 3 {
+			if !strings.Contains(row, tt.has) || strings.Count(row, "\t") != 5 {
 				t.Errorf("%s: %q", tt.name, row)
 			}
 		}
@@ -140,14 +140,6 @@ func TestTimesInAList(t *testing.T) {
 	for _, since := range []string{"yesterday", "-3h", "-1d", "7", "2025-02-30", "100000000000d", "9223372036854775807d", "99999999999999999999d", "800000d", "9999999h", "0000-06-01"} {
 		if _, err := parseTime("since", since, now); err == nil {
 			t.Errorf("since %q was taken", since)
-		}
-	}
-	for want, back := range map[string]time.Duration{
-		"now": 59 * time.Second, "1 min ago": time.Minute, "59 min ago": time.Hour - 1, "23 h ago": 24*time.Hour - 1,
-		"29 d ago": 29 * 24 * time.Hour, "2025-02-05": 30 * 24 * time.Hour, "2025-03-08": -24 * time.Hour,
-	} {
-		if got := ago(now, now.Add(-back)); got != want {
-			t.Errorf("%v ago is %q, expected %q", back, got, want)
 		}
 	}
 }
@@ -188,7 +180,7 @@ func TestAServerIsListedWithAKey(t *testing.T) {
 	if code != exitOK || strings.Count(out, "\n") != 36 || strings.Contains(out, "ORIGIN") {
 		t.Errorf("exit %d, %s%s", code, out, errs)
 	}
-	if want := "35 conversations, 4 pages\nokchat: with the state \"synthetic_closed\", which the contract does not know: 9 conversations\n"; errs != want {
+	if want := "35 conversations, 1 page\nokchat: with the state \"synthetic_closed\", which the contract does not know: 9 conversations\n"; errs != want {
 		t.Errorf("stderr is %q, expected %q", errs, want)
 	}
 }
@@ -278,7 +270,7 @@ func interrupting(interrupt func()) okchattest.Fault {
 }
 
 func TestAnInterruptEndsWith130(t *testing.T) {
-	srv := okchattest.NewServer(t, okchattest.Key(secretKey), okchattest.Synthetic(1, 30))
+	srv := okchattest.NewServer(t, okchattest.Key(secretKey), okchattest.Synthetic(1, 250))
 	live(t, srv.URL)
 	ctx, cancel := context.WithCancel(t.Context())
 	srv.OnPage(2, interrupting(cancel))
@@ -288,7 +280,7 @@ func TestAnInterruptEndsWith130(t *testing.T) {
 		t.Errorf("exit %d: %s", code, errs.String())
 	}
 	// The second page may still have come whole.
-	if rows := strings.Count(out.String(), "\n"); rows != 1+10 && rows != 1+20 {
+	if rows := strings.Count(out.String(), "\n"); rows != 1+100 && rows != 1+200 {
 		t.Errorf("what had come was not printed whole: %s", out.String())
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // for machines that have no time zones, such as containers and Windows
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -127,7 +128,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	plainHelp := root.HelpTemplate()
 	root.SetHelpTemplate(plainHelp + exitCodeHelp)
-	root.AddCommand(newList(std), newExport(std), newStats(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
+	root.AddCommand(newList(std), newExport(std), newConvert(std), newStats(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
 	for _, cmd := range []*cobra.Command{newCheck(std), newConform(std), newCoverage(std), newProxy(std), newRedact(std)} {
 		cmd.SetHelpTemplate(plainHelp) // the commands that check have codes of their own
 		root.AddCommand(cmd)
@@ -207,7 +208,7 @@ func errorText(err error, code int) string {
 	case code == exitUnauthorized:
 		text += " (the key comes from " + okchat.EnvKey + " or --key-file)"
 	case code == exitNotFound, errors.Is(err, okchat.ErrArgument):
-		text += " (the id comes from --chatbot)"
+		text += " (the id comes from --chatbot or " + envChatbot + ")"
 	case code == exitInterrupted:
 		text = "interrupted"
 	}

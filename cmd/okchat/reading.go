@@ -17,10 +17,17 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/archive/sqlite"
+	"github.com/okchat/okchat-go/gen/okchatapi"
 )
 
-// readingFlags are those of the commands that read a chatbot's list: how patient they are, and what they accept.
+// readingFlags are those of the commands that read conversations: which ones, and how patient to be with a server and what to
+// accept of it.
 type readingFlags struct {
+	state, platform, user, since, until, zone string
+	archive                                   string // read this file instead of a server
+	archive.Filter
+
 	maxWait, timeout time.Duration
 	tries            int
 	rate             float64
@@ -29,6 +36,7 @@ type readingFlags struct {
 }
 
 func (f *readingFlags) add(cmd *cobra.Command) {
+	f.addFilter(cmd)
 	f.maxPageSize = 16 << 20
 	cmd.Flags().DurationVar(&f.maxWait, "max-wait", 15*time.Minute, "wait as long as this for a page where the server asks to wait")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up a try after this `time`")
@@ -37,6 +45,121 @@ func (f *readingFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Var(&f.maxPageSize, "max-page-size", "take pages of at most this `size`, such as 100MiB")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "fail where a conversation lacks a member, or holds what the contract does not know")
 	cmd.Flags().BoolVar(&f.partial, "allow-incomplete", false, "take what came where the server does not hand out all that it counts")
+}
+
+// addFilter adds the flags that select conversations, which mean the same in each command.
+func (f *readingFlags) addFilter(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.state, "state", "", "only conversations in this `state`, such as in_progress")
+	cmd.Flags().StringVar(&f.platform, "platform", "", "only conversations on this `platform`, such as web; picked here, as the API cannot")
+	cmd.Flags().StringVar(&f.user, "user", "", "only conversations of the end user with this `id`, an sns_user_id or user_id; picked here")
+	cmd.Flags().StringVar(&f.since, "since", "", "only conversations started after this `time`: 90m, 24h, 7d, 2025-03-07 or RFC 3339")
+	cmd.Flags().StringVar(&f.until, "until", "", "only conversations started at this `time` or before")
+	cmd.Flags().StringVar(&f.zone, "tz", "UTC", "the time `zone` of days and of times that are printed, such as Asia/Seoul")
+	offer(cmd, "state", okchatapi.ConversationStateValues())
+	offer(cmd, "platform", okchatapi.PlatformValues())
+	offer(cmd, "tz", []string{"UTC", "Asia/Seoul", "Local"})
+}
+
+func (f *readingFlags) addArchive(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.archive, "archive", "", "read the SQLite `file` of okchat export instead of a server")
+	f.addGone(cmd)
+	_ = cmd.MarkFlagFilename("archive", endingsOf("sqlite")...)
+}
+
+func (f *readingFlags) addGone(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.Gone, "gone", false, "of an archive: conversations that have left the list, too")
+}
+
+// offer has the shell complete a flag's values. It fails only for a flag that does not exist.
+func offer[T ~string](cmd *cobra.Command, flag string, values []T) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(texts(values), cobra.ShellCompDirectiveNoFileComp))
+}
+
+func texts[T ~string](values []T) (list []string) {
+	for _, v := range values {
+		list = append(list, string(v))
+	}
+	return list
+}
+
+// location returns the time zone of --tz.
+func (f *readingFlags) location() (*time.Location, error) {
+	zone, err := time.LoadLocation(f.zone)
+	if err != nil || f.zone == "" {
+		return nil, usageErrorf("--tz is %s, expected a time zone such as Asia/Seoul or UTC", shown(f.zone))
+	}
+	return zone, nil
+}
+
+// selected returns the options of a walk over the conversations that the flags select.
+func (f *readingFlags) selected(now time.Time) (okchat.ListOptions, error) {
+	zone, err := f.location()
+	if err != nil {
+		return okchat.ListOptions{}, err
+	}
+	since, err := parseTime("since", f.since, now.In(zone))
+	if err != nil {
+		return okchat.ListOptions{}, err
+	}
+	until, err := parseTime("until", f.until, now.In(zone))
+	if err != nil {
+		return okchat.ListOptions{}, err
+	}
+	f.Platform, f.User = okchat.Platform(f.platform), f.user
+	return okchat.ListOptions{State: okchat.ConversationState(f.state), CreatedAfter: since, CreatedBefore: until}, nil
+}
+
+// picks reports whether conversations are left out here that the server lists.
+func (f *readingFlags) picks() bool { return f.Platform != "" || f.User != "" }
+
+// reading is one run over the conversations that the flags select.
+type reading struct {
+	source   archive.Source // what was picked
+	progress *progress      // the same, shown
+	told     *tally
+	own      *ownLimit // nil for an archive
+	chatbot  string
+	sample   *sample         // nil but for the recorded sample
+	archive  *sqlite.Archive // nil for a server
+	close    func()
+}
+
+// open finds out where to read from. Errors name command as the way to call it; chosen reports that this program has chosen
+// the page size of opts, not its user.
+func (f *readingFlags) open(ctx context.Context, std streams, account *accountFlags, command string, opts okchat.ListOptions, chosen, quiet bool) (*reading, error) {
+	r := &reading{told: &tally{}, progress: newProgress(std, quiet)}
+	if f.archive != "" {
+		if account.chatbot != "" || account.keyFile != "" {
+			return nil, usageErrorf("--archive needs neither --chatbot nor --key-file: leave out one or the other")
+		}
+		a, err := sqlite.Read(ctx, f.archive)
+		if err != nil {
+			return nil, archiveError(err)
+		}
+		r.archive, r.chatbot, r.close = a, a.ChatbotID(), func() { _ = a.Close() }
+		r.source = a.Select(f.Filter)
+	} else {
+		if f.Gone {
+			return nil, usageErrorf("--gone needs an archive: name it with --archive FILE")
+		}
+		client, err := f.options(okchat.Hooks{Try: r.progress.tried})
+		if err != nil {
+			return nil, err
+		}
+		from, err := account.open(std, command, client...)
+		if err != nil {
+			return nil, err
+		}
+		r.chatbot, r.sample, r.close = from.chatbot, from.sample, from.close
+		r.own = &ownLimit{from: from.client, say: r.progress.say, chosen: chosen}
+		if r.source = r.own; opts.ReadAhead > 1 {
+			r.source = archive.Ahead(r.source, opts.ReadAhead)
+		}
+	}
+	r.source = counted{r.source, f.Filter, r.told}
+	r.progress.from = r.source
+	r.progress.bounded = f.picks() || !opts.CreatedAfter.IsZero() || !opts.CreatedBefore.IsZero()
+	return r, nil
 }
 
 // options returns what the flags mean for the client.
@@ -153,19 +276,26 @@ func (o *ownLimit) Pages(ctx context.Context, chatbotID string, opts okchat.List
 	}
 }
 
-// counted is a source that adds what it hands out to a tally.
+// counted is a source that leaves out what the filter does, and adds the rest to a tally.
 type counted struct {
-	from  archive.Source
-	tally *tally
+	from   archive.Source
+	filter archive.Filter
+	tally  *tally
 }
 
 func (c counted) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
 	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
 		for page, err := range c.from.Pages(ctx, chatbotID, opts) {
 			if err == nil {
+				picked := *page
+				picked.Items = nil
 				for i := range page.Items {
-					c.tally.add(&page.Items[i])
+					if c.filter.Match(&page.Items[i]) {
+						picked.Items = append(picked.Items, page.Items[i])
+						c.tally.add(&page.Items[i])
+					}
 				}
+				page = &picked
 			}
 			if !yield(page, err) {
 				return
@@ -179,13 +309,40 @@ func (f *readingFlags) finish(std streams, quiet bool, t *tally, err error) erro
 	if isClosedPipe(err) {
 		return err
 	}
+	if err == nil && t.Count == 0 {
+		f.sayNothingMatched(std)
+	}
 	if none := t.report(std.err, quiet && !f.strict); !none && f.strict {
 		return cmp.Or(f.explain(err), errBroken)
 	}
 	return f.explain(err)
 }
 
-// parseTime reads a time, or how long ago it was. The zero time stands for an empty text.
+// sayNothingMatched names the filters of a run that found nothing, and the values that the contract knows of theirs.
+func (f *readingFlags) sayNothingMatched(std streams) {
+	for _, filter := range []struct {
+		flag, value string
+		known       []string
+	}{
+		{"state", f.state, texts(okchatapi.ConversationStateValues())},
+		{"platform", f.platform, texts(okchatapi.PlatformValues())},
+		{"user", f.user, nil},
+		{"since", f.since, nil},
+		{"until", f.until, nil},
+	} {
+		if filter.value == "" {
+			continue
+		}
+		text := fmt.Sprintf("okchat: no conversation matches --%s %s", filter.flag, shown(filter.value))
+		if filter.known != nil {
+			text += "; the contract knows " + strings.Join(filter.known, ", ")
+		}
+		fmt.Fprintln(std.err, text)
+	}
+}
+
+// parseTime reads a time, or how long before now it was. Days are those of the time zone of now. The zero time stands for an
+// empty text.
 func parseTime(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -201,9 +358,9 @@ func parseTime(flag, text string, now time.Time) (time.Time, error) {
 		return now.Add(-ago), nil
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil && t.UTC().Year() >= 1 {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil && t.UTC().Year() >= 1 {
 			return t, nil
 		}
 	}
-	return time.Time{}, usageErrorf("--%s is %s, expected how long ago (90m, 24h, 7d), a day in UTC (2025-03-07) or a time in RFC 3339, from year 1 on", flag, shown(text))
+	return time.Time{}, usageErrorf("--%s is %s, expected how long ago (90m, 24h, 7d), a day (2025-03-07) or a time in RFC 3339, from year 1 on", flag, shown(text))
 }

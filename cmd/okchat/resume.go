@@ -24,6 +24,11 @@ type checkpoint struct {
 	Since   string `json:"since,omitempty"`
 	Until   string `json:"until,omitempty"`
 	Limit   int    `json:"limit"`
+	// Platform, User, Zone and Excel are those of the flags.
+	Platform string `json:"platform,omitempty"`
+	User     string `json:"user,omitempty"`
+	Zone     string `json:"tz"`
+	Excel    bool   `json:"excel,omitempty"`
 
 	After     okchat.Token `json:"after"`
 	Bytes     int64        `json:"bytes"` // of the unfinished file, whole pages
@@ -35,7 +40,8 @@ type checkpoint struct {
 }
 
 func (c *checkpoint) request() string {
-	return fmt.Sprintf("--format %s --chatbot %s --state %q --since %q --until %q --limit %d", c.Format, c.Chatbot, c.State, c.Since, c.Until, c.Limit)
+	return fmt.Sprintf("--format %s --chatbot %s --state %q --platform %q --user %q --since %q --until %q --tz %s --limit %d --excel=%t",
+		c.Format, c.Chatbot, c.State, c.Platform, c.User, c.Since, c.Until, c.Zone, c.Limit, c.Excel)
 }
 
 // resumable is an unfinished file with its checkpoint.
@@ -137,7 +143,7 @@ func (e *exporter) resumed(ctx context.Context, kind string) error {
 	}
 	sweep(e.std, e.target)
 	r, err := resume(e.target, checkpoint{Format: kind, Chatbot: e.chatbot, State: e.state, Since: e.since, Until: e.until, Limit: e.limit,
-		NewerThan: e.opts.CreatedAfter, OlderThan: e.opts.CreatedBefore})
+		Platform: e.platform, User: e.user, Zone: e.zone, Excel: e.excel, NewerThan: e.opts.CreatedAfter, OlderThan: e.opts.CreatedBefore})
 	if err != nil {
 		return err
 	}
@@ -149,12 +155,9 @@ func (e *exporter) resumed(ctx context.Context, kind string) error {
 		e.progress.say("%s goes on behind %s", e.target, number(r.Count, "conversation"))
 	}
 	*e.told = r.Tally
-	w := newWriter(kind, r)
-	if r.Bytes > 0 && kind == "csv" {
-		w = archive.AppendCSV(r)
-	}
+	w := e.newWriter(kind, r, r.Bytes > 0)
 	var ended error
-	for page, err := range e.source.Pages(ctx, e.chatbot, e.opts) {
+	for page, err := range e.progress.Pages(ctx, e.chatbot, e.opts) {
 		if ended = err; err != nil {
 			break
 		}
@@ -167,7 +170,7 @@ func (e *exporter) resumed(ctx context.Context, kind string) error {
 			return err
 		}
 	}
-	if e.reading.spoils(ended) {
+	if e.spoils(ended) {
 		return e.interrupted(r, w, ended)
 	}
 	if err := cmp.Or(w.Flush(), r.file.Commit()); err != nil {

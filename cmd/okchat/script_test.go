@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 			env.Values[scriptKey{}] = run
 			env.Setenv(okchat.EnvKey, "")
 			env.Setenv(okchat.EnvBaseURL, "")
+			env.Setenv(envChatbot, "")
 			env.Setenv("SECRET", secretKey)
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each run under the race detector waits for a second at its end
 			recordings, err := filepath.Abs("../../contract_test/recordings")

@@ -7,23 +7,22 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 
-	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
-	"github.com/okchat/okchat-go/archive/sqlite"
 )
 
 type statsFlags struct {
 	accountFlags
+	readingFlags
 
-	reading       readingFlags
-	limit         int
-	ownLimit      bool
-	archive, html string
-	json, quiet   bool
+	limit       int
+	ownLimit    bool
+	html        string
+	json, quiet bool
 }
 
 func newStats(std streams) *cobra.Command {
@@ -31,8 +30,8 @@ func newStats(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats",
 		Short: "Count conversations per day, platform and state",
-		Long: `Count a chatbot's conversations per day (UTC), platform and state: all that the server lists, or those of an SQLite archive
-that were in the list when it was last brought up to date.
+		Long: `Count a chatbot's conversations per day, platform and state: those that the server lists, or those of an SQLite archive that
+were in the list when it was last brought up to date.
 
 On a terminal this is bars; piped, it is tab-separated text. --html writes one page with plots that loads nothing from
 elsewhere.
@@ -41,22 +40,20 @@ elsewhere.
 		Example: `  okchat stats
   okchat stats --json
   okchat stats --html stats.html
-  okchat stats --archive conversations.sqlite`,
+  okchat stats --archive conversations.sqlite --since 30d --tz Asia/Seoul`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			flags.ownLimit = !cmd.Flags().Changed("limit")
 			return stats(cmd.Context(), std, flags)
 		},
 	}
-	flags.add(cmd)
-	flags.reading.add(cmd)
+	flags.accountFlags.add(cmd)
+	flags.readingFlags.add(cmd)
+	flags.addArchive(cmd)
 	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
-	cmd.Flags().StringVar(&flags.archive, "archive", "", "count those of an SQLite `file` of okchat export instead of the server's")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print the numbers as JSON")
 	cmd.Flags().StringVar(&flags.html, "html", "", "write a page with plots to `file`")
 	cmd.Flags().BoolVar(&flags.quiet, "quiet", false, "show neither progress nor what the vendor has added")
-	// Both fail only for a flag that does not exist.
-	_ = cmd.MarkFlagFilename("archive", formats[2].endings...)
 	_ = cmd.MarkFlagFilename("html", "html")
 	return cmd
 }
@@ -89,41 +86,34 @@ func stats(ctx context.Context, std streams, flags statsFlags) error {
 	return cmp.Or(targetError(ctx, err, "-"), ended)
 }
 
-func (f statsFlags) count(ctx context.Context, std streams) (*archive.Stats, error) {
-	if f.archive != "" {
-		if f.chatbot != "" || f.keyFile != "" {
-			return nil, usageErrorf("--archive needs neither --chatbot nor --key-file: leave out one or the other")
-		}
-		a, err := sqlite.Read(ctx, f.archive)
-		if err != nil {
-			return nil, archiveError(err)
-		}
-		counted, err := a.Stats(ctx)
-		if err = cmp.Or(err, a.Close()); err != nil {
-			return nil, archiveError(err)
-		}
-		return counted, nil
-	}
+func (f *statsFlags) count(ctx context.Context, std streams) (*archive.Stats, error) {
 	if f.limit < 0 {
 		return nil, usageErrorf("--limit is %d, expected 0 or more", f.limit)
 	}
-	watched := newProgress(std, f.quiet)
-	client, err := f.reading.options(okchat.Hooks{Try: watched.tried})
+	opts, err := f.selected(time.Now())
 	if err != nil {
 		return nil, err
 	}
-	from, err := f.open(std, "okchat stats", client...)
+	opts.Limit, opts.ReadAhead = f.limit, defaultAhead
+	from, err := f.readingFlags.open(ctx, std, &f.accountFlags, "okchat stats", opts, f.ownLimit, f.quiet)
 	if err != nil {
 		return nil, err
 	}
 	defer from.close()
-	var told tally
-	watched.from = counted{&ownLimit{from: from.client, say: watched.say, chosen: f.ownLimit}, &told}
-	s, ended := archive.NewStats(ctx, watched, from.chatbot, okchat.ListOptions{Limit: f.limit, ReadAhead: defaultAhead})
-	if f.reading.spoils(ended) {
+	zone, _ := f.location() // it was checked
+	if from.archive != nil {
+		s, err := from.archive.Stats(ctx, opts, f.Filter, zone)
+		if err != nil {
+			return nil, archiveError(err)
+		}
+		from.told.Count = s.Total
+		return s, f.finish(std, f.quiet, from.told, nil)
+	}
+	s, ended := archive.NewStats(ctx, from.progress, from.chatbot, opts, zone)
+	if f.spoils(ended) {
 		s = nil
 	}
-	return s, f.reading.finish(std, f.quiet, &told, ended)
+	return s, f.finish(std, f.quiet, from.told, ended)
 }
 
 // printCounts prints the counts as tab-separated text for programs.
@@ -154,7 +144,7 @@ func printBars(out io.Writer, s *archive.Stats, width int) {
 	for _, part := range []struct {
 		title  string
 		counts []archive.Count
-	}{{"Per " + unit + " (UTC)", series}, {"Per platform", s.PerPlatform}, {"Per state", s.PerState}} {
+	}{{fmt.Sprintf("Per %s (%s)", unit, s.TimeZone), series}, {"Per platform", s.PerPlatform}, {"Per state", s.PerState}} {
 		if len(part.counts) == 0 {
 			continue
 		}
@@ -176,6 +166,7 @@ func bar(n, most, room int) string {
 	if most == 0 || n == 0 {
 		return ""
 	}
+	room /= runewidth.RuneWidth('█') // two columns in some locales
 	eighths := max(n*room*8/most, 1)
 	text := strings.Repeat("█", eighths/8)
 	if rest := eighths % 8; rest > 0 {

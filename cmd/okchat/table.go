@@ -16,73 +16,114 @@ import (
 	okchat "github.com/okchat/okchat-go"
 )
 
-// minMessage is the width of the message on a narrow terminal.
-const minMessage = 16
-
-// table writes rows as they come: columns fitted to a terminal, or tab-separated text for programs.
+// table writes rows as they come: columns fitted to a terminal, or tab-separated text for programs. The line of names comes
+// with the first row.
 type table struct {
-	out    io.Writer
-	width  int // the terminal's, 0 where there is none
-	origin bool
-	now    time.Time
+	out     io.Writer
+	width   int // the terminal's, 0 where there is none
+	zone    *time.Location
+	columns []tableColumn
+	begun   bool
 }
 
-var columnWidths = [...]int{len("2006-01-02"), len("facebook-messenger"), len("in_progress"), len("synthetic")}
+// tableColumn is a column with its width on a terminal, which shrinks to least where there is little room. The last column
+// takes what the others leave.
+type tableColumn struct {
+	name         string
+	width, least int
+	cell         func(conv *okchat.Conversation, origin string) string
+}
 
-func newTable(out io.Writer, width int, origin bool) *table {
-	t := &table{out: out, width: width, origin: origin, now: time.Now()}
-	_ = t.write("CREATED", "PLATFORM", "STATE", "ORIGIN", "LAST MESSAGE")
+func newTable(out io.Writer, width int, origin bool, zone *time.Location) *table {
+	t := &table{out: out, width: width, zone: zone, columns: []tableColumn{
+		{"CREATED", len("2006-01-02 15:04"), len("2006-01-02 15:04"), func(c *okchat.Conversation, _ string) string {
+			if width > 0 {
+				return c.CreatedAt.In(zone).Format("2006-01-02 15:04")
+			}
+			return c.CreatedAt.In(zone).Format(time.RFC3339)
+		}},
+		{"ID", 8, 8, func(c *okchat.Conversation, _ string) string {
+			id := c.ID.String()
+			if width > 0 {
+				id = id[:8]
+			}
+			return id
+		}},
+		{"PLATFORM", len("facebook-messenger"), 6, func(c *okchat.Conversation, _ string) string { return string(c.Platform) }},
+		{"USER", 14, 6, func(c *okchat.Conversation, _ string) string {
+			for _, id := range []*string{c.SNSUserID, c.UserID} {
+				if id != nil {
+					return *id
+				}
+			}
+			return "-"
+		}},
+		{"STATE", len("in_progress"), 6, func(c *okchat.Conversation, _ string) string { return string(c.State) }},
+		{"ORIGIN", len("synthetic"), len("synthetic"), func(_ *okchat.Conversation, origin string) string { return origin }},
+		{"LAST MESSAGE", 16, 16, func(c *okchat.Conversation, _ string) string {
+			if text, ok := c.LastMessage.Content(); ok {
+				return text
+			}
+			return "-"
+		}},
+	}}
+	if !origin {
+		t.columns = slices.DeleteFunc(t.columns, func(c tableColumn) bool { return c.name == "ORIGIN" })
+	}
+	if width > 0 {
+		t.columns[0].name += " " + time.Now().In(zone).Format("MST")
+		t.fit()
+	}
 	return t
 }
 
-func (t *table) row(conv okchat.Conversation, origin string) error {
-	message, ok := conv.LastMessage.Content()
-	if !ok {
-		message = "-"
-	}
-	created := conv.CreatedAt.UTC().Format(time.RFC3339)
-	if t.width > 0 {
-		created = ago(t.now, conv.CreatedAt)
-	}
-	return t.write(created, string(conv.Platform), string(conv.State), origin, message)
-}
-
-func (t *table) write(created, platform, state, origin, message string) error {
-	cells := []string{created, platform, state, origin, message}
-	if !t.origin {
-		cells = append(cells[:3], message)
-	}
-	for i := range cells {
-		cells[i] = plain(cells[i])
-	}
-	if t.width > 0 {
-		rest, last := t.width, len(cells)-1
-		for i, width := range columnWidths[:last] {
-			cells[i] = runewidth.FillRight(runewidth.Truncate(cells[i], width, "…"), width)
-			rest -= width + len("  ")
+// fit makes the columns as wide as the terminal together. The widest shrink first; where that does not do, those before the
+// message go, from the right.
+func (t *table) fit() {
+	for {
+		last := len(t.columns) - 1
+		room, widest := t.width-len("  ")*last, -1
+		for i, c := range t.columns {
+			room -= c.width
+			if c.width > c.least && (widest < 0 || c.width > t.columns[widest].width) {
+				widest = i
+			}
 		}
-		cells[last] = runewidth.Truncate(cells[last], max(rest, minMessage), "…")
-		_, err := io.WriteString(t.out, strings.Join(cells, "  ")+"\n")
-		return err
+		switch {
+		case room >= 0 || last == 0:
+			t.columns[last].width = max(t.columns[last].width+room, 1)
+			return
+		case widest >= 0:
+			t.columns[widest].width--
+		default:
+			t.columns = slices.Delete(t.columns, last-1, last)
+		}
 	}
-	_, err := io.WriteString(t.out, strings.Join(cells, "\t")+"\n")
-	return err
 }
 
-// ago returns how long ago t was, or its day if that is a month or more.
-func ago(now, t time.Time) string {
-	switch d := now.Sub(t); {
-	case d < 0 || d >= 30*24*time.Hour:
-		return t.UTC().Format(time.DateOnly)
-	case d < time.Minute:
-		return "now"
-	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", d/time.Minute)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h ago", d/time.Hour)
-	default:
-		return fmt.Sprintf("%d d ago", d/(24*time.Hour))
+func (t *table) row(conv *okchat.Conversation, origin string) error {
+	if !t.begun {
+		t.begun = true
+		if err := t.write(func(c tableColumn) string { return c.name }); err != nil {
+			return err
+		}
 	}
+	return t.write(func(c tableColumn) string { return c.cell(conv, origin) })
+}
+
+func (t *table) write(cell func(tableColumn) string) error {
+	cells, gap := make([]string, len(t.columns)), "\t"
+	for i, c := range t.columns {
+		cells[i] = plain(cell(c))
+		if t.width > 0 {
+			cells[i], gap = runewidth.Truncate(cells[i], c.width, "…"), "  "
+			if i < len(cells)-1 {
+				cells[i] = runewidth.FillRight(cells[i], c.width)
+			}
+		}
+	}
+	_, err := io.WriteString(t.out, strings.Join(cells, gap)+"\n")
+	return err
 }
 
 // terminal writes text from outside to a terminal. What could steer it stands as \u and four hexadecimal digits, which in a

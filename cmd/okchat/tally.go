@@ -18,6 +18,7 @@ import (
 // tally counts what conversations lack of the contract, and what they hold that it does not know, for one line a kind at the
 // end of a run. It is JSON in the state of a run that can be continued.
 type tally struct {
+	Count   int            `json:"count"`             // of conversations
 	Missing map[string]int `json:"missing,omitempty"` // by member
 	Unknown map[string]int `json:"unknown,omitempty"` // by member
 	Values  map[string]int `json:"values,omitempty"`  // by open set and value
@@ -29,6 +30,7 @@ type tally struct {
 const maxKinds = 20
 
 func (t *tally) add(conv *okchat.Conversation) {
+	t.Count++
 	for _, member := range conv.Missing() {
 		count(&t.Missing, member)
 	}

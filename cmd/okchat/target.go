@@ -11,8 +11,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/spf13/cobra"
-
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive/sqlite"
 	"github.com/okchat/okchat-go/internal/atomicfile"
@@ -25,7 +23,18 @@ var formats = []struct {
 }{
 	{"ndjson", []string{"ndjson", "jsonl"}},
 	{"csv", []string{"csv"}},
+	{"xlsx", []string{"xlsx"}},
 	{"sqlite", []string{"sqlite", "sqlite3", "db"}},
+}
+
+// endingsOf returns the endings of names that stand for the format.
+func endingsOf(format string) []string {
+	for _, f := range formats {
+		if f.name == format {
+			return f.endings
+		}
+	}
+	return nil
 }
 
 func formatNames() (names, endings []string) {
@@ -33,14 +42,6 @@ func formatNames() (names, endings []string) {
 		names, endings = append(names, format.name), append(endings, format.endings...)
 	}
 	return names, endings
-}
-
-// complete registers what the shell offers behind a flag. That fails only for a flag that does not exist.
-func complete(cmd *cobra.Command) {
-	names, endings := formatNames()
-	_ = cmd.MarkFlagFilename("output", endings...)
-	_ = cmd.MarkFlagFilename("update", formats[2].endings...)
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // kind returns the format: the one of --format, or the one that the file's name ends in.
@@ -52,8 +53,8 @@ func (f exportFlags) kind() (string, error) {
 		return "", usageErrorf("-o writes a new file and --update brings one up to date: leave out one of them")
 	case f.newOnly && f.update == "":
 		return "", usageErrorf("--new-only needs an archive: name it with --update FILE")
-	case f.update != "" && f.state != "":
-		return "", usageErrorf("--state does not go with --update: an archive has all states; pick with SQL, or export with -o")
+	case f.update != "" && (f.state != "" || f.platform != "" || f.user != ""):
+		return "", usageErrorf("--state, --platform and --user do not go with --update: an archive has all; pick with okchat convert, or export with -o")
 	case f.update != "" && f.format != "" && f.format != "sqlite":
 		return "", usageErrorf("--format %s does not go with --update: only SQLite files can be brought up to date", f.format)
 	case f.update != "" && f.until != "":
@@ -82,6 +83,12 @@ func (f exportFlags) kind() (string, error) {
 		return "", usageErrorf("--format is %q, expected %s", kind, strings.Join(names, ", "))
 	case kind == "sqlite" && f.output == "-":
 		return "", usageErrorf("an SQLite file cannot go to standard output: name a file with -o FILE")
+	}
+	if f.excel && kind != "csv" {
+		return "", usageErrorf("--excel is for CSV, not for --format %s", kind)
+	}
+	if f.resume && kind == "xlsx" {
+		return "", usageErrorf("--resume is not for xlsx files: export to CSV, or to an archive with --update and okchat convert")
 	}
 	if f.resume && kind == "sqlite" {
 		return "", usageErrorf("--resume is not for SQLite files: begin and continue one with --update %s", f.output)

@@ -29,6 +29,8 @@ type Column struct {
 	NotNull bool
 	// Truth reports whether values are true or false, in SQL 1 or 0.
 	Truth bool
+	// Time reports whether values are times by [TimeLayout].
+	Time bool
 	// Free reports whether a value may be any text, so that a spreadsheet could take it for a formula.
 	Free bool
 
@@ -121,7 +123,7 @@ func columnsOf(name string, t reflect.Type) []Column {
 		case reflect.TypeFor[uuid.UUID]():
 			c.read = id
 		case reflect.TypeFor[time.Time]():
-			c.read = moment
+			c.Time, c.read = true, moment
 		default:
 			c.Free = true // JSON
 		}

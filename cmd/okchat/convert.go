@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newConvert(std streams) *cobra.Command {
+	var flags exportFlags
+	cmd := &cobra.Command{
+		Use:   "convert ARCHIVE -o FILE",
+		Short: "Write an archive's conversations to another file, without a request",
+		Long: `Write the conversations of an SQLite archive as okchat export would have written them, in each of its formats and with its
+filters, without asking the server. Those that have left the list come with --gone.`,
+		Example: `  okchat convert conversations.sqlite -o conversations.xlsx --tz Asia/Seoul
+  okchat convert conversations.sqlite -o - --since 7d | jq -r .platform
+  okchat convert conversations.sqlite -o person.ndjson --user 1234567890 --gone`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageErrorf("which archive? name one: okchat convert ARCHIVE -o FILE")
+			}
+			return nil
+		},
+		ValidArgsFunction: cobra.FixedCompletions(endingsOf("sqlite"), cobra.ShellCompDirectiveFilterFileExt),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.archive = args[0]
+			return convert(cmd.Context(), std, flags)
+		},
+	}
+	flags.addFilter(cmd)
+	flags.addGone(cmd)
+	flags.addOutput(cmd)
+	return cmd
+}
+
+func convert(ctx context.Context, std streams, flags exportFlags) error {
+	kind, err := flags.kind()
+	if err != nil {
+		return err
+	}
+	if from, err := os.Stat(flags.archive); err == nil {
+		if to, err := os.Stat(flags.output); err == nil && os.SameFile(from, to) {
+			return usageErrorf("%s is what is read: name another file with -o", flags.output)
+		}
+	}
+	opts, err := flags.selected(time.Now())
+	if err != nil {
+		return err
+	}
+	from, err := flags.readingFlags.open(ctx, std, &flags.accountFlags, "", opts, false, flags.quiet)
+	if err != nil {
+		return err
+	}
+	defer from.close()
+	e := exporter{exportFlags: flags, reading: from, std: std, opts: opts, target: flags.output}
+	return e.run(ctx, kind, nil)
+}
