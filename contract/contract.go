@@ -105,6 +105,15 @@ func (c *Contract) Without(codes ...Code) (*Contract, error) {
 	return &out, nil
 }
 
+// Codes returns what [Contract.Without] can switch off: the codes of the rules, of the kinds of leaks, and of a missing key.
+func (c *Contract) Codes() []Code {
+	var codes []Code
+	for _, r := range c.Rules() {
+		codes = append(codes, r.Code)
+	}
+	return slices.Concat(codes, leakCodes, []Code{CodeKey})
+}
+
 // Silenced returns the codes of the rules that [Contract.Without] switched off beside the ones that were named, because they
 // need one of those.
 func (c *Contract) Silenced() []Code { return slices.Clone(c.rules.Silenced) }

@@ -39,11 +39,15 @@ try {
   const [, chatbot, url, key] = talk.match(/chatbot (\S+) at (\S+)\nThe key is (\S+),/) ?? assert.fail(`okchat serve said ${talk}`);
 
   // "Try it out" as a person would: the fields hold the contract's examples, one of them a state of three in four conversations.
-  await page.goto(`${url}/docs`);
-  await page.click('.auth-wrapper .authorize');
-  await page.fill('.auth-container input', key);
-  await page.click('.auth-btn-wrapper button[type=submit]');
-  await page.click('.auth-btn-wrapper .btn-done');
+  // The key is filled in, and the first example of an answer is the one that was observed.
+  await page.goto(url);
+  assert((await page.innerText('body')).includes(key));
+  await page.click('a[href="/docs/"]');
+  await page.locator('.auth-wrapper .authorize.locked').waitFor();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const [r, g, b] = (await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).match(/\d+/g).map(Number);
+  assert(r + g + b < 200, `in the dark the documentation is rgb(${r}, ${g}, ${b})`);
+  await page.emulateMedia({ colorScheme: 'light' });
   for (const selector of ['.opblock-summary-control', '.try-out__btn', '.execute']) await page.click(selector);
   const row = page.locator('.live-responses-table tbody tr.response').first();
   assert.equal((await row.locator('.response-col_status').innerText()).trim(), '200');
@@ -51,6 +55,7 @@ try {
   assert(answer.includes('"totalCount": 15000') && answer.includes(chatbot), `the documentation does not show the answer, but ${answer.slice(0, 300)}`);
   assert.equal(answers.length, 1);
   assert(answers[0].startsWith(`200 ${url}/api/`), answers[0]);
+  assert((await page.locator('.responses-inner .response .examples-select__section-wrapper, .responses-inner .examples-select').first().innerText()).includes('The page that the vendor'));
   await picture('docs');
 
   // The page of stats in both colour schemes and on a telephone.
@@ -67,13 +72,13 @@ try {
       return {
         total: Number(document.querySelector('dd').textContent), beside: root.scrollWidth - root.clientWidth,
         columns: columns.filter((b) => b.height > 0 && b.width > 0).length, bars: bars.filter((b) => b.width > 0).length,
-        tallest: Math.max(...columns.map((b) => b.height)) / boxes('svg')[0].height, widest: Math.max(...bars.map((b) => b.width)),
-        labels: boxes('svg text').length, paper: getComputedStyle(document.body).backgroundColor,
+        tallest: Math.max(...columns.map((b) => b.height)) / Math.max(...boxes('svg').map((b) => b.height)), widest: Math.max(...bars.map((b) => b.width)),
+        labels: boxes('svg text').filter((b) => b.width > 0 && b.height >= 8).length, scrolls: [...document.querySelectorAll('*')].filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible').length, paper: getComputedStyle(document.body).backgroundColor,
         inks: [getComputedStyle(document.body).color, getComputedStyle(document.querySelector('svg rect')).fill],
       };
     });
-    assert.deepEqual({ total: got.total, columns: got.columns, bars: got.bars, beside: got.beside },
-      { total: want.total, columns: want.per_day.length, bars: want.per_platform.length + want.per_state.length, beside: 0 }, name);
+    assert.deepEqual({ total: got.total, columns: got.columns, bars: got.bars, beside: got.beside, scrolls: got.scrolls },
+      { total: want.total, columns: want.per_day.length, bars: want.per_platform.length + want.per_state.length, beside: 0, scrolls: 0 }, name);
     assert(got.tallest >= 0.5 && got.widest >= 50 && got.labels >= 5, `${name}: the plots are not to be seen: ${JSON.stringify(got)}`);
     assert(!got.inks.includes(got.paper), `${name}: nothing stands out: ${JSON.stringify(got)}`);
     await picture(name);
@@ -89,6 +94,17 @@ try {
     const text = await page.innerText('body'), shown = await page.locator(selector).count();
     assert(text.includes(words) && !text.includes('Could not resolve') && shown >= least, `${name}: it shows ${shown} of ${selector} and says ${text.slice(0, 300)}`);
     await picture(name);
+    if (name === 'reference') continue; // another program's
+    await page.setViewportSize({ width: 390, height: 900 });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, `${name} scrolls sideways on a telephone`);
+    await picture(`${name}-narrow`);
+  }
+  // Printed, a page has dark ink on white paper, whatever the screen is like.
+  await page.emulateMedia({ colorScheme: 'dark', media: 'print' });
+  for (const path of [html, coverage]) {
+    await page.goto(pathToFileURL(path).href);
+    const [ink, paper] = await page.evaluate(() => [getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]);
+    assert.deepEqual([ink, paper], ['rgb(0, 0, 0)', 'rgb(255, 255, 255)'], path);
   }
   assert.deepEqual(faults, []);
 } finally {

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	okchat "github.com/okchat/okchat-go"
@@ -24,48 +27,49 @@ func (a *Archive) Stats(ctx context.Context, opts okchat.ListOptions, f archive.
 		return nil, a.explain(err)
 	}
 	stats.AsOf, _ = time.Parse(column.TimeLayout, asOf.String)
-	moment := len(time.DateOnly) // of created_at: what tells the day
-	if zone != time.UTC {
-		moment = len(time.DateTime)
+	if stats.PerDay, err = a.days(ctx, where, args, zone); err != nil {
+		return nil, a.explain(err)
 	}
 	for _, q := range []struct {
-		into      *[]archive.Count
-		by, order string
-	}{
-		{&stats.PerDay, "substr(created_at, 1, ?)", "1"},
-		{&stats.PerPlatform, "platform", "2 DESC, 1"},
-		{&stats.PerState, "state", "2 DESC, 1"},
-	} {
-		args := args
-		if q.order == "1" {
-			args = append([]any{moment}, args...)
-		}
+		into *[]archive.Count
+		by   string
+	}{{&stats.PerPlatform, "platform"}, {&stats.PerState, "state"}} {
 		// The views count the same, but a file from elsewhere may define them otherwise.
-		*q.into, err = a.counts(ctx, "SELECT "+q.by+", count(*) FROM conversations WHERE "+where+" GROUP BY 1 ORDER BY "+q.order, args...)
+		*q.into, err = a.counts(ctx, "SELECT "+q.by+", count(*) FROM conversations WHERE "+where+" GROUP BY 1 ORDER BY 2 DESC, 1", args...)
 		if err != nil {
 			return nil, a.explain(err)
 		}
 	}
-	if zone != time.UTC {
-		stats.PerDay = daysIn(stats.PerDay, zone)
-	}
 	return stats, nil
 }
 
-// daysIn adds up the counts of seconds in UTC, which are in order, to days in the time zone.
-func daysIn(seconds []archive.Count, zone *time.Location) []archive.Count {
-	days := seconds[:0]
-	for _, c := range seconds {
-		if t, err := time.Parse("2006-01-02T15:04:05", c.Name); err == nil {
-			c.Name = t.In(zone).Format(time.DateOnly)
-		}
-		if last := len(days) - 1; last >= 0 && days[last].Name == c.Name {
-			days[last].Conversations += c.Conversations
-			continue
-		}
-		days = append(days, c)
+// days counts the conversations of each day in the time zone. SQLite knows days in UTC alone.
+func (a *Archive) days(ctx context.Context, where string, args []any, zone *time.Location) ([]archive.Count, error) {
+	if zone == time.UTC {
+		return a.counts(ctx, "SELECT substr(created_at, 1, 10), count(*) FROM conversations WHERE "+where+" GROUP BY 1 ORDER BY 1", args...)
 	}
-	return days
+	rows, err := a.conn.QueryContext(ctx, "SELECT created_at FROM conversations WHERE "+where, args...) //nolint:gosec // of this package
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	counted := map[string]int{}
+	for rows.Next() {
+		var created string
+		if err := rows.Scan(&created); err != nil {
+			return nil, err
+		}
+		t, err := time.Parse(column.TimeLayout, created)
+		if err != nil {
+			return nil, fmt.Errorf("%s: the time %q: %w", a.path, created, errDamaged)
+		}
+		counted[t.In(zone).Format(time.DateOnly)]++
+	}
+	days := []archive.Count{}
+	for _, day := range slices.Sorted(maps.Keys(counted)) {
+		days = append(days, archive.Count{Name: day, Conversations: counted[day]})
+	}
+	return days, rows.Err()
 }
 
 func (a *Archive) counts(ctx context.Context, query string, args ...any) ([]archive.Count, error) {

@@ -109,7 +109,14 @@ func (f *checkFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.all, "all", false, "tell each finding, and not like ones as one")
 	cmd.Flags().BoolVar(&f.requireAll, "require-all", false, "exit with 2 where an exchange could not be checked")
 	cmd.Flags().StringArrayVar(&f.off, "off", nil, "switch off the rule, the kind of leak or the key of this `code`; may be given again")
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp))
+	offer(cmd, "format", report.Formats())
+	_ = cmd.RegisterFlagCompletionFunc("off", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		c, err := contract.New()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		return texts(c.Codes()), cobra.ShellCompDirectiveNoFileComp
+	})
 }
 
 func newCheck(std streams) *cobra.Command {

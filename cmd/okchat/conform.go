@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
 	"time"
 
@@ -52,6 +54,11 @@ The key comes from ` + okchat.EnvKey + ` or --key-file, and is sent to that serv
 	cmd.Flags().DurationVar(&flags.timeout, "timeout", 30*time.Second, "give up on an answer after this `time`")
 	cmd.Flags().DurationVar(&flags.deadline, "deadline", 10*time.Minute, "end the run after this `time`")
 	cmd.Flags().StringArrayVar(&flags.skip, "skip", nil, "leave out the expectation of this `code`; may be given again")
+	var codes []contract.Code
+	for _, e := range conform.Expectations() {
+		codes = append(codes, e.Code)
+	}
+	offer(cmd, "skip", codes)
 	return cmd
 }
 
@@ -61,13 +68,14 @@ func (f *conformFlags) run(ctx context.Context, std streams, c *contract.Contrac
 		return usageErrorf("--url: expected the URL of a server, such as http://127.0.0.1:8080")
 	}
 	key, err := f.key(std)
+	f.chatbot = cmp.Or(f.chatbot, os.Getenv(envChatbot))
 	switch {
 	case err != nil:
 		return err
 	case key == "":
 		return usageErrorf("a key is needed: set %s or name a file with --key-file", okchat.EnvKey)
 	case f.chatbot == "":
-		return usageErrorf("which chatbot? name it with --chatbot ID")
+		return usageErrorf("which chatbot? name it with --chatbot ID or %s", envChatbot)
 	}
 	// The client knows what a key, an address and an id must look like.
 	if _, err := okchat.New(key, okchat.WithBaseURL(f.url)); err != nil {

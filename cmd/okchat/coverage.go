@@ -42,7 +42,7 @@ In the text + is proven, each value was seen; ~ is claimed, some were; - was nev
 	cmd.Flags().StringVar(&flags.format, "format", "text", "text, json or html")
 	cmd.Flags().StringVarP(&flags.output, "output", "o", "-", "write to `file`, - for standard output")
 	cmd.Flags().Float64Var(&flags.min, "min", 0, "fail where less than this `percent` was seen")
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.CoverageFormats(), cobra.ShellCompDirectiveNoFileComp))
+	offer(cmd, "format", report.CoverageFormats())
 	return cmd
 }
 

@@ -12,6 +12,7 @@ import (
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/exchange"
+	"github.com/okchat/okchat-go/gen/okchatapi"
 )
 
 // walkFlags are those of a bounded walk over a chatbot's pages.
@@ -26,6 +27,7 @@ func (f *walkFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.pages, "pages", 10, "ask for at most `n` pages")
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "ask for `n` conversations a page, 0 for the server's own number")
 	cmd.Flags().StringVar(&f.state, "state", "", "only conversations in this state, such as in_progress")
+	offer(cmd, "state", okchatapi.ConversationStateValues())
 }
 
 // walk asks for page after page, checks each exchange as it comes, and hands on the results in order. It only reads.

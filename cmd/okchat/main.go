@@ -45,6 +45,16 @@ Exit codes:
   130  interrupted
 `
 
+const environmentHelp = `
+Environment:
+  OKCHAT_API_KEY          the key, unless --key-file names a file with it
+  OKCHAT_BASE_URL         another server than the vendor's: an https URL, or an http URL of this machine
+  OKCHAT_CHATBOT_ID       the chatbot, unless --chatbot names one
+  HTTPS_PROXY, NO_PROXY   the proxy for https, and for which hosts there is none
+  NO_COLOR                if it is set, no colours
+  GOGC, GOMEMLIMIT        how Go manages memory, for commands that choose themselves what suits them
+`
+
 // streams holds the standard streams of a command, so that tests can stand in for a terminal.
 type streams struct {
 	in       io.Reader
@@ -127,11 +137,20 @@ func newRoot(std streams) *cobra.Command {
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(flagError)
 	plainHelp := root.HelpTemplate()
-	root.SetHelpTemplate(plainHelp + exitCodeHelp)
+	root.SetHelpTemplate(plainHelp + "{{if not .HasParent}}" + environmentHelp + "{{end}}" + exitCodeHelp)
+	root.Version = versionText()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(newList(std), newExport(std), newConvert(std), newStats(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
 	for _, cmd := range []*cobra.Command{newCheck(std), newConform(std), newCoverage(std), newProxy(std), newRedact(std)} {
 		cmd.SetHelpTemplate(plainHelp) // the commands that check have codes of their own
 		root.AddCommand(cmd)
+	}
+	for _, topic := range []*cobra.Command{
+		{Use: "environment", Short: "The environment variables", Long: environmentHelp},
+		{Use: "exit-codes", Short: "The exit codes", Long: exitCodeHelp + "\ncheck, conform, coverage, proxy and redact:" + checkExitHelp},
+	} {
+		topic.SetHelpTemplate("{{.Long | trim}}\n")
+		root.AddCommand(topic)
 	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

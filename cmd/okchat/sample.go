@@ -78,20 +78,26 @@ func (s *sample) origin(conv okchat.Conversation) string {
 
 // readPage returns the page that a recording holds, and whether it was made up.
 func readPage(files fs.FS, name string) (*okchatapi.ConversationPage, bool, error) {
+	ex, err := readExchange(files, name)
+	if err != nil {
+		return nil, false, err
+	}
+	var page okchatapi.ConversationPage
+	if err := json.Unmarshal(ex.ResponseBody, &page); err != nil {
+		return nil, false, fmt.Errorf("%s: the response is not a page of conversations: %w", ex.Source, err)
+	}
+	return &page, ex.Synthetic, nil
+}
+
+// readExchange returns the first exchange of a recording.
+func readExchange(files fs.FS, name string) (*exchange.Exchange, error) {
 	file, err := files.Open(name)
 	if err != nil {
-		return nil, false, fmt.Errorf("cannot read the recording: %w", err)
+		return nil, fmt.Errorf("cannot read the recording: %w", err)
 	}
 	defer file.Close()
 	for ex, err := range exchange.ReadHAR(file, name) {
-		if err != nil {
-			return nil, false, err
-		}
-		var page okchatapi.ConversationPage
-		if err := json.Unmarshal(ex.ResponseBody, &page); err != nil {
-			return nil, false, fmt.Errorf("%s: the response is not a page of conversations: %w", ex.Source, err)
-		}
-		return &page, ex.Synthetic, nil
+		return ex, err
 	}
-	return nil, false, fmt.Errorf("%s: no entry, expected one page", name)
+	return nil, fmt.Errorf("%s: no entry, expected one page", name)
 }

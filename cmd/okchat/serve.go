@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -21,6 +22,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/contract_test/recordings"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -28,7 +30,9 @@ import (
 // compressed with gzip; the gate compares them.
 var (
 	//go:embed docs.html
-	docsPage []byte
+	docsPage string
+	//go:embed home.html
+	homePage string
 	//go:embed swagger-ui/swagger-ui-bundle.js.gz
 	swaggerScript []byte
 	//go:embed swagger-ui/swagger-ui.css.gz
@@ -63,6 +67,7 @@ documentation that works against this server at /docs. Nothing leaves this machi
 	cmd.Flags().Uint64Var(&flags.seed, "seed", 1, "seed of the synthetic conversations and of the faults")
 	cmd.Flags().DurationVar(&flags.latency, "latency", 0, "wait before each answer")
 	cmd.Flags().StringVar(&flags.fault, "fault", "", "answer some requests with a fault: a status such as 503, html, drop, garbage, truncate or slow")
+	offer(cmd, "fault", []string{"503", "429", "html", "drop", "garbage", "truncate", "slow"})
 	cmd.Flags().Float64Var(&flags.faultRate, "fault-rate", 0.1, "the share of requests that --fault hits, 0 to 1")
 	return cmd
 }
@@ -89,6 +94,9 @@ func serve(ctx context.Context, std streams, flags serveFlags) error {
 		opts = append(opts, okchattest.Conversations(list...))
 	}
 	fake := okchattest.New(opts...)
+	if fake.Len() < flags.synthetic {
+		return usageErrorf("--synthetic is %d, expected at most %d", flags.synthetic, fake.Len())
+	}
 	if flags.fault != "" {
 		fault, err := parseFault(flags.fault)
 		if err != nil {
@@ -108,16 +116,16 @@ func serve(ctx context.Context, std streams, flags serveFlags) error {
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
-	fmt.Fprintf(std.err, "Serving %d conversations of chatbot %s at %s\nThe key is %s, the documentation is at %s/docs\n",
-		fake.Len(), fake.ChatbotID, url, fake.Key, url)
+	fmt.Fprintf(std.err, "Serving %s of chatbot %s at %s\nThe key is %s, the documentation is at %s/docs\n",
+		number(fake.Len(), "conversation"), fake.ChatbotID, url, fake.Key, url)
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("cannot go on serving: %w", err)
 	}
 	return nil // an interrupt is how this command ends
 }
 
-// serveMux puts the contract and its documentation beside the endpoint.
-func serveMux(fake http.Handler, url string) (http.Handler, error) {
+// serveMux puts a page that shows what is where, the contract and its documentation beside the endpoint.
+func serveMux(fake *okchattest.Fake, url string) (http.Handler, error) {
 	here, err := specAt(url)
 	if err != nil {
 		return nil, err
@@ -126,14 +134,20 @@ func serveMux(fake http.Handler, url string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	asJSON, err := json.MarshalIndent(here, "", "  ")
+	asJSON, err := json.MarshalIndent(ordered{here}, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
+	for path, text := range map[string]string{"GET /{$}": homePage, "GET /docs/{$}": docsPage} {
+		var page bytes.Buffer
+		if err := template.Must(template.New(path).Parse(text)).Execute(&page, map[string]any{"URL": url, "Fake": fake}); err != nil {
+			return nil, err
+		}
+		mux.HandleFunc(path, static("text/html; charset=utf-8", page.Bytes()))
+	}
 	mux.HandleFunc("GET /openapi.yaml", static("application/yaml", asYAML))
 	mux.HandleFunc("GET /openapi.json", static("application/json", asJSON))
-	mux.HandleFunc("GET /docs/{$}", static("text/html; charset=utf-8", docsPage))
 	mux.HandleFunc("GET /docs/swagger-ui-bundle.js", compressed("text/javascript; charset=utf-8", swaggerScript))
 	mux.HandleFunc("GET /docs/swagger-ui.css", compressed("text/css; charset=utf-8", swaggerStyle))
 	mux.Handle("/docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
@@ -141,14 +155,27 @@ func serveMux(fake http.Handler, url string) (http.Handler, error) {
 	return mux, nil
 }
 
-// specAt is the contract with this server in place of the vendor's.
-func specAt(url string) (map[string]any, error) {
-	var spec map[string]any
-	if err := yaml.Unmarshal([]byte(okchat.OpenAPI()), &spec); err != nil {
+// specAt returns the contract with this server in place of the vendor's, and with the recorded page as the first example of an
+// answer: those of the contract are made up.
+func specAt(url string) (*yaml.Node, error) {
+	var spec, example, server yaml.Node
+	recorded, err := readExchange(recordings.FS(), "page-1.har")
+	if err != nil {
 		return nil, err
 	}
-	spec["servers"] = []any{map[string]any{"url": url, "description": "A fake server on this machine."}}
-	return spec, nil
+	for node, text := range map[*yaml.Node]string{
+		&spec:    okchat.OpenAPI(),
+		&server:  "- url: " + url + "\n  description: A fake server on this machine.\n",
+		&example: "observed: {summary: The page that the vendor's reference shows, value: " + string(recorded.ResponseBody) + "}",
+	} {
+		if err := yaml.Unmarshal([]byte(text), node); err != nil {
+			return nil, err
+		}
+	}
+	*ordered{&spec}.member("servers") = *server.Content[0]
+	examples := ordered{&spec}.member("paths", "", "get", "responses", "200", "content", "application/json", "examples")
+	examples.Content = append(example.Content[0].Content, examples.Content...)
+	return &spec, nil
 }
 
 func static(mediaType string, body []byte) http.HandlerFunc {

@@ -160,3 +160,26 @@ func TestSpecAndVersion(t *testing.T) {
 		t.Errorf("version: exit %d, %s", code, out)
 	}
 }
+
+func TestTheContractReadsAsItsDescriptionsAreMeant(t *testing.T) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(okchat.OpenAPI()), &doc); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	var visit func(node *yaml.Node)
+	visit = func(node *yaml.Node) {
+		for i, part := range node.Content {
+			if node.Kind == yaml.MappingNode && i%2 == 0 && part.Value == "description" {
+				seen++
+				if list := regexp.MustCompile(`(?m)^\s*(?:[-+*]|\d+[.)])\s.*`).FindString(node.Content[i+1].Value); list != "" {
+					t.Errorf("line %d: Markdown makes a list of %q", part.Line, list)
+				}
+			}
+			visit(part)
+		}
+	}
+	if visit(&doc); seen < 40 {
+		t.Errorf("%d descriptions were read", seen)
+	}
+}

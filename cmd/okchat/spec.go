@@ -1,10 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,6 +33,7 @@ func newSpec(std streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "yaml", "yaml or json")
+	offer(cmd, "format", []string{"yaml", "json"})
 	return cmd
 }
 
@@ -40,15 +42,70 @@ func specText(format string) (string, error) {
 	case "yaml":
 		return okchat.OpenAPI(), nil
 	case "json":
-		var doc any
+		var doc yaml.Node
 		if err := yaml.Unmarshal([]byte(okchat.OpenAPI()), &doc); err != nil {
 			return "", err
 		}
-		text, err := json.MarshalIndent(doc, "", "  ")
+		text, err := json.MarshalIndent(ordered{&doc}, "", "  ")
 		return string(text) + "\n", err
 	default:
 		return "", usageErrorf("--format is %q, expected yaml or json", format)
 	}
+}
+
+// ordered is a YAML document or a part of one, which becomes JSON with its members in their order.
+type ordered struct{ *yaml.Node }
+
+// MarshalJSON implements [json.Marshaler].
+func (o ordered) MarshalJSON() ([]byte, error) {
+	if o.Kind == yaml.ScalarNode {
+		var value any
+		if err := o.Decode(&value); err != nil {
+			return nil, err
+		}
+		return json.Marshal(value)
+	}
+	if o.Kind == yaml.DocumentNode {
+		return ordered{o.Content[0]}.MarshalJSON()
+	}
+	text := []byte{'['}
+	for i, part := range o.Content {
+		value, err := ordered{part}.MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		if o.Kind == yaml.MappingNode && i%2 == 0 { // a name; one such as 404 is a number in YAML
+			if value, err = json.Marshal(part.Value); err != nil {
+				return nil, err
+			}
+			value = append(value, ':')
+		} else {
+			value = append(value, ',')
+		}
+		text = append(text, value...)
+	}
+	text = append(bytes.TrimSuffix(text, []byte{','}), ']')
+	if o.Kind == yaml.MappingNode {
+		text[0], text[len(text)-1] = '{', '}'
+	}
+	return text, nil
+}
+
+// member returns the value of the member that the names lead to, which has to be there.
+func (o ordered) member(names ...string) *yaml.Node {
+	node := o.Node
+	if node.Kind == yaml.DocumentNode {
+		node = node.Content[0]
+	}
+	for _, name := range names {
+		for i := 0; i < len(node.Content); i += 2 {
+			if node.Content[i].Value == name || name == "" {
+				node = node.Content[i+1]
+				break
+			}
+		}
+	}
+	return node
 }
 
 // contractVersion finds what parsing all of the contract would, which takes longer than the rest of the command.
@@ -65,12 +122,12 @@ func newVersion(std streams) *cobra.Command {
 		Short: "Print the versions of this program and of the contract",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			module := "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				module = info.Main.Version
-			}
-			_, err := fmt.Fprintf(std.out, "okchat %s, contract %s\n", module, contractVersion(okchat.OpenAPI()))
+			_, err := fmt.Fprintln(std.out, versionText())
 			return err
 		},
 	}
+}
+
+func versionText() string {
+	return fmt.Sprintf("okchat %s, contract %s", cmp.Or(moduleVersion(), "(devel)"), contractVersion(okchat.OpenAPI()))
 }

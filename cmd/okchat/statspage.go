@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/okchat/okchat-go/archive"
 )
@@ -34,8 +35,17 @@ func writePage(ctx context.Context, std streams, path string, s *archive.Stats) 
 
 func renderPage(out io.Writer, s *archive.Stats) error {
 	unit, over := series(s.PerDay, 400)
+	from, to := "", ""
+	if days := len(s.PerDay); days > 0 {
+		from, to = s.PerDay[0].Name, s.PerDay[days-1].Name
+	}
+	zone, err := time.LoadLocation(s.TimeZone)
+	if err != nil {
+		return err
+	}
 	return statsTemplate().Execute(out, map[string]any{
-		"Stats": s, "Unit": unit, "Plot": newPlot(over), "Series": over,
+		"Stats": s, "AsOf": s.AsOf.In(zone).Format("2006-01-02 15:04"), "From": from, "To": to, "Unit": unit, "Series": over,
+		"Plots": []plot{newPlot("wide", over, 960), newPlot("narrow", over, 400)},
 		"Parts": []map[string]any{
 			{"Title": "Per platform", "Bars": newBars(s.PerPlatform, s.Total)},
 			{"Title": "Per state", "Bars": newBars(s.PerState, s.Total)},
@@ -45,14 +55,15 @@ func renderPage(out io.Writer, s *archive.Stats) error {
 
 // The measures of a plot, in the units of its viewBox.
 const (
-	plotWidth, plotHeight = 960.0, 240.0
-	plotLeft, plotBottom  = 56.0, 24.0
-	plotTop               = 12.0
-	labelWidth            = 72.0 // of a day, about
+	plotHeight           = 240.0
+	plotLeft, plotBottom = 56.0, 24.0
+	plotTop              = 12.0
+	labelWidth           = 80.0 // of a day, about
 )
 
-// plot is a chart of columns over time.
+// plot is a chart of columns over time, for screens of one class.
 type plot struct {
+	Class                     string
 	Width, Height, Left, Base float64
 	Columns                   []column
 	Lines                     []line
@@ -70,24 +81,25 @@ type line struct {
 	Text any
 }
 
-func newPlot(counts []archive.Count) plot {
-	p := plot{Width: plotWidth, Height: plotHeight, Left: plotLeft, Base: plotHeight - plotBottom}
+func newPlot(class string, counts []archive.Count, width float64) plot {
+	p := plot{Class: class, Width: width, Height: plotHeight, Left: plotLeft, Base: plotHeight - plotBottom}
 	tick := niceTick(largest(counts))
 	top := (largest(counts) + tick - 1) / tick * tick
 	high := p.Base - plotTop
 	for n := 0; n <= top; n += tick {
 		p.Lines = append(p.Lines, line{p.Base - high*float64(n)/float64(max(top, 1)), n})
 	}
-	step := (plotWidth - plotLeft) / float64(max(len(counts), 1))
+	step := (width - plotLeft) / float64(max(len(counts), 1))
 	gap := min(step*0.2, 2)
 	thick := min(step-gap, 48)
-	every := (len(counts) + 7) / 8
+	labels := int((width - plotLeft) / labelWidth * 3 / 4)
+	every := (len(counts) + labels - 1) / labels
 	for i, c := range counts {
 		h := high * float64(c.Conversations) / float64(max(top, 1))
 		middle := plotLeft + step*(float64(i)+0.5)
 		p.Columns = append(p.Columns, column{middle - thick/2, p.Base - h, thick, h, c})
 		if i%every == every/2 {
-			p.Labels = append(p.Labels, line{min(middle, plotWidth-labelWidth/2), c.Name})
+			p.Labels = append(p.Labels, line{min(middle, width-labelWidth/2), c.Name})
 		}
 	}
 	return p

@@ -218,8 +218,8 @@ type ListConversationsParams struct {
 	// Page Which page to return, counted from 1 as far as the example `1` tells. The sample, asked for without it, is page 1.
 	Page *int `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many conversations a page holds at most, as far as the name tells. The sample, asked for without it, holds
-	// 10. The largest value that the server takes is unknown.
+	// Limit How many conversations a page holds at most, as far as the name tells. The sample, asked for without it,
+	// holds 10. The largest value that the server takes is unknown.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// State Presumably returns only conversations in this state: the page shows the name and an example. What is listed
