@@ -2,13 +2,13 @@ package contract
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // Severity tells what a finding means for consumers of the API.
@@ -149,16 +149,16 @@ func (r *Result) finish(from int) {
 }
 
 // plainOrigin matches the scheme and host of a URL that cannot hold a secret.
-var plainOrigin = regexp.MustCompile(`^https?://[a-z0-9.-]{1,60}(:\d{1,5})?$`)
+var plainOrigin = lazy.Regexp(`^https?://[a-z0-9.-]{1,60}(:\d{1,5})?$`)
 
 // Call returns the request as Finding.Request has it.
 func (r *Result) Call() string {
 	method := strings.ToUpper(r.Exchange.Method)
-	if !spec.Word.MatchString(method) {
+	if !spec.Word().MatchString(method) {
 		method = "a request"
 	}
 	if r.Operation == nil {
-		if origin := spec.NewTarget(r.Exchange.URL).Origin; plainOrigin.MatchString(origin) {
+		if origin := spec.NewTarget(r.Exchange.URL).Origin; plainOrigin().MatchString(origin) {
 			method += " " + origin + "/…"
 		}
 		return method
@@ -169,7 +169,7 @@ func (r *Result) Call() string {
 			continue
 		}
 		text := "…"
-		if v.Parameter.Schema.Format == "" && (v.Node.Kind != jsontree.String || spec.Word.MatchString(v.Node.Text)) {
+		if v.Parameter.Schema.Format == "" && (v.Node.Kind != jsontree.String || spec.Word().MatchString(v.Node.Text)) {
 			text = v.Node.Text
 		}
 		query = append(query, v.Parameter.Name+"="+text)

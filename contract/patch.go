@@ -2,7 +2,6 @@ package contract
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -10,16 +9,17 @@ import (
 
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 	"github.com/okchat/okchat-go/contract/internal/spec"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // safeName matches a name that stands in YAML as it is and is no one's: with more digits it could be a key.
-var safeName = regexp.MustCompile(`^[A-Za-z_][A-Za-z_-]{0,38}[0-9]{0,2}$`)
+var safeName = lazy.Regexp(`^[A-Za-z_][A-Za-z_-]{0,38}[0-9]{0,2}$`)
 
 // Patch returns what a drift suggests: a unified diff of the contract, ready for patch -p1, that describes what came, for
 // a person to complete. It is "" for other findings, and where a name is none that a contract should learn unseen.
 func (c *Contract) Patch(f Finding) string {
 	a := f.addition
-	if a == nil || a.At == nil || !safeName.MatchString(a.Name) && f.Code != CodeStatus {
+	if a == nil || a.At == nil || !safeName().MatchString(a.Name) && f.Code != CodeStatus {
 		return ""
 	}
 	switch f.Code {

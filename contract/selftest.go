@@ -1,12 +1,10 @@
 package contract
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +16,7 @@ import (
 	"github.com/okchat/okchat-go/contract/internal/rule"
 	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // SelfTest shows that the checks can fail. It takes the contract's own examples of each operation's request and answer,
@@ -109,11 +108,9 @@ func (t *selfTest) begin() (*spec.Schema, error) {
 	}
 	if t.op.Body != nil {
 		m := t.op.Body.Media[0]
-		example, err := m.Example()
-		if err != nil || example == nil {
+		if t.base.RequestBody = m.Example(); t.base.RequestBody == nil {
 			return nil, doc.Errorf(t.op.Body.Key, "the self-test needs an example of a request's body")
 		}
-		t.base.RequestBody, _ = json.Marshal(example)
 		t.base.RequestHeader.Set("Content-Type", m.Pattern)
 	}
 	var schema *spec.Schema
@@ -127,12 +124,10 @@ func (t *selfTest) begin() (*spec.Schema, error) {
 			continue
 		}
 		m := r.Content.Media[0]
-		example, err := m.Example()
-		if err != nil || example == nil {
+		if t.base.ResponseBody = m.Example(); t.base.ResponseBody == nil {
 			return nil, doc.Errorf(r.Key, "the self-test needs an example of an answer's body")
 		}
 		schema = m.Schema
-		t.base.ResponseBody, _ = json.Marshal(example)
 		t.base.ResponseHeader.Set("Content-Type", m.Pattern)
 	}
 	if t.base.Status == 0 {
@@ -382,12 +377,12 @@ func (t *selfTest) candidates(n *jsontree.Node) []string {
 	return list
 }
 
-var uuids = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+var uuids = lazy.Regexp(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
 
 // fresh returns the body with every UUID but those of the path replaced by another: a page of other conversations.
 func (t *selfTest) fresh() string {
 	random := rand.New(rand.NewPCG(1, 1))
-	return uuids.ReplaceAllStringFunc(t.tree.Text, func(id string) string {
+	return uuids().ReplaceAllStringFunc(t.tree.Text, func(id string) string {
 		if strings.Contains(t.base.URL, id) {
 			return id
 		}

@@ -21,7 +21,7 @@ func newKin(t *testing.T) *kin {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := doc.Validate(loader.Context); err != nil {
+		if err := doc.Validate(loader.Context, openapi3.EnableSchemaFormatValidation()); err != nil {
 			t.Fatal(err)
 		}
 		return doc.Components.Schemas["ConversationPage"].Value

@@ -3,7 +3,6 @@ package redact
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -13,6 +12,7 @@ import (
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // document returns a JSON document with pseudonyms. schemas has the schema that each string and number keeps, nil for none.
@@ -84,18 +84,18 @@ func (r *Redactor) text(text string, s *spec.Schema) string {
 	return r.prose(text)
 }
 
-var fraction = regexp.MustCompile(`\.\d{10,}`)
+var fraction = lazy.Regexp(`\.\d{10,}`)
 
 // instant returns a time without more digits than any clock has.
 func instant(text string) string {
-	return fraction.ReplaceAllStringFunc(text, func(digits string) string { return digits[:10] })
+	return fraction().ReplaceAllStringFunc(text, func(digits string) string { return digits[:10] })
 }
 
-var plainNumber = regexp.MustCompile(`^-?\d{1,19}(\.0{1,3})?([eE][+-]?\d{1,3})?$`)
+var plainNumber = lazy.Regexp(`^-?\d{1,19}(\.0{1,3})?([eE][+-]?\d{1,3})?$`)
 
 // value returns a number as it is where it keeps a schema and is no longer than a whole number can be, or its pseudonym.
 func (r *Redactor) value(literal string, known bool) string {
-	if known && plainNumber.MatchString(literal) {
+	if known && plainNumber().MatchString(literal) {
 		return literal
 	}
 	return r.number(literal)

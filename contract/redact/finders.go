@@ -2,7 +2,6 @@ package redact
 
 import (
 	"encoding/base64"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -10,20 +9,21 @@ import (
 	"unicode/utf8"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 var (
-	email = regexp.MustCompile(`[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)*\.\pL{2,}`)
+	email = lazy.Regexp(`[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)*\.\pL{2,}`)
 	// phone, resident and moment match at the beginning of a text. resident is a Korean resident registration number: birthday,
 	// and a digit for century and sex before six more.
-	phone    = regexp.MustCompile(`^(\+\d{1,3}([ .-]?\(?\d{1,4}\)?){2,5}\d|0\d{1,3}[ .-]\d{3,4}[ .-]\d{4}\b|01[016789]\d{7,8}\b|\(\d{3}\) ?\d{3}-\d{4}\b|\d{3}-\d{3,4}-\d{4}\b)`)
-	resident = regexp.MustCompile(`^(\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([ -]?)[1-8]\d{6}\b`)
-	moment   = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d[\d:.+-]*`)
+	phone    = lazy.Regexp(`^(\+\d{1,3}([ .-]?\(?\d{1,4}\)?){2,5}\d|0\d{1,3}[ .-]\d{3,4}[ .-]\d{4}\b|01[016789]\d{7,8}\b|\(\d{3}\) ?\d{3}-\d{4}\b|\d{3}-\d{3,4}-\d{4}\b)`)
+	resident = lazy.Regexp(`^(\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([ -]?)[1-8]\d{6}\b`)
+	moment   = lazy.Regexp(`^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d[\d:.+-]*`)
 	// token finds what says of itself that it is a credential.
-	token = regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b(sk|pk|rk)[-_](live|test|proj)?[-_]?\w{16,}|\bgh[pousr]_\w{20,}|\bxox[baprs]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|(?i)\bbearer [\w.~+/-]{12,}|-----BEGIN [A-Z ]*PRIVATE KEY`)
+	token = lazy.Regexp(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b(sk|pk|rk)[-_](live|test|proj)?[-_]?\w{16,}|\bgh[pousr]_\w{20,}|\bxox[baprs]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|(?i)\bbearer [\w.~+/-]{12,}|-----BEGIN [A-Z ]*PRIVATE KEY`)
 	// tokenSigns lists strings of which each match of token has one. Looking for them takes a tenth of the time.
 	tokenSigns = []string{"eyJ", "k-", "k_", "gh", "xox", "AKIA", "AIza", "earer ", "EARER ", "PRIVATE KEY"}
-	inBase64   = regexp.MustCompile(`^[A-Za-z0-9+/_-]{24,}={0,2}$`)
+	inBase64   = lazy.Regexp(`^[A-Za-z0-9+/_-]{24,}={0,2}$`)
 )
 
 // shortest is how many bytes a text has at least that can hold one of the secrets below.
@@ -36,13 +36,13 @@ func codesIn(s string) []contract.Code {
 	}
 	s = narrow(s)
 	var found []contract.Code
-	if strings.Contains(s, "@") && email.MatchString(s) {
+	if strings.Contains(s, "@") && email().MatchString(s) {
 		found = append(found, contract.CodeLeakedEmail)
 	}
 	if holdsNumber(s) {
 		found = append(found, contract.CodeLeakedPhone)
 	}
-	if len(s) >= 16 && slices.ContainsFunc(tokenSigns, func(sign string) bool { return strings.Contains(s, sign) }) && token.MatchString(s) {
+	if len(s) >= 16 && slices.ContainsFunc(tokenSigns, func(sign string) bool { return strings.Contains(s, sign) }) && token().MatchString(s) {
 		found = append(found, contract.CodeLeakedToken)
 	}
 	return found
@@ -88,10 +88,10 @@ func holdsNumber(s string) bool {
 		switch {
 		case first && isUUID(part):
 			i += 35
-		case first && len(part) > 4 && part[4] == '-' && moment.MatchString(part):
-			i += len(moment.FindString(part)) - 1
+		case first && len(part) > 4 && part[4] == '-' && moment().MatchString(part):
+			i += len(moment().FindString(part)) - 1
 		case c == '+' || c == '(', first && isDigit(c):
-			if phone.MatchString(part) || isResident(part) {
+			if phone().MatchString(part) || isResident(part) {
 				return true
 			}
 		}
@@ -110,7 +110,7 @@ func isUUID(s string) bool {
 // isResident reports whether a text begins with a resident registration number. Without a sign between its halves it needs
 // the right check digit, or many an id would be one.
 func isResident(s string) bool {
-	m := resident.FindStringSubmatch(s)
+	m := resident().FindStringSubmatch(s)
 	if m == nil {
 		return false
 	}
@@ -129,7 +129,7 @@ func isResident(s string) bool {
 
 // fromBase64 returns the text that a string is in base64, "" where it is none.
 func fromBase64(s string) string {
-	if len(s) < 24 || !inBase64.MatchString(s) {
+	if len(s) < 24 || !inBase64().MatchString(s) {
 		return ""
 	}
 	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
@@ -167,8 +167,8 @@ func namesSecret(name string) bool {
 }
 
 var (
-	standsFor = regexp.MustCompile(`(?i)redact|remove|hidden|mask|fake|dummy|example|placeholder|sample|invalid|wrong|your|x{4}|\*{3}|^[<{\[$%].*[>}\]%]?$|^(.{0,12}[-_])?test([-_].{0,12})?$`)
-	plainWord = regexp.MustCompile(`^[A-Za-z_-]*$`)
+	standsFor = lazy.Regexp(`(?i)redact|remove|hidden|mask|fake|dummy|example|placeholder|sample|invalid|wrong|your|x{4}|\*{3}|^[<{\[$%].*[>}\]%]?$|^(.{0,12}[-_])?test([-_].{0,12})?$`)
+	plainWord = lazy.Regexp(`^[A-Za-z_-]*$`)
 )
 
 // shortestKey is how long a key is at least that anyone would issue.
@@ -178,6 +178,6 @@ const shortestKey = 12
 // one would use as a key.
 func isPlaceholder(v string) bool {
 	v = strings.TrimSpace(v)
-	return v == "" || standsFor.MatchString(v) ||
-		plainWord.MatchString(v) && (len(v) <= 8 || strings.Contains(strings.ToLower(v), "test") || strings.Contains(strings.ToLower(v), "key"))
+	return v == "" || standsFor().MatchString(v) ||
+		plainWord().MatchString(v) && (len(v) <= 8 || strings.Contains(strings.ToLower(v), "test") || strings.Contains(strings.ToLower(v), "key"))
 }

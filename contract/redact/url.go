@@ -2,12 +2,12 @@ package redact
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/internal/spec"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // url returns the URL of a call: on a host that everybody knows or a pseudonym of it, without the base path below which the
@@ -25,10 +25,10 @@ func (r *Redactor) url(result *contract.Result) string {
 	return out + "?" + strings.Join(pairs, "&")
 }
 
-var knownHost = regexp.MustCompile(`^https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$`)
+var knownHost = lazy.Regexp(`^https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$`)
 
 func (r *Redactor) origin(origin string) string {
-	if origin == "" || knownHost.MatchString(origin) || slices.Contains(r.contract.Compiled().Servers, origin) {
+	if origin == "" || knownHost().MatchString(origin) || slices.Contains(r.contract.Compiled().Servers, origin) {
 		return origin
 	}
 	return "https://" + strings.ReplaceAll(r.name(origin), "_", "-") + ".example"
@@ -84,8 +84,8 @@ func (r *Redactor) queryParameter(op *spec.Operation, name string) int {
 
 // What a value may look like that keeps the type of a number, or nearly.
 var (
-	smallNumber = regexp.MustCompile(`^[+-]?\d{1,19}(\.\d{1,2})?$`)
-	largeNumber = regexp.MustCompile(`^[+-]?\d{20,}$`)
+	smallNumber = lazy.Regexp(`^[+-]?\d{1,19}(\.\d{1,2})?$`)
+	largeNumber = lazy.Regexp(`^[+-]?\d{20,}$`)
 )
 
 // parameter returns the value of a parameter or header that a schema describes, nil for none.
@@ -97,9 +97,9 @@ func (r *Redactor) parameter(s *spec.Schema, v string) string {
 		return r.name(v)
 	case s.Known != nil, s.Format == "date-time", s.Format == "uuid", s.Personal != "":
 		return r.text(v, s)
-	case smallNumber.MatchString(v):
+	case smallNumber().MatchString(v):
 		return v
-	case largeNumber.MatchString(v):
+	case largeNumber().MatchString(v):
 		return strings.Repeat("9", len(v)) // is too large for any reader, too
 	case v == "true" || v == "false":
 		return v

@@ -19,7 +19,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -27,6 +26,7 @@ import (
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/exchange"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // Formats returns the formats that New knows.
@@ -170,7 +170,7 @@ func (o *output) collect(r *contract.Result, first func(*group)) {
 		u.count++
 	}
 	for _, f := range r.Findings {
-		k := key{severity: f.Severity, code: f.Code, part: f.Part, pattern: index.ReplaceAllString(f.Pointer, "/*"), line: f.SpecLine}
+		k := key{severity: f.Severity, code: f.Code, part: f.Part, pattern: index().ReplaceAllString(f.Pointer, "/*"), line: f.SpecLine}
 		if f.Severity == contract.Drift {
 			k.got = f.Got
 		}
@@ -190,7 +190,7 @@ func (o *output) collect(r *contract.Result, first func(*group)) {
 	}
 }
 
-var index = regexp.MustCompile(`/\d+\b`)
+var index = lazy.Regexp(`/\d+\b`)
 
 // also tells how many like findings a group has beside its first, and where: "" for none.
 func (g *group) also() string {

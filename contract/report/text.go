@@ -65,7 +65,7 @@ func (t *text) paint(colour, s string) string {
 func (t *text) Close() error {
 	for _, g := range t.groups {
 		if also := g.also(); also != "" {
-			t.printf("%s %s %s %s: %s\n", g.Severity, g.Code, g.Part, Safe(index.ReplaceAllString(g.Pointer, "/*")), Safe(also))
+			t.printf("%s %s %s %s: %s\n", g.Severity, g.Code, g.Part, Safe(index().ReplaceAllString(g.Pointer, "/*")), Safe(also))
 		}
 	}
 	for _, u := range t.reasons {

@@ -3,18 +3,15 @@
 package spec
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
-	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // Contract is an OpenAPI document, compiled. It never changes and is safe for concurrent use.
@@ -31,28 +28,18 @@ type Contract struct {
 	Names map[string]bool
 }
 
-// ValidateDocument reports what makes a document invalid, its examples included, in kin-openapi's opinion.
-func ValidateDocument(text []byte, name string) error {
-	loader := openapi3.NewLoader()
-	loader.IncludeOrigin = true
-	doc, err := loader.LoadFromData(text)
-	if err != nil {
-		return specError(text, name, "does not parse", err)
-	}
-	if err := doc.Validate(loader.Context, openapi3.EnableSchemaFormatValidation()); err != nil {
-		return specError(text, name, "is not a valid OpenAPI document", err)
-	}
-	return nil
-}
-
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
-// Compile compiles a valid document; messages call it name. It fails, with one line that names the place, where the
-// document has no operation or says something that no check reads.
+// Compile compiles a document; messages call it name. It fails, with one line that names the place, where the document does not
+// parse, is not of OpenAPI 3, has no operation, says something that no check reads, or has an example of a body or a parameter
+// that breaks its schema.
 func Compile(text []byte, name string) (*Contract, error) {
 	doc, err := newDocument(text, name)
 	if err != nil {
-		return nil, specError(text, name, "does not parse", err)
+		return nil, specError(name, err)
+	}
+	if !strings.HasPrefix(Scalar(Value(doc.root, "openapi")), "3.") {
+		return nil, doc.Errorf(doc.root, "expected a document of OpenAPI 3, whose member openapi is its version")
 	}
 	c := &compiler{&Contract{Doc: doc, Names: make(map[string]bool)}, make(map[*yaml.Node]*Schema)}
 	base := ""
@@ -109,42 +96,15 @@ func (c *Contract) Rules(list *yaml.Node) ([]*yaml.Node, error) {
 	return rules, nil
 }
 
-var (
-	yamlLine = regexp.MustCompile(`yaml: line (\d+): `)
-	quoted   = regexp.MustCompile(`"([^"]+)"`)
-)
+var yamlLine = lazy.Regexp(`^yaml: (?:line (\d+): )?`)
 
-// specError puts what is wrong with a document on one line, with its place as far as kin-openapi knows it.
-func specError(text []byte, name, what string, err error) error {
-	place, message := name, err.Error()
-	// The loader tries JSON first; what it says of that is noise. Below the first line kin-openapi quotes schemas.
-	if _, after, ok := strings.Cut(message, "yaml error: "); ok {
-		message = after
-	}
-	message, _, _ = strings.Cut(strings.TrimPrefix(message, "validating OpenAPI failed: "), "\n")
-	if m := yamlLine.FindStringSubmatch(message); m != nil {
-		place += ":" + m[1]
-		message = message[strings.Index(message, m[0])+len(m[0]):]
-	}
-	// Typed errors carry their origin in a field that no interface offers; the innermost one is the closest.
-	var origins []*openapi3.Origin
-	for ; err != nil; err = errors.Unwrap(err) {
-		if v := reflect.Indirect(reflect.ValueOf(err)); v.Kind() == reflect.Struct {
-			if field := v.FieldByName("Origin"); field.IsValid() {
-				if o, ok := reflect.TypeAssert[*openapi3.Origin](field); ok && o != nil && o.Key != nil {
-					origins = append(origins, o)
-				}
-			}
+// specError puts what is wrong with the YAML of a document on one line, with its place.
+func specError(name string, err error) error {
+	message, _, _ := strings.Cut(err.Error(), "\n")
+	if m := yamlLine().FindStringSubmatch(message); m != nil {
+		if message = message[len(m[0]):]; m[1] != "" {
+			name += ":" + m[1]
 		}
 	}
-	if len(origins) > 0 {
-		at := origins[len(origins)-1].Key
-		place += fmt.Sprintf(":%d:%d", at.Line, at.Column)
-	} else if m := quoted.FindAllStringSubmatch(message, -1); place == name && m != nil {
-		// What it complains of last tells the line, provided that it stands in the document only once.
-		if before, after, ok := strings.Cut(string(text), m[len(m)-1][1]); ok && !strings.Contains(after, m[len(m)-1][1]) {
-			place += fmt.Sprintf(":%d", 1+strings.Count(before, "\n"))
-		}
-	}
-	return fmt.Errorf("%s: the contract %s: %s: correct it there and run the command again", place, what, Shorten(message, 300))
+	return fmt.Errorf("%s: the contract does not parse: %s: correct it there and run the command again", name, Shorten(message, 300))
 }

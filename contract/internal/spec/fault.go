@@ -2,7 +2,6 @@ package spec
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // Severity tells what a fault means for consumers of the API.
@@ -203,21 +203,21 @@ func DescribeText(s string) string {
 
 // Word matches a value that looks like one of a set's: short, without digits, blanks or punctuation, hence no id and no
 // text.
-var Word = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]{0,31}$`)
+var Word = lazy.Regexp(`^[A-Za-z][A-Za-z_-]{0,31}$`)
 
 // mediaType matches a media type without more digits than a version has: with them it could be anything.
-var mediaType = regexp.MustCompile(`^[A-Za-z]{1,20}/[A-Za-z.+-]{1,60}[0-9]{0,2}$`)
+var mediaType = lazy.Regexp(`^[A-Za-z]{1,20}/[A-Za-z.+-]{1,60}[0-9]{0,2}$`)
 
 // DescribeWord quotes a Word, and describes any other text.
 func DescribeWord(s string) string {
-	if Word.MatchString(s) {
+	if Word().MatchString(s) {
 		return `"` + s + `"`
 	}
 	return DescribeText(s)
 }
 
 func describeMediaType(s string) string {
-	if s = strings.TrimSpace(s); mediaType.MatchString(s) {
+	if s = strings.TrimSpace(s); mediaType().MatchString(s) {
 		return s
 	}
 	return DescribeText(s)

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,8 +86,11 @@ func (c *compiler) operation(base, path string, key, n *yaml.Node, shared []*yam
 		if err != nil {
 			return nil, err
 		}
-		if compiled.In != "path" && compiled.In != "query" {
+		switch {
+		case compiled.In != "path" && compiled.In != "query":
 			return nil, c.Doc.Errorf(p, "no check reads a parameter in %s", compiled.In)
+		case compiled.In == "path" && !compiled.Required:
+			return nil, c.Doc.Errorf(p, "a parameter of the path has to be required")
 		}
 		op.Parameters = append(op.Parameters, compiled)
 	}
@@ -151,6 +155,11 @@ func (c *compiler) parameter(n *yaml.Node, name, in string) (*Parameter, error) 
 	if p.Schema.Types == 0 || p.Schema.Types&^(jsontree.String|jsontree.Integer|jsontree.Boolean) != 0 || p.Schema.Branches != nil {
 		return nil, c.Doc.Errorf(n, "no check reads the parameter %s: make it a string, an integer or a boolean", name)
 	}
+	if example := Value(n, "example"); example != nil {
+		var faults Faults
+		p.Check(Scalar(example), &faults)
+		return p, c.broken(example, &faults)
+	}
 	return p, nil
 }
 
@@ -207,6 +216,8 @@ func (c *compiler) content(n *yaml.Node) (*Content, error) {
 				m.Schema = nil
 			} else if m.Pattern != "application/json" && !strings.HasSuffix(m.Pattern, "+json") {
 				return nil, c.Doc.Errorf(k, "no check reads a schema of %s: only JSON has one", m.Pattern)
+			} else if err := c.examples(&m); err != nil {
+				return nil, err
 			}
 		}
 		content.Media = append(content.Media, m)
@@ -220,18 +231,63 @@ func (c *compiler) content(n *yaml.Node) (*Content, error) {
 // FullPath returns the operation's path below that of the contract's server.
 func (op *Operation) FullPath() string { return "/" + strings.Join(op.segments, "/") }
 
-// Example returns the first example of a body, nil where there is none.
-func (m *Media) Example() (any, error) {
-	example := Value(m.Node, "example")
-	for _, e := range entries(Value(m.Node, "examples")) {
-		if example == nil {
-			example = Value(e, "value")
+// examples checks that the examples of a body keep its schema.
+func (c *compiler) examples(m *Media) error {
+	for _, example := range m.examples() {
+		var faults Faults
+		text, err := jsonOf(example)
+		if err != nil {
+			return c.Doc.Errorf(example, "the example is not JSON: %v", err)
+		}
+		tree, err := jsontree.Parse(text, maxExampleDepth)
+		if err != nil {
+			return c.Doc.Errorf(example, "the example is not JSON: %v", err)
+		}
+		Validate(m.Schema, tree, PartResponseBody, &faults)
+		if err := c.broken(example, &faults); err != nil {
+			return err
 		}
 	}
-	if example == nil {
-		return nil, nil
+	return nil
+}
+
+const maxExampleDepth = 100
+
+// broken returns an error for an example that breaks its schema.
+func (c *compiler) broken(example *yaml.Node, faults *Faults) error {
+	for _, f := range faults.List {
+		if f.Severity == Violation {
+			return c.Doc.Errorf(example, "the example breaks its schema at %q: expected %s, got %s", f.Pointer(), f.Expected, f.Got)
+		}
 	}
+	return nil
+}
+
+func (m *Media) examples() (list []*yaml.Node) {
+	if example := Value(m.Node, "example"); example != nil {
+		list = append(list, example)
+	}
+	for _, e := range entries(Value(m.Node, "examples")) {
+		if value := Value(e, "value"); value != nil {
+			list = append(list, value)
+		}
+	}
+	return list
+}
+
+// Example returns the JSON of the first example of a body, nil where there is none.
+func (m *Media) Example() []byte {
+	for _, example := range m.examples() {
+		text, _ := jsonOf(example) // the compiler has read it
+		return text
+	}
+	return nil
+}
+
+func jsonOf(n *yaml.Node) ([]byte, error) {
 	var v any
-	err := example.Decode(&v)
-	return v, err
+	if err := n.Decode(&v); err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
 }

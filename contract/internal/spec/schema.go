@@ -108,7 +108,7 @@ func (c *compiler) schema(n *yaml.Node) (*Schema, error) {
 		return s, nil
 	}
 	if n == nil || n.Kind != yaml.MappingNode {
-		return nil, c.Doc.Errorf(place, "expected a schema, got something else")
+		return nil, c.Doc.Errorf(place, "expected a schema, got something else, or nothing where %q leads to", name)
 	}
 	s := &Schema{Node: n, Name: name, Minimum: math.Inf(-1), Maximum: math.Inf(1), Most: math.MaxInt, Rules: Value(n, rulesExtension)}
 	c.done[n] = s // before what it holds: a schema may hold itself
