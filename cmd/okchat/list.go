@@ -97,16 +97,14 @@ func (f *listFlags) options(now time.Time) (okchat.ListOptions, error) {
 		return okchat.ListOptions{}, usageErrorf("--limit is %d, expected 0 or more", f.limit)
 	case f.page < 1:
 		return okchat.ListOptions{}, usageErrorf("--page is %d, expected 1 or more", f.page)
-	case f.page > 1 && f.archive != "":
-		return okchat.ListOptions{}, usageErrorf("--page is for a server: an archive has no pages")
+	case f.page > 1 && (f.archive != "" || f.until != ""):
+		return okchat.ListOptions{}, usageErrorf("--page goes with neither --archive nor --until: they have a beginning of their own")
 	}
 	opts, err := f.selected(now)
-	opts.Page = f.page
-	if f.page == 1 {
-		opts.Limit = defaultPage
-		if f.limit > 0 && !f.picks() {
-			opts.Limit = min(f.limit, defaultPage)
-		}
+	if f.page > 1 {
+		opts.Page = f.page
+	} else if opts.Limit = defaultPage; f.limit > 0 && !f.picks() {
+		opts.Limit = min(f.limit, defaultPage)
 	}
 	if f.limit == 0 || f.limit > defaultPage || f.picks() {
 		opts.ReadAhead = defaultAhead
