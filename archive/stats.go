@@ -41,10 +41,8 @@ type Count struct {
 // [okchat.ErrItems] or [okchat.ErrIncomplete] the counts are those of the conversations that came; after any other there are
 // none.
 func NewStats(ctx context.Context, from Source, chatbotID string, opts okchat.ListOptions, zone *time.Location) (*Stats, error) {
-	zone = cmp.Or(zone, time.UTC)
-	s := &Stats{ChatbotID: chatbotID, AsOf: time.Now().UTC().Truncate(time.Microsecond), TimeZone: zone.String()}
+	c := NewCounter(chatbotID, time.Now(), zone)
 	var row column.Row
-	days, platforms, states := map[Count]int{}, map[Count]int{}, map[Count]int{}
 	var ended error
 	for page, err := range from.Pages(ctx, chatbotID, opts) {
 		if errors.Is(err, okchat.ErrItems) || errors.Is(err, okchat.ErrIncomplete) {
@@ -58,24 +56,49 @@ func NewStats(ctx context.Context, from Source, chatbotID string, opts okchat.Li
 			if err := row.Read(&page.Items[i]); err != nil {
 				return nil, err
 			}
-			s.Total++
-			if row.Get("active").Text == "true" {
-				s.Active++
-			}
-			if row.Get("is_human_mode").Text == "true" {
-				s.HumanMode++
-			}
-			days[Count{Name: page.Items[i].CreatedAt.In(zone).Format(time.DateOnly)}]++
-			platforms[named(row.Get("platform"))]++
-			states[named(row.Get("state"))]++
+			c.Add(page.Items[i].CreatedAt, named(row.Get("platform")), named(row.Get("state")), row.Get("active").Text == "true", row.Get("is_human_mode").Text == "true")
 		}
 	}
-	s.PerDay, s.PerPlatform, s.PerState = counts(days), counts(platforms), counts(states)
-	slices.SortFunc(s.PerDay, func(a, b Count) int { return cmp.Compare(a.Name, b.Name) })
-	return s, ended
+	return c.Stats(), ended
 }
 
 func named(v column.Value) Count { return Count{Name: v.Text, Missing: v.Null} }
+
+// Counter adds up a [Stats] one conversation at a time. Its memory grows with the days, platforms and states that there are.
+type Counter struct {
+	stats                   Stats
+	zone                    *time.Location
+	days, platforms, states map[Count]int
+}
+
+// NewCounter returns a counter for the list of a chatbot as it was at a time, with days of the time zone, nil for UTC.
+func NewCounter(chatbotID string, asOf time.Time, zone *time.Location) *Counter {
+	zone = cmp.Or(zone, time.UTC)
+	return &Counter{stats: Stats{ChatbotID: chatbotID, AsOf: asOf.UTC().Truncate(time.Microsecond), TimeZone: zone.String()}, zone: zone,
+		days: map[Count]int{}, platforms: map[Count]int{}, states: map[Count]int{}}
+}
+
+// Add counts one conversation. The Conversations of platform and state are not used.
+func (c *Counter) Add(created time.Time, platform, state Count, active, humanMode bool) {
+	c.stats.Total++
+	if active {
+		c.stats.Active++
+	}
+	if humanMode {
+		c.stats.HumanMode++
+	}
+	c.days[Count{Name: created.In(c.zone).Format(time.DateOnly)}]++
+	c.platforms[platform]++
+	c.states[state]++
+}
+
+// Stats returns what was counted.
+func (c *Counter) Stats() *Stats {
+	s := c.stats
+	s.PerDay, s.PerPlatform, s.PerState = counts(c.days), counts(c.platforms), counts(c.states)
+	slices.SortFunc(s.PerDay, func(a, b Count) int { return cmp.Compare(a.Name, b.Name) })
+	return &s
+}
 
 // counts orders the larger first.
 func counts(m map[Count]int) []Count {
