@@ -25,7 +25,7 @@ import (
 // returns how many mutants there were. An error names what was not noticed: then no verdict of this contract counts. It
 // takes milliseconds.
 func (c *Contract) SelfTest() (int, error) {
-	t := &selfTest{contract: c, met: make(map[Code]bool)}
+	t := &selfTest{contract: c, met: make(map[*rule.Rule]bool)}
 	for _, op := range c.spec.Operations {
 		if err := t.operation(op); err != nil {
 			return t.mutants, err
@@ -35,18 +35,26 @@ func (c *Contract) SelfTest() (int, error) {
 		return t.mutants, t.missed
 	}
 	for _, r := range c.rules.All {
-		if !t.met[r.Code] {
-			return t.mutants, c.spec.Doc.Errorf(r.Node, "the self-test found no way to break the rule %s, so it proves nothing", r.Code)
+		if !t.met[r] {
+			return t.mutants, t.unbroken(r)
 		}
 	}
 	return t.mutants, nil
+}
+
+func (t *selfTest) unbroken(r *rule.Rule) error {
+	hint := ""
+	if r.Walk && t.page == t.op.First {
+		hint = "; a rule about a walk needs an example of a page that is not the first"
+	}
+	return t.contract.spec.Doc.Errorf(r.Node, "the self-test found no way to break the rule %s, so it proves nothing%s", r.Code, hint)
 }
 
 type selfTest struct {
 	contract *Contract
 	mutants  int
 	missed   error
-	met      map[Code]bool // the rules that were seen to fail
+	met      map[*rule.Rule]bool // the rules that were seen to fail
 
 	// Of the operation under test:
 	op    *spec.Operation
@@ -82,7 +90,10 @@ func (t *selfTest) operation(op *spec.Operation) error {
 	if answer != nil {
 		t.body(answer, t.base.ResponseBody, func(ex *exchange.Exchange, b []byte) { ex.ResponseBody = b })
 		for _, r := range t.contract.rules.OfOperation(op) {
-			t.rule(r, t.tree.Root())
+			delete(t.met, r) // another operation may share it
+			if t.rule(r, t.tree.Root()); !t.met[r] && t.missed == nil {
+				return t.unbroken(r)
+			}
 		}
 	}
 	return nil
@@ -323,7 +334,7 @@ func (t *selfTest) types(s *spec.Schema, n *jsontree.Node, code Code) {
 
 // rule looks for a change to the values that a rule is about which breaks it, and expects to be told of it.
 func (t *selfTest) rule(r *rule.Rule, this *jsontree.Node) {
-	if t.met[r.Code] {
+	if t.met[r] {
 		return
 	}
 	// Some rules need the other parameters to be given, others that they are not.
@@ -331,7 +342,7 @@ func (t *selfTest) rule(r *rule.Rule, this *jsontree.Node) {
 		r.Each(this, func(n *jsontree.Node, _ int) {
 			for _, literal := range t.candidates(n) {
 				for _, body := range []string{t.tree.Text, t.fresh()} {
-					if t.met[r.Code] {
+					if t.met[r] {
 						return
 					}
 					ex, walk := t.base, t.contract.NewWalk()
@@ -341,7 +352,8 @@ func (t *selfTest) rule(r *rule.Rule, this *jsontree.Node) {
 					}
 					ex.URL = t.counted(t.page, all)
 					t.put(&ex, []byte(body[:n.Start]+literal+body[n.End:]))
-					t.met[r.Code] = has(walk.Check(&ex).Findings, r.Code)
+					// Several rules may share a code.
+					t.met[r] = slices.ContainsFunc(walk.Check(&ex).Findings, func(f Finding) bool { return f.Code == r.Code && f.SpecLine == r.Node.Line })
 				}
 			}
 		})

@@ -56,6 +56,34 @@ func TestTheSelfTestBreaksEachOperation(t *testing.T) {
 	}
 }
 
+// An operation's rules are broken in its own examples, whatever those of another operation showed of the same code.
+func TestTheSelfTestBreaksARuleInEachOperation(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/several.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ name, old, new, says string }{
+		{
+			"a walk whose example is the first page", "metadata: {currentPage: 2, pageSize: 2, totalCount: 3, totalPages: 2}",
+			"metadata: {currentPage: 1, pageSize: 2, totalCount: 1, totalPages: 1}", "total-in-walk, so it proves nothing; a rule about a walk needs",
+		},
+		{
+			"a rule of a code that another rule has", "      x-rules:\n        - shared: page-echo\n      parameters:",
+			"      x-rules:\n        - {code: page-echo, expect: nothing, for: /data, rule: 'true', x-evidence: assumed}\n      parameters:", "page-echo, so it proves nothing",
+		},
+	} {
+		spec := strings.Replace(string(text), test.old, test.new, 1)
+		c, err := contract.Parse([]byte(spec), "several.yaml")
+		if err != nil || spec == string(text) {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		if _, err = c.SelfTest(); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: expected an error that says %q, got %v", test.name, test.says, err)
+		}
+	}
+}
+
 func TestEachOperationIsChecked(t *testing.T) {
 	t.Parallel()
 	c := several(t)
@@ -77,6 +105,12 @@ func TestEachOperationIsChecked(t *testing.T) {
 		{"a message that is no JSON", send(`text=hello`), []string{"violation json "}},
 		{"a message that breaks a rule of the body", send(`{"text":"  "}`), []string{"violation not-blank /text"}},
 		{"no message", send(``), []string{"violation missing "}},
+		{"a conversation without the member that only the list requires", func() *exchange.Exchange {
+			ex := messages()
+			ex.URL = strings.Replace(ex.URL, "/messages?", "/conversations?", 1)
+			ex.ResponseBody = []byte(strings.Replace(string(ex.ResponseBody), `"text":"When do you open?"`, `"stat":"open"`, 1))
+			return ex
+		}(), []string{"violation missing /data/0/state", "drift undocumented-member /data/0/stat"}},
 		{"a method of neither", func() *exchange.Exchange {
 			ex := messages()
 			ex.Method = http.MethodDelete
@@ -151,6 +185,10 @@ func TestAContractThatSaysMoreThanAnyCheckReadsIsRefused(t *testing.T) {
 		{"links", "        '201':\n", "        '201':\n          links: {}\n", "links of a response"},
 		{"an encoding", "            application/json:\n", "            application/json:\n              encoding: {}\n", "encoding of a body"},
 		{"a schema of a text", "            application/json:\n", "            text/plain:\n", "a schema of text/plain"},
+		{"a type for each schema of allOf", "        - required: [state]", "        - type: object", "type of several schemas"},
+		{"a property in two schemas of allOf", "        - required: [state]", "        - properties: {state: {type: string}}", "described twice"},
+		{"allOf in allOf", "        - required: [state]", "        - allOf: [{required: [state]}]", "allOf"},
+		{"a member that no schema of allOf has", "        - required: [state]", "        - required: [status]", "not among the properties"},
 		{"a rule that is not there", "- shared: page-echo", "- shared: page-echoes", "no rule"},
 		{"a needed rule that is not there", "needs: [page-echo]", "needs: [page-echoes]", "needs"},
 	} {

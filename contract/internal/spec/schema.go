@@ -110,18 +110,62 @@ func (c *compiler) schema(n *yaml.Node) (*Schema, error) {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil, c.Doc.Errorf(place, "expected a schema, got something else, or nothing where %q leads to", name)
 	}
-	s := &Schema{Node: n, Name: name, Minimum: math.Inf(-1), Maximum: math.Inf(1), Most: math.MaxInt, Rules: Value(n, rulesExtension)}
-	c.done[n] = s // before what it holds: a schema may hold itself
-	c.Schemas = append(c.Schemas, s)
-	if err := c.Doc.known(n, "a schema", keywords...); err != nil {
+	all, err := c.merge(n)
+	if err != nil {
 		return nil, err
 	}
+	s := &Schema{Node: all, Name: name, Minimum: math.Inf(-1), Maximum: math.Inf(1), Most: math.MaxInt, Rules: Value(all, rulesExtension)}
+	c.done[n] = s // before what it holds: a schema may hold itself
+	c.Schemas = append(c.Schemas, s)
 	for _, step := range []func(*Schema) error{c.types, c.members, c.values, c.bounds} {
 		if err := step(s); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// merge returns a schema with the schemas of its allOf in one: their properties, required members and rules together. Any
+// other keyword may stand in one of them alone. It returns a schema without allOf as it is.
+func (c *compiler) merge(n *yaml.Node) (*yaml.Node, error) {
+	if err := c.Doc.known(n, "a schema", append(keywords, "allOf")...); err != nil {
+		return nil, err
+	}
+	parts := Items(Value(n, "allOf"))
+	if parts == nil {
+		return n, nil
+	}
+	out := &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
+	own := *n
+	own.Content = nil
+	for k, v := range entries(n) {
+		if k.Value != "allOf" {
+			own.Content = append(own.Content, k, v)
+		}
+	}
+	for _, part := range append([]*yaml.Node{&own}, parts...) {
+		part = c.Doc.resolve(part)
+		if part == nil || Value(part, "allOf") != nil {
+			return nil, c.Doc.Errorf(n, "no check reads allOf of anything but schemas without one")
+		}
+		if err := c.Doc.known(part, "a schema", keywords...); err != nil {
+			return nil, err
+		}
+		for k, v := range entries(part) {
+			at := slices.IndexFunc(out.Content, func(n *yaml.Node) bool { return n == Value(out, k.Value) })
+			switch {
+			case at < 0:
+				out.Content = append(out.Content, k, v)
+			case slices.Contains([]string{"properties", "required", rulesExtension}, k.Value):
+				both := *out.Content[at]
+				both.Content = slices.Concat(both.Content, v.Content)
+				out.Content[at] = &both
+			case slices.Contains(keywords, k.Value):
+				return nil, c.Doc.Errorf(k, "no check reads %s of several schemas of allOf", k.Value)
+			}
+		}
+	}
+	return out, nil
 }
 
 func (c *compiler) types(s *Schema) error {
@@ -152,6 +196,9 @@ func (c *compiler) members(s *Schema) error {
 		member, err := c.schema(v)
 		if err != nil {
 			return err
+		}
+		if _, twice := s.index[k.Value]; twice {
+			return c.Doc.Errorf(k, "the property %q is described twice", k.Value)
 		}
 		s.index[k.Value] = len(s.Properties)
 		s.Properties = append(s.Properties, Property{Name: k.Value, Schema: member, Key: k})
