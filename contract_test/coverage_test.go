@@ -24,21 +24,21 @@ func TestCoverageOfTheVendorsPageListsWhatItNeverShowed(t *testing.T) {
 	}
 	want := []string{
 		"page: given", "limit: given", "state: given",
-		"200  application/json /data: empty",
-		"200  application/json /data/*/active: false",
-		"200  application/json /data/*/is_human_mode: true",
-		"200  application/json /data/*/migrated_data: true",
-		"200  application/json /data/*/metadata/anonymous: false",
-		"200  application/json /data/*/session_token: not null",
-		"200  application/json /data/*/user_id: not null",
-		"4XX: seen", "4XX  Retry-After: present", "4XX  Retry-After: absent",
-		"5XX: seen", "5XX  Retry-After: present", "5XX  Retry-After: absent",
+		"200 application/json /data: empty",
+		"200 application/json /data/*/active: false",
+		"200 application/json /data/*/is_human_mode: true",
+		"200 application/json /data/*/migrated_data: true",
+		"200 application/json /data/*/metadata/anonymous: false",
+		"200 application/json /data/*/session_token: not null",
+		"200 application/json /data/*/user_id: not null",
+		"4XX: seen", "4XX Retry-After: present", "4XX Retry-After: absent",
+		"5XX: seen", "5XX Retry-After: present", "5XX Retry-After: absent",
 	}
 	var page okchatapi.ConversationPage
 	if err := json.Unmarshal(recorded(t, "page-1.har")[0].ResponseBody, &page); err != nil {
 		t.Fatal(err)
 	}
-	const item = "200  application/json /data/*/"
+	const item = "200 application/json /data/*/"
 	platforms, states, senders := map[okchatapi.Platform]bool{}, map[okchatapi.ConversationState]bool{}, map[okchatapi.SenderType]bool{}
 	for _, c := range page.Data {
 		platforms[c.Platform], states[c.State] = true, true
@@ -50,7 +50,16 @@ func TestCoverageOfTheVendorsPageListsWhatItNeverShowed(t *testing.T) {
 	want = append(want, unseen(item+"state: ", okchatapi.ConversationStateValues(), states)...)
 	want = append(want, unseen(item+"platform: ", okchatapi.PlatformValues(), platforms)...)
 	want = append(want, unseen(item+"last_message as Message /sender_type: ", okchatapi.SenderTypeValues(), senders)...)
-	got := cov.Unseen()
+	var got []string
+	var others int // of operations that nobody called
+	operation := theContract(t).Operations()[0] + " "
+	for _, line := range cov.Unseen() {
+		if line, ok := strings.CutPrefix(line, operation); ok {
+			got = append(got, line)
+		} else {
+			others++
+		}
+	}
 	for _, name := range optional(reflect.TypeFor[okchatapi.Conversation]()) {
 		if bytes.Contains(recorded(t, "page-1.har")[0].ResponseBody, []byte(`"`+name+`"`)) {
 			continue
@@ -74,7 +83,7 @@ func TestCoverageOfTheVendorsPageListsWhatItNeverShowed(t *testing.T) {
 		}
 	}
 	seen, all := cov.Count()
-	if all-seen != len(got) || seen < 40 {
+	if all-seen != len(got)+others || seen < 40 {
 		t.Errorf("expected the counts to agree with the list of %d, got %d of %d", len(got), seen, all)
 	}
 	t.Logf("%d of %d", seen, all)

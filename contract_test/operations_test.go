@@ -93,6 +93,11 @@ func TestEachOperationIsChecked(t *testing.T) {
 		want []string
 	}{
 		{"a page of messages", messages(), nil},
+		{"a value of which the contract says nothing", func() *exchange.Exchange {
+			ex := messages()
+			ex.ResponseBody = []byte(strings.Replace(string(ex.ResponseBody), `"text"`, `"calls":[{"name":"look_up","arguments":{"n":[1]}},null,7],"text"`, 1))
+			return ex
+		}(), nil},
 		{"another page than asked for", func() *exchange.Exchange {
 			ex := messages()
 			ex.URL = strings.Replace(ex.URL, "page=2", "page=1", 1)
@@ -169,6 +174,37 @@ func TestEachOperationIsRedacted(t *testing.T) {
 		if ex.Method == http.MethodGet && len(after.Findings) != 0 {
 			t.Errorf("expected the redacted page to keep the contract, got %v", after.Findings)
 		}
+	}
+}
+
+// An attachment's address identifies a person, and what a contract leaves open may hold a key or the company's instructions.
+func TestNothingOfAnAttachmentOrOfAnOpenValueIsShared(t *testing.T) {
+	t.Parallel()
+	c := several(t)
+	r, err := redact.New(c, []byte(salt))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ex := messages()
+	ex.ResponseBody = []byte(strings.Replace(string(ex.ResponseBody), `"text"`, `"attachment":"https://files.example/user_images/0.4064.png?for=jane",
+		"calls":[{"settings":{"prompt":"Praise our jam."},"openai_api_key":"sk-proj-`+strings.Repeat("q7", 20)+`","mid":"msg-Nw5"}],"prompt":"Praise our jam.","text"`, 1))
+	result := c.Check(ex)
+	var codes []contract.Code
+	for _, f := range redact.Leaks(result) {
+		codes = append(codes, f.Code)
+	}
+	if !slices.Contains(codes, contract.CodeLeakedToken) || !slices.Contains(codes, contract.CodeLeakedPerson) {
+		t.Errorf("expected the key and the file to be leaks, got %v", codes)
+	}
+	safe := redacted(t, r, result)
+	body := string(safe.ResponseBody)
+	for _, secret := range []string{"files.example", "user_images", "4064", "jane", "Praise", "jam", "q7q7", "msg-", "Nw5", "openai_api_key", "prompt"} {
+		if strings.Contains(body, secret) {
+			t.Errorf("expected nothing of %q, got %s", secret, body)
+		}
+	}
+	if !strings.Contains(body, `"attachment":"https://`) || !slices.Equal(verdictsOf(result.Findings), verdictsOf(c.Check(safe).Findings)) {
+		t.Errorf("expected an address and the findings %v to stay, got %s with %v", result.Findings, body, c.Check(safe).Findings)
 	}
 }
 

@@ -283,14 +283,14 @@ func (v *Coverage) Count() (seen, all int) {
 	return seen, all
 }
 
-// Unseen lists the facets that were never seen: "200 application/json /data/*/user_id: not null".
+// Unseen lists the facets that were never seen: "GET /conversations 200 application/json /data/*/user_id: not null".
 func (v *Coverage) Unseen() []string {
 	var list []string
 	var visit func(e *Element, place string)
 	visit = func(e *Element, place string) {
 		for _, f := range e.Facets {
 			if f.Count == 0 {
-				list = append(list, fmt.Sprintf("%s: %s", strings.TrimSpace(place), f.Name))
+				list = append(list, fmt.Sprintf("%s: %s", strings.Join(strings.Fields(place), " "), f.Name))
 			}
 		}
 		for _, part := range e.Elements {
@@ -298,7 +298,7 @@ func (v *Coverage) Unseen() []string {
 		}
 	}
 	for _, root := range v.roots {
-		visit(root, "")
+		visit(root, root.Name)
 	}
 	return list
 }

@@ -78,7 +78,13 @@ func (r *Redactor) text(text string, s *spec.Schema) string {
 		return text
 	case s.Known != nil:
 		return r.name(text)
-	case s.Format == "uuid", s.Personal == "id", s.Personal == "file":
+	case s.Format == "uuid", s.Personal == "id":
+		return r.id(text)
+	case s.Personal == "file":
+		// An address stays one: all but its scheme tells where the file of a person lies.
+		if rest, ok := strings.CutPrefix(text, "https://"); ok {
+			return "https://" + r.id(rest)
+		}
 		return r.id(text)
 	}
 	return r.prose(text)

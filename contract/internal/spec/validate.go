@@ -87,7 +87,8 @@ func (v *Validation) value(s *Schema, n *jsontree.Node) {
 	switch {
 	case s.Branches != nil:
 		v.union(s, n)
-	case s.Types != 0 && !s.Fits(n):
+	case s.Types == 0: // any value will do
+	case !s.Fits(n):
 		v.add(Violation, CodeType, n, s.Keyword("type"), s.Types.String(), Describe(n))
 	case n.Kind == jsontree.Object:
 		v.members(s, n)
