@@ -50,12 +50,11 @@ type xlsx struct {
 	ended  bool
 }
 
-// The indexes of the cell formats in xlsxStyles.
+// The indexes of the cell formats of texts in xlsxStyles; 1 is that of dates.
 const (
-	stylePlain = iota
-	styleDate
-	styleWrapped
-	styleBold
+	stylePlain   = 0
+	styleWrapped = 2
+	styleBold    = 3
 )
 
 const (
@@ -140,15 +139,13 @@ func (x *xlsx) write(values []column.Value) error {
 		case v.Null:
 			x.line = append(x.line, "<c/>"...)
 		case c.Time:
-			x.line = fmt.Appendf(x.line, `<c s="%d"><v>`, styleDate)
+			x.line = append(x.line, `<c s="1"><v>`...)
 			x.line = strconv.AppendFloat(x.line, dateNumber(parseTime(v.Text).In(x.zone)), 'f', -1, 64)
 			x.line = append(x.line, "</v></c>"...)
+		case c.Truth && v.Text == "true":
+			x.line = append(x.line, `<c t="b"><v>1</v></c>`...)
 		case c.Truth:
-			bit := "0"
-			if v.Text == "true" {
-				bit = "1"
-			}
-			x.line = append(x.line, `<c t="b"><v>`+bit+`</v></c>`...)
+			x.line = append(x.line, `<c t="b"><v>0</v></c>`...)
 		case c.Type != "TEXT" && len(v.Text) <= 15: // Excel has no more digits
 			x.line = append(x.line, "<c><v>"+v.Text+"</v></c>"...)
 		case c.Free:
@@ -172,25 +169,29 @@ func dateNumber(t time.Time) float64 {
 
 // text appends a cell of text. A character that XML cannot hold stands as Excel has it, such as _x0000_.
 func (x *xlsx) text(s string, style int) {
-	x.line = fmt.Appendf(x.line, `<c t="inlineStr" s="%d"><is><t xml:space="preserve">`, style)
+	x.line = append(append(append(x.line, `<c t="inlineStr" s="`...), byte('0'+style)), `"><is><t xml:space="preserve">`...)
 	if len(s) > maxCellUnits {
 		s = cut(s)
 	}
+	rest := s
 	for i, r := range s {
+		escape := ""
 		switch {
 		case r == '<':
-			x.line = append(x.line, "&lt;"...)
+			escape = "&lt;"
 		case r == '&':
-			x.line = append(x.line, "&amp;"...)
-		case r < ' ' && r != '\t' && r != '\n', r == 0xfffe, r == 0xffff:
-			x.line = fmt.Appendf(x.line, "_x%04X_", r)
+			escape = "&amp;"
 		case r == '_' && isEscape(s[i:]):
-			x.line = append(x.line, "_x005F_"...)
+			escape = "_x005F_"
+		case r < ' ' && r != '\t' && r != '\n', r == 0xfffe, r == 0xffff:
+			escape = fmt.Sprintf("_x%04X_", r)
 		default:
-			x.line = utf8.AppendRune(x.line, r)
+			continue
 		}
+		x.line = append(append(x.line, rest[:i-len(s)+len(rest)]...), escape...)
+		rest = s[i+utf8.RuneLen(r):]
 	}
-	x.line = append(x.line, "</t></is></c>"...)
+	x.line = append(append(x.line, rest...), "</t></is></c>"...)
 }
 
 // isEscape reports whether a spreadsheet would take the beginning of s for the escape of a character.

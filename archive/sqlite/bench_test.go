@@ -44,6 +44,7 @@ func BenchmarkWriters(b *testing.B) {
 	for name, write := range map[string]func(held) error{
 		"ndjson": func(pages held) error { return writeAll(archive.NewNDJSON(io.Discard), pages) },
 		"csv":    func(pages held) error { return writeAll(archive.NewCSV(io.Discard, archive.CSVOptions{}), pages) },
+		"xlsx":   func(pages held) error { return writeAll(archive.NewXLSX(io.Discard, nil), pages) },
 		"sqlite": func(pages held) error {
 			_, err := Export(b.Context(), filepath.Join(b.TempDir(), "a.sqlite"), srv.ChatbotID, pages, okchat.ListOptions{}, ExportOptions{})
 			return err

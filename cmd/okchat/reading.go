@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -287,15 +288,14 @@ func (c counted) Pages(ctx context.Context, chatbotID string, opts okchat.ListOp
 	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
 		for page, err := range c.from.Pages(ctx, chatbotID, opts) {
 			if err == nil {
-				picked := *page
-				picked.Items = nil
-				for i := range page.Items {
-					if c.filter.Match(&page.Items[i]) {
-						picked.Items = append(picked.Items, page.Items[i])
-						c.tally.add(&page.Items[i])
-					}
+				if c.filter != (archive.Filter{Gone: c.filter.Gone}) {
+					picked := *page // the walk goes on with its own
+					picked.Items = slices.DeleteFunc(slices.Clone(page.Items), func(conv okchat.Conversation) bool { return !c.filter.Match(&conv) })
+					page = &picked
 				}
-				page = &picked
+				for i := range page.Items {
+					c.tally.add(&page.Items[i])
+				}
 			}
 			if !yield(page, err) {
 				return

@@ -57,6 +57,8 @@ func (f exportFlags) kind() (string, error) {
 		return "", usageErrorf("--state, --platform and --user do not go with --update: an archive has all; pick with okchat convert, or export with -o")
 	case f.update != "" && f.format != "" && f.format != "sqlite":
 		return "", usageErrorf("--format %s does not go with --update: only SQLite files can be brought up to date", f.format)
+	case f.update != "" && f.excel:
+		return "", usageErrorf("--excel does not go with --update: it is for CSV; write that with okchat convert")
 	case f.update != "" && f.until != "":
 		return "", usageErrorf("--until does not go with --update: an archive reaches up to the newest; export with -o")
 	case f.update != "" && f.resume:
