@@ -175,7 +175,7 @@ func (x *xlsx) text(s string, style int) {
 	}
 	rest := s
 	for i, r := range s {
-		escape := ""
+		var escape string
 		switch {
 		case r == '<':
 			escape = "&lt;"
