@@ -24,6 +24,8 @@ func TestASpecThatCannotServeIsRefusedOnOneLine(t *testing.T) {
 		{"a reference to nothing", "'#/components/schemas/PageMetadata'", "'#/components/schemas/Nope'", 0, "Nope"},
 		{"an example that breaks its schema", "totalPages: 3", "totalPages: x", -56, "/metadata/totalPages"},
 		{"a parameter's example that breaks its schema", "example: 10\n", "example: ten\n", 0, "integer"},
+		{"a key that stands twice", "      type: object\n", "      type: object\n      type: object\n", 1, `"type" stands twice`},
+		{"a reference to itself", "    PageMetadata:\n", "    PageMetadata:\n      $ref: '#/components/schemas/PageMetadata'\n", -1, "PageMetadata"},
 		{"an optional path parameter", "in: path\n          required: true", "in: path\n          required: false", -1, "required"},
 		{"a format that nobody knows", "format: uuid", "format: snowflake", 0, "snowflake"},
 		{"a format that nobody checks", "format: uuid", "format: ipv4", 0, "ipv4"},
@@ -56,4 +58,28 @@ func wantLine(t *testing.T, err error, place, says string) {
 	if !strings.HasPrefix(line, place) || !strings.Contains(line, says) || strings.Contains(line, "\n") || len(line) > 500 {
 		t.Errorf("expected one line that begins with %q and says %q, got %q", place, says, line)
 	}
+}
+
+// A document comes from anywhere: whatever it holds, it is taken or refused, and a circle of references ends.
+func FuzzParse(f *testing.F) {
+	spec := okchat.OpenAPI()
+	f.Add(spec)
+	for _, kind := range []string{"      type: object\n", "          type: array\n", "      oneOf:\n", "      parameters:\n"} {
+		for _, circle := range []string{"$ref: '#/components/schemas/ConversationPage'\n", "$ref: '#/components/schemas/Conversation/properties/x'\n", "x: &a [*a]\n"} {
+			before, after, ok := strings.Cut(spec, kind)
+			if !ok {
+				f.Fatalf("the contract no longer holds %q", kind)
+			}
+			f.Add(before + kind[:len(kind)-len(strings.TrimLeft(kind, " "))] + circle + after)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := contract.Parse([]byte(text), "spec.yaml")
+		if err == nil {
+			_, err = c.SelfTest()
+		}
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("the error has several lines: %q", err)
+		}
+	})
 }

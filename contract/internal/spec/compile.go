@@ -38,6 +38,9 @@ func Compile(text []byte, name string) (*Contract, error) {
 	if err != nil {
 		return nil, specError(name, err)
 	}
+	if err := doc.unique(doc.root); err != nil {
+		return nil, err
+	}
 	if !strings.HasPrefix(Scalar(Value(doc.root, "openapi")), "3.") {
 		return nil, doc.Errorf(doc.root, "expected a document of OpenAPI 3, whose member openapi is its version")
 	}

@@ -28,32 +28,64 @@ func newDocument(text []byte, name string) (*Document, error) {
 	return &Document{Name: name, root: root.Content[0], Lines: slices.Collect(strings.Lines(string(text)))}, nil
 }
 
+// maxReferences is how many references lead from a node to another one at most: those in a circle lead nowhere.
+const maxReferences = 32
+
 // resolve follows aliases and references within the document. It returns nil where they lead nowhere.
 func (d *Document) resolve(n *yaml.Node) *yaml.Node {
-	for range 32 { // references that lead in a circle are invalid
-		if n == nil {
+	left := maxReferences
+	return d.follow(n, &left)
+}
+
+func (d *Document) follow(n *yaml.Node, left *int) *yaml.Node {
+	for n != nil {
+		ref := ""
+		if n.Kind != yaml.AliasNode {
+			if ref = Scalar(Value(n, "$ref")); ref == "" {
+				return n
+			}
+		}
+		if *left--; *left < 0 {
 			return nil
 		}
-		if n.Kind == yaml.AliasNode {
-			n = n.Alias
-			continue
-		}
-		ref := Scalar(Value(n, "$ref"))
 		if ref == "" {
-			return n
+			n = n.Alias
+		} else {
+			n = d.find(strings.TrimPrefix(ref, "#"), left)
 		}
-		n = d.at(strings.TrimPrefix(ref, "#"))
 	}
 	return nil
 }
 
 // at returns the node that a JSON pointer names, references on the way followed, or nil.
 func (d *Document) at(pointer string) *yaml.Node {
+	left := maxReferences
+	return d.find(pointer, &left)
+}
+
+func (d *Document) find(pointer string, left *int) *yaml.Node {
 	n := d.root
 	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		n = d.resolve(Value(n, unescaper.Replace(token)))
+		n = d.follow(Value(n, unescaper.Replace(token)), left)
 	}
 	return n
+}
+
+// unique returns an error for a key that stands in a mapping twice, here or further down.
+func (d *Document) unique(n *yaml.Node) error {
+	seen := map[string]bool{}
+	for i, part := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			if seen[part.Value] {
+				return d.Errorf(part, "the key %q stands twice", Shorten(part.Value, 60))
+			}
+			seen[part.Value] = true
+		}
+		if err := d.unique(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Value returns the value of a mapping's key, or nil.
