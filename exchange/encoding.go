@@ -16,10 +16,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// DefaultMaxBody is how many bytes of a body are read at most where nobody says otherwise, before and after its content
-// encodings are undone.
-const DefaultMaxBody = 16 << 20
-
 // maxEncodings bounds the content encodings of one body.
 const maxEncodings = 4
 
@@ -33,15 +29,6 @@ var (
 	gzipMagic = []byte{0x1f, 0x8b}
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
-
-func (ex *Exchange) limit() int { return limitOf(ex.maxBody) }
-
-func limitOf(maxBody int) int {
-	if maxBody > 0 {
-		return maxBody
-	}
-	return DefaultMaxBody
-}
 
 // Body returns the response's body with its content encodings undone, the last one first: gzip, deflate, br and zstd. An
 // error is the [Reason] why nobody here can do so, or an *[EncodingError] where the body is not in the encoding that its

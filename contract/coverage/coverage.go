@@ -9,6 +9,7 @@
 package coverage
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,13 +31,14 @@ type Coverage struct {
 type Element struct {
 	// Name is how the contract calls it; Kind is "operation", "request", "parameter", "status", "body", "member", "item" or
 	// "branch".
-	Name, Kind string
+	Name string `json:"name"`
+	Kind string `json:"kind"`
 	// Line is where the contract describes it.
-	Line int
+	Line int `json:"line"`
 	// Facets are the things that can be seen of it, one by one.
-	Facets []*Facet
+	Facets []*Facet `json:"facets,omitempty"`
 	// Elements are its parts.
-	Elements []*Element
+	Elements []*Element `json:"elements,omitempty"`
 
 	facets  map[string]*Facet
 	members map[string]*Element
@@ -46,10 +48,39 @@ type Element struct {
 // Facet is one thing that can be seen of an element: that it is there, that it is null, that it has a certain value.
 type Facet struct {
 	// Name says what: "present", "absent", "null", "not null", "true", "false", a value, "empty".
-	Name string
+	Name string `json:"name"`
 	// Count is how often it was seen, and Evidence where first: the recording and the JSON pointer.
-	Count    int
-	Evidence string
+	Count    int    `json:"count"`
+	Evidence string `json:"evidence,omitempty"`
+}
+
+// State returns how much of an element was seen: "proven" for all, "claimed" for some of it, "never seen" for nothing. It
+// returns "" for an element that is only the sum of its parts.
+func (e *Element) State() string {
+	seen := 0
+	for _, f := range e.Facets {
+		if f.Count > 0 {
+			seen++
+		}
+	}
+	switch {
+	case len(e.Facets) == 0:
+		return ""
+	case seen == len(e.Facets):
+		return "proven"
+	case seen == 0:
+		return "never seen"
+	}
+	return "claimed"
+}
+
+// MarshalJSON returns the element with its state.
+func (e *Element) MarshalJSON() ([]byte, error) {
+	type plain Element
+	return json.Marshal(struct {
+		*plain
+		State string `json:"state,omitempty"`
+	}{(*plain)(e), e.State()})
 }
 
 // operation finds the parts of an operation.

@@ -34,7 +34,7 @@ func WriteCoverage(format string, w io.Writer, v *coverage.Coverage) error {
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		seen, all := v.Count()
-		return enc.Encode(coverageJSON{seen, all, percent(seen, all), elementsJSON(v.Elements())})
+		return enc.Encode(coverageJSON{seen, all, percent(seen, all), v.Elements()})
 	case "html":
 		seen, all := v.Count()
 		return page.Execute(w, map[string]any{"Elements": v.Elements(), "Seen": seen, "All": all, "Percent": percent(seen, all)})
@@ -50,27 +50,6 @@ func percent(seen, all int) float64 {
 	return 100 * float64(seen) / float64(all)
 }
 
-// state tells how much of an element was seen: "proven" all, "claimed" some of it, "never seen" nothing. An element that is
-// only the sum of its parts has none.
-func state(e *coverage.Element) string {
-	seen := 0
-	for _, f := range e.Facets {
-		if f.Count > 0 {
-			seen++
-		}
-	}
-	switch {
-	case len(e.Facets) == 0:
-		return ""
-	case seen == len(e.Facets):
-		return "proven"
-	case seen == 0:
-		return "never seen"
-	default:
-		return "claimed"
-	}
-}
-
 var marks = map[string]string{"": " ", "proven": "+", "claimed": "~", "never seen": "-"}
 
 func coverageText(out *output, e *coverage.Element, indent string) {
@@ -82,7 +61,7 @@ func coverageText(out *output, e *coverage.Element, indent string) {
 			facets = append(facets, fmt.Sprintf("%s %d", f.Name, f.Count))
 		}
 	}
-	line := fmt.Sprintf("%s%s %s", indent, marks[state(e)], e.Name)
+	line := fmt.Sprintf("%s%s %s", indent, marks[e.State()], e.Name)
 	if e.Kind != "member" {
 		line += " (" + e.Kind + ")"
 	}
@@ -96,42 +75,15 @@ func coverageText(out *output, e *coverage.Element, indent string) {
 }
 
 type coverageJSON struct {
-	Seen     int           `json:"seen"`
-	All      int           `json:"all"`
-	Percent  float64       `json:"percent"`
-	Elements []elementJSON `json:"elements"`
-}
-
-type elementJSON struct {
-	Name     string        `json:"name"`
-	Kind     string        `json:"kind"`
-	Line     int           `json:"line"`
-	State    string        `json:"state,omitempty"`
-	Facets   []facetJSON   `json:"facets,omitempty"`
-	Elements []elementJSON `json:"elements,omitempty"`
-}
-
-type facetJSON struct {
-	Name     string `json:"name"`
-	Count    int    `json:"count"`
-	Evidence string `json:"evidence,omitempty"`
-}
-
-func elementsJSON(list []*coverage.Element) []elementJSON {
-	var out []elementJSON
-	for _, e := range list {
-		j := elementJSON{Name: e.Name, Kind: e.Kind, Line: e.Line, State: state(e), Elements: elementsJSON(e.Elements)}
-		for _, f := range e.Facets {
-			j.Facets = append(j.Facets, facetJSON{f.Name, f.Count, f.Evidence})
-		}
-		out = append(out, j)
-	}
-	return out
+	Seen     int                 `json:"seen"`
+	All      int                 `json:"all"`
+	Percent  float64             `json:"percent"`
+	Elements []*coverage.Element `json:"elements"`
 }
 
 //go:embed coverage.html
 var pageText string
 
-var page = template.Must(template.New("coverage").Funcs(template.FuncMap{"state": state, "class": func(s string) string {
+var page = template.Must(template.New("coverage").Funcs(template.FuncMap{"class": func(s string) string {
 	return strings.ReplaceAll(s, " ", "-")
 }}).Parse(pageText))

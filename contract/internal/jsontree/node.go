@@ -9,6 +9,79 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// MaxValues is how many values a document may have. It bounds the memory of a tree: a page of 10,000 conversations has
+// 200,000.
+const MaxValues = 400_000
+
+// Tree is one JSON document. It does not change and is safe for concurrent use.
+type Tree struct {
+	// Text is the document.
+	Text string
+	// Nodes are its values in the order of the text, the document itself first: a value's items and members follow it.
+	Nodes []Node
+	// Broken reports whether some string is not Unicode text; Garbled tells which.
+	Broken bool
+}
+
+// Node is a value of a tree.
+type Node struct {
+	tree *Tree
+	// Name is the member's name, "" for an item. Text is the content of a string, or the literal of a number.
+	Name, Text string
+	// Key, Start and End are byte offsets in the document: of the member's name (0 for an item), of the value, and of the
+	// byte after it.
+	Key, Start, End int32
+	// Index is the node's position in the tree's Nodes.
+	Index int32
+	// Size is the number of items or members.
+	Size   int32
+	next   int32 // the position after all that the node holds
+	parent int32 // the position of what holds it
+	Kind   Kinds
+}
+
+// Kinds is a set of JSON types. An integer is a number, so that the node of one has both.
+type Kinds uint8
+
+// The JSON types.
+const (
+	Null Kinds = 1 << iota
+	Boolean
+	Integer
+	Number
+	String
+	Array
+	Object
+)
+
+var kindNames = []struct {
+	kind Kinds
+	name string
+}{
+	{Object, "object"}, {Array, "array"}, {String, "string"}, {Integer, "integer"}, {Number, "number"}, {Boolean, "boolean"}, {Null, "null"},
+}
+
+// KindOf returns the type of that name, 0 where there is none.
+func KindOf(name string) Kinds {
+	for _, k := range kindNames {
+		if k.name == name {
+			return k.kind
+		}
+	}
+	return 0
+}
+
+// String lists the types: "object or string or null".
+func (k Kinds) String() string {
+	var list []string
+	for _, kind := range kindNames {
+		if k&kind.kind != 0 {
+			list = append(list, kind.name)
+		}
+	}
+	return strings.Join(list, " or ")
+}
+
 // Scalar returns a tree of one value that stands in no document: a string, number or boolean given as text.
 func Scalar(kind Kinds, text string) *Node {
 	t := &Tree{Text: text, Nodes: []Node{{Kind: kind, Text: text, End: int32(len(text)), next: 1}}}

@@ -1,11 +1,10 @@
-// Package spec compiles an OpenAPI document into what checks need: operations, parameters, schemas and formats. It knows the
-// line of each, and refuses what no check reads.
 package spec
 
 import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -13,20 +12,6 @@ import (
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 	"github.com/okchat/okchat-go/internal/lazy"
 )
-
-// Contract is an OpenAPI document, compiled. It never changes and is safe for concurrent use.
-type Contract struct {
-	Doc        *Document
-	Operations []*Operation
-	// Schemas are all schemas that an operation uses.
-	Schemas []*Schema
-	// Keys are the request headers that carry a key.
-	Keys []string
-	// Servers are the origins of the servers that the document names.
-	Servers []string
-	// Names are the members that the schemas describe.
-	Names map[string]bool
-}
 
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
@@ -84,21 +69,6 @@ func Compile(text []byte, name string) (*Contract, error) {
 	return c.Contract, nil
 }
 
-// Rules returns the entries of an x-rules list. An entry {shared: NAME} stands for the one of that name under the
-// document's x-shared-rules.
-func (c *Contract) Rules(list *yaml.Node) ([]*yaml.Node, error) {
-	var rules []*yaml.Node
-	for _, n := range Items(list) {
-		if name := Value(n, "shared"); name != nil {
-			if n = c.Doc.at("/" + sharedExtension + "/" + jsontree.Escape(name.Value)); n == nil {
-				return nil, c.Doc.Errorf(name, "%s has no rule %q", sharedExtension, name.Value)
-			}
-		}
-		rules = append(rules, n)
-	}
-	return rules, nil
-}
-
 var yamlLine = lazy.Regexp(`^yaml: (?:line (\d+): )?`)
 
 // specError puts what is wrong with the YAML of a document on one line, with its place.
@@ -111,3 +81,192 @@ func specError(name string, err error) error {
 	}
 	return fmt.Errorf("%s: the contract does not parse: %s: correct it there and run the command again", name, Shorten(message, 300))
 }
+
+// walkExtension names the query parameter that counts an operation's pages, and its first value.
+const walkExtension = "x-walk"
+
+func (c *compiler) operation(base, path string, key, n *yaml.Node, shared []*yaml.Node) (*Operation, error) {
+	op := &Operation{Method: strings.ToUpper(key.Value), Path: path, Key: key, security: key, Rules: Value(n, rulesExtension)}
+	op.segments = strings.Split(strings.TrimPrefix(base+path, "/"), "/")
+	if err := c.Doc.known(n, "an operation", "operationId", "tags", "parameters", "requestBody", "responses", "security"); err != nil {
+		return nil, err
+	}
+	for _, p := range slices.Concat(shared, Items(Value(n, "parameters"))) {
+		p = c.Doc.resolve(p)
+		compiled, err := c.parameter(p, Scalar(Value(p, "name")), Scalar(Value(p, "in")))
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case compiled.In != "path" && compiled.In != "query":
+			return nil, c.Doc.Errorf(p, "no check reads a parameter in %s", compiled.In)
+		case compiled.In == "path" && !compiled.Required:
+			return nil, c.Doc.Errorf(p, "a parameter of the path has to be required")
+		}
+		op.Parameters = append(op.Parameters, compiled)
+	}
+	security := Value(n, "security")
+	if security == nil {
+		security = Value(c.Doc.root, "security")
+	}
+	if err := c.security(op, security); err != nil {
+		return nil, err
+	}
+	var err error
+	if body := c.Doc.resolve(Value(n, "requestBody")); body != nil {
+		if err := c.Doc.known(body, "a request's body", "content", "required"); err != nil {
+			return nil, err
+		}
+		if op.Body, err = c.content(Value(body, "content")); err != nil {
+			return nil, err
+		}
+		op.Body.Required, op.Body.Key = Scalar(Value(body, "required")) == "true", body
+	}
+	op.answers, op.responses = entry(n, "responses")
+	for k, v := range entries(op.responses) {
+		r, err := c.response(k, c.Doc.resolve(v))
+		if err != nil {
+			return nil, err
+		}
+		op.Responses = append(op.Responses, r)
+	}
+	return op, c.walk(op, Value(n, walkExtension))
+}
+
+func (c *compiler) walk(op *Operation, walk *yaml.Node) error {
+	if walk == nil {
+		return nil
+	}
+	op.Counter, op.First = Scalar(Value(walk, "parameter")), 1
+	if first := Scalar(Value(walk, "first")); first != "" {
+		var err error
+		if op.First, err = strconv.Atoi(first); err != nil {
+			return c.Doc.Errorf(walk, "%s: first is not a whole number", walkExtension)
+		}
+	}
+	if !slices.ContainsFunc(op.Parameters, func(p *Parameter) bool { return p.In == "query" && p.Name == op.Counter }) {
+		return c.Doc.Errorf(walk, "%s names no query parameter of the operation", walkExtension)
+	}
+	return nil
+}
+
+func (c *compiler) parameter(n *yaml.Node, name, in string) (*Parameter, error) {
+	p := &Parameter{Name: name, In: in, Required: Scalar(Value(n, "required")) == "true", Node: n}
+	err := c.Doc.known(n, "a parameter", "name", "in", "required", "schema")
+	if err != nil {
+		return nil, err
+	}
+	schema := Value(n, "schema")
+	if schema == nil {
+		return nil, c.Doc.Errorf(n, "no check reads the parameter %s: give it a schema", name)
+	}
+	if p.Schema, err = c.schema(schema); err != nil {
+		return nil, err
+	}
+	if p.Schema.Types == 0 || p.Schema.Types&^(jsontree.String|jsontree.Integer|jsontree.Boolean) != 0 || p.Schema.Branches != nil {
+		return nil, c.Doc.Errorf(n, "no check reads the parameter %s: make it a string, an integer or a boolean", name)
+	}
+	if example := Value(n, "example"); example != nil {
+		var faults Faults
+		p.Check(Scalar(example), &faults)
+		return p, c.broken(example, &faults)
+	}
+	return p, nil
+}
+
+func (c *compiler) security(op *Operation, list *yaml.Node) error {
+	for _, alternative := range Items(list) {
+		needs := []string{}
+		for k := range entries(alternative) {
+			s := c.Doc.at("/components/securitySchemes/" + jsontree.Escape(k.Value))
+			if Scalar(Value(s, "type")) != "apiKey" || Scalar(Value(s, "in")) != "header" {
+				return c.Doc.Errorf(k, "no check reads the security scheme %s: make it an apiKey in a header", k.Value)
+			}
+			needs = append(needs, Scalar(Value(s, "name")))
+			op.security = Value(s, "name")
+		}
+		op.schemes = append(op.schemes, needs)
+	}
+	return nil
+}
+
+func (c *compiler) response(key, n *yaml.Node) (*Response, error) {
+	r := &Response{Status: strings.ToUpper(key.Value), Key: key}
+	if err := c.Doc.known(n, "a response", "headers", "content"); err != nil {
+		return nil, err
+	}
+	for k, v := range entries(Value(n, "headers")) {
+		header, err := c.parameter(c.Doc.resolve(v), k.Value, "header")
+		if err != nil {
+			return nil, err
+		}
+		r.Headers = append(r.Headers, header)
+	}
+	var err error
+	if content := Value(n, "content"); content != nil && len(content.Content) > 0 {
+		if r.Content, err = c.content(content); err == nil {
+			r.Content.Key = key
+		}
+	}
+	return r, err
+}
+
+func (c *compiler) content(n *yaml.Node) (*Content, error) {
+	content := &Content{Key: n}
+	for k, v := range entries(n) {
+		m := Media{Pattern: strings.ToLower(k.Value), Node: v}
+		if err := c.Doc.known(v, "a body", "schema"); err != nil {
+			return nil, err
+		}
+		if s := Value(v, "schema"); s != nil {
+			var err error
+			if m.Schema, err = c.schema(s); err != nil {
+				return nil, err
+			}
+			if m.Schema.Anything() {
+				m.Schema = nil
+			} else if m.Pattern != "application/json" && !strings.HasSuffix(m.Pattern, "+json") {
+				return nil, c.Doc.Errorf(k, "no check reads a schema of %s: only JSON has one", m.Pattern)
+			} else if err := c.examples(&m); err != nil {
+				return nil, err
+			}
+		}
+		content.Media = append(content.Media, m)
+	}
+	if content.Media == nil {
+		return nil, c.Doc.Errorf(n, "no check reads a body without a media type: add it")
+	}
+	return content, nil
+}
+
+// examples checks that the examples of a body keep its schema.
+func (c *compiler) examples(m *Media) error {
+	for _, example := range m.examples() {
+		var faults Faults
+		text, err := jsonOf(example)
+		if err != nil {
+			return c.Doc.Errorf(example, "the example is not JSON: %v", err)
+		}
+		tree, err := jsontree.Parse(text, maxExampleDepth)
+		if err != nil {
+			return c.Doc.Errorf(example, "the example is not JSON: %v", err)
+		}
+		Validate(m.Schema, tree, PartResponseBody, &faults)
+		if err := c.broken(example, &faults); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// broken returns an error for an example that breaks its schema.
+func (c *compiler) broken(example *yaml.Node, faults *Faults) error {
+	for _, f := range faults.List {
+		if f.Severity == Violation {
+			return c.Doc.Errorf(example, "the example breaks its schema at %q: expected %s, got %s", f.Pointer(), f.Expected, f.Got)
+		}
+	}
+	return nil
+}
+
+const maxExampleDepth = 100

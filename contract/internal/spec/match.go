@@ -156,8 +156,3 @@ func (op *Operation) match(segments []string) (values map[string]string, words i
 	}
 	return values, words
 }
-
-// HasSegment reports whether a segment stands in the path of an operation.
-func (c *Contract) HasSegment(s string) bool {
-	return slices.ContainsFunc(c.Operations, func(op *Operation) bool { return slices.Contains(op.segments, s) })
-}

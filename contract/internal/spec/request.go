@@ -13,21 +13,6 @@ import (
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 )
 
-// Request is the request of an exchange as an operation reads it.
-type Request struct {
-	// Values are the parameters that were given and keep their schemas, Broken the names of those that do not: "query/page".
-	Values []Given
-	Broken []string
-	// Page is the number of the page that was asked for.
-	Page int
-}
-
-// Given is a parameter's value.
-type Given struct {
-	Parameter *Parameter
-	Node      *jsontree.Node
-}
-
 // Request checks a request's key and parameters. path are the parameters of the path as Match returns them.
 func (op *Operation) Request(header http.Header, rawQuery string, path map[string]string, noKey bool, faults *Faults) *Request {
 	r := &Request{Page: op.First}
@@ -98,11 +83,6 @@ func (op *Operation) checkKey(header http.Header, faults *Faults) {
 	}
 }
 
-// NeedsKey reports whether each call needs a key.
-func (op *Operation) NeedsKey() bool {
-	return len(op.schemes) > 0 && !slices.ContainsFunc(op.schemes, func(needs []string) bool { return len(needs) == 0 })
-}
-
 var parts = map[string]Part{"path": PartRequestPath, "query": PartRequestQuery, "header": PartResponseHeader}
 
 // Check validates the text of a parameter or header, and returns it as a value of its type, or nil where it breaks its
@@ -142,19 +122,6 @@ func (p *Parameter) Check(given string, faults *Faults) *jsontree.Node {
 func isDecimal(s string) bool {
 	_, err := strconv.ParseInt(s, 10, 64)
 	return err == nil && s[0] != '+'
-}
-
-// Answer returns what the contract says of a status, or nil.
-func (op *Operation) Answer(status int) *Response {
-	code := strconv.Itoa(status)
-	for _, pattern := range []string{code, code[:1] + "XX", "DEFAULT"} {
-		for _, r := range op.Responses {
-			if r.Status == pattern {
-				return r
-			}
-		}
-	}
-	return nil
 }
 
 // Status checks a response's status and headers, and returns what the contract says of it, nil for nothing.

@@ -19,43 +19,6 @@ const (
 	sharedExtension   = "x-shared-rules"
 )
 
-// Schema is a JSON Schema of the contract, compiled once, so that a check costs what the value costs.
-type Schema struct {
-	// Node is its place in the document, Name its name among the components, "" for others.
-	Node *yaml.Node
-	Name string
-	// Types are the types that it takes, 0 where any type will do.
-	Types jsontree.Kinds
-	// Branches are those of oneOf.
-	Branches   []*Schema
-	Properties []Property
-	// Extra is the schema of members that Properties does not name, nil where the contract does not know them.
-	Extra  *Schema
-	Items  *Schema
-	Format string
-	// Known are the values of a set, and Open reports whether it may have others.
-	Known []string
-	Open  bool
-	// Minimum and Maximum bound a number, Least and Most a string's characters or an array's items.
-	Minimum, Maximum float64
-	Least, Most      int
-	// Personal is the kind of personal data that a string is, "" for none.
-	Personal string
-	// Rules are the x-rules beside it, nil for none.
-	Rules *yaml.Node
-
-	required uint64         // by position in Properties
-	index    map[string]int // the positions in Properties
-}
-
-// Property is a member that a schema describes.
-type Property struct {
-	Name   string
-	Schema *Schema
-	// Key is where the contract describes it, Required where it requires it, nil where it does not.
-	Key, Required *yaml.Node
-}
-
 // maxProperties is how many members of an object a schema may describe: a check keeps a bit for each.
 const maxProperties = 64
 
@@ -64,32 +27,6 @@ var keywords = []string{"type", "oneOf", "properties", "required", "additionalPr
 
 // personalKinds are the values of x-personal.
 var personalKinds = []string{"id", "text", "file", "token"}
-
-// Keyword returns the value of a keyword in the document, or nil.
-func (s *Schema) Keyword(name string) *yaml.Node { return Value(s.Node, name) }
-
-// OpenSet returns the list of an open set's known values in the document, or nil.
-func (s *Schema) OpenSet() *yaml.Node { return Value(s.Node, openExtension) }
-
-// Anything reports whether the schema makes no claim at all.
-func (s *Schema) Anything() bool {
-	for k := range entries(s.Node) {
-		if slices.Contains(keywords, k.Value) {
-			return false
-		}
-	}
-	return true
-}
-
-// Fits reports whether a value has one of the schema's types. A number too large for any reader fits none.
-func (s *Schema) Fits(n *jsontree.Node) bool {
-	if n.Kind&jsontree.Number != 0 {
-		if _, err := strconv.ParseFloat(n.Text, 64); err != nil {
-			return false
-		}
-	}
-	return s.Types&n.Kind != 0
-}
 
 // compiler makes schemas, one for each place in the document however often it is referred to.
 type compiler struct {

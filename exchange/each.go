@@ -1,98 +1,13 @@
 package exchange
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"io"
-	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
 )
-
-// Recording is a source of exchanges in the HAR format.
-type Recording struct {
-	// Name names it in findings and errors.
-	Name string
-	// Open returns its text from the beginning.
-	Open func() (io.ReadCloser, error)
-	// MaxBody is how many bytes of a body are read at most; 0 stands for DefaultMaxBody.
-	MaxBody int
-}
-
-// FindRecordings returns the recordings at paths: files as they are, and the files *.har, *.har.gz, *.zhar and *.har.zip in
-// folders and the folders in them, by name, numbers in names by their value, so that page-2 comes before page-10. It fails where a path cannot be
-// read, or a folder holds no recording.
-func FindRecordings(paths ...string) ([]Recording, error) {
-	var list []Recording
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, fmt.Errorf("%w: name a HAR file or a folder of them", err)
-		}
-		if !info.IsDir() {
-			list = append(list, recordingFile(path))
-			continue
-		}
-		var found []string
-		err = filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && !entry.IsDir() && isRecording(path) {
-				found = append(found, path)
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		if len(found) == 0 {
-			return nil, fmt.Errorf("%s: expected files *.har in the folder, got none: record some", path)
-		}
-		slices.SortFunc(found, natural)
-		for _, path := range found {
-			list = append(list, recordingFile(path))
-		}
-	}
-	return list, nil
-}
-
-// isRecording reports whether a name is that of a recording: HAR as it is, compressed with gzip, or in a zip archive with the
-// files that it names.
-func isRecording(name string) bool {
-	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{".har", ".zhar", ".har.gz", ".har.zip"}, func(ending string) bool { return strings.HasSuffix(name, ending) })
-}
-
-func recordingFile(path string) Recording {
-	return Recording{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
-}
-
-// natural compares names, runs of digits by their value.
-func natural(a, b string) int {
-	isDigit := func(r rune) bool { return r >= '0' && r <= '9' }
-	for a != "" && b != "" {
-		da, db := len(a)-len(strings.TrimLeftFunc(a, isDigit)), len(b)-len(strings.TrimLeftFunc(b, isDigit))
-		if da > 0 && db > 0 {
-			na, nb := strings.TrimLeft(a[:da], "0"), strings.TrimLeft(b[:db], "0")
-			if c := cmp.Or(cmp.Compare(len(na), len(nb)), strings.Compare(na, nb)); c != 0 {
-				return c
-			}
-			a, b = a[da:], b[db:]
-			continue
-		}
-		if a[0] != b[0] {
-			return cmp.Compare(a[0], b[0])
-		}
-		a, b = a[1:], b[1:]
-	}
-	return cmp.Compare(len(a), len(b))
-}
 
 // Outcome is one step of [Each]: a part of a recording with what was made of it, an error, or the end of a recording.
 type Outcome[T any] struct {
@@ -210,18 +125,5 @@ func (e *each[T]) send(ctx context.Context, j *job[T]) bool {
 		return true
 	case <-ctx.Done():
 		return false
-	}
-}
-
-// Parts opens the recording and yields its parts. The sequence ends with the first error.
-func (r Recording) Parts() iter.Seq2[*Part, error] {
-	return func(yield func(*Part, error) bool) {
-		file, files, err := r.open()
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer file.Close()
-		readParts(file, r, files)(yield)
 	}
 }

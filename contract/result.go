@@ -1,15 +1,94 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/contract/internal/rule"
 	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/internal/lazy"
 )
+
+// Outcome tells how far an exchange could be checked.
+type Outcome int
+
+const (
+	// Checked is the outcome of an exchange of which all was checked.
+	Checked Outcome = iota
+	// NotChecked is the outcome of an exchange of which something could not be checked, as Result.Reason says: it is neither
+	// good nor bad. Findings are those of the rest.
+	NotChecked
+	// Elsewhere is the outcome of an exchange that calls none of the contract's operations, as most of a browser's recording
+	// does.
+	Elsewhere
+	// Aside is the outcome of what stands in a recording beside the exchanges. It is only looked through for leaks.
+	Aside
+)
+
+// Result is the outcome of the check of one exchange, with its findings. Package recordings, and Walk, add to it before they hand it on; it does not
+// change afterwards.
+type Result struct {
+	// Exchange is the one that was checked.
+	Exchange *exchange.Exchange
+	// Outcome tells how far it could be checked, and Reason, on one line, why no further; "" where Outcome is Checked.
+	Outcome Outcome
+	Reason  string
+	// Findings are those of the exchange: of the request first, then of status, headers, media type and body of the response.
+	// None means that the contract holds as far as it was checked.
+	Findings []Finding
+
+	// Operation is the one that was called, nil where there is none. It is for packages coverage and redact, as are the
+	// others below.
+	Operation *spec.Operation
+	// Request is how the operation reads the request.
+	Request *spec.Request
+	// Response is the description of the response's status in the contract, nil where it has none.
+	Response *spec.Response
+	// Body is the parsed body of the response, nil where it is no JSON or where the contract has no schema for it. Schemas
+	// has, by the position of a value in Body, the schema that a string or number keeps.
+	Body    *jsontree.Tree
+	Schemas []*spec.Schema
+
+	contract *Contract
+	near     *spec.Operation // the one that was nearly called
+	faults   spec.Faults
+	page     *rule.Page
+	walk     string // tells the walk from others
+}
+
+// Contract returns the contract of the check, nil where the result comes from no check.
+func (r *Result) Contract() *Contract { return r.contract }
+
+// Read returns the parsed body and what its values are, as Body and Schemas, where the check did not get as far: it called
+// nearly one of the contract's operations, or the media type is wrong. body is without its content encoding.
+func (r *Result) Read(body []byte) (*jsontree.Tree, []*spec.Schema, error) {
+	if r.Body != nil {
+		return r.Body, r.Schemas, nil
+	}
+	t, err := jsontree.Parse(body, maxDepth)
+	if err != nil {
+		return nil, nil, err
+	}
+	op := cmp.Or(r.Operation, r.near)
+	if op == nil {
+		return t, make([]*spec.Schema, len(t.Nodes)), nil
+	}
+	if answer := op.Answer(max(r.Exchange.Status, 100)); answer != nil && answer.Content != nil {
+		for _, m := range answer.Content.Media {
+			if m.Schema != nil {
+				return t, spec.Validate(m.Schema, t, PartResponseBody, &spec.Faults{}).Schemas, nil
+			}
+		}
+	}
+	return t, make([]*spec.Schema, len(t.Nodes)), nil
+}
+
+// maxDepth bounds the nesting of a body, as the client does.
+const maxDepth = 64
 
 // Severity tells what a finding means for consumers of the API.
 type Severity = spec.Severity
