@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/internal/terminal"
 )
 
 // account is the source of conversations: a server and a key for it, or the recorded sample if there is no key.
@@ -96,7 +97,7 @@ func (f *accountFlags) key(std streams) (string, error) {
 		defer func() { _ = file.Close() }()
 		in = file
 		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-			fmt.Fprintf(std.err, "okchat: others can read the key in %s (mode %#o): chmod 600 it\n", plain(f.keyFile), info.Mode().Perm())
+			fmt.Fprintf(std.err, "okchat: others can read the key in %s (mode %#o): chmod 600 it\n", terminal.Line(f.keyFile), info.Mode().Perm())
 		}
 	}
 	if in == nil {

@@ -50,7 +50,7 @@ func convert(ctx context.Context, std streams, flags exportFlags) error {
 	if err != nil {
 		return err
 	}
-	from, err := flags.readingFlags.open(ctx, std, &flags.accountFlags, "", opts, false, flags.quiet)
+	from, err := flags.open(ctx, std, "", opts, false, flags.quiet)
 	if err != nil {
 		return err
 	}

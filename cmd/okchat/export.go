@@ -16,6 +16,7 @@ import (
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/archive/sqlite"
+	"github.com/okchat/okchat-go/internal/terminal"
 )
 
 // The page size and the read-ahead of a walk over all conversations, unless flags set others. The API's largest page is
@@ -26,8 +27,6 @@ const (
 )
 
 type exportFlags struct {
-	accountFlags
-
 	readingFlags
 	output, format, update        string
 	limit, readAhead              int
@@ -69,8 +68,7 @@ brings the rest.
 			return export(cmd.Context(), std, flags)
 		},
 	}
-	flags.accountFlags.add(cmd)
-	flags.readingFlags.add(cmd)
+	flags.add(cmd)
 	flags.addOutput(cmd)
 	cmd.Flags().StringVar(&flags.update, "update", "", "bring the SQLite archive `file` up to date, instead of -o")
 	cmd.Flags().BoolVar(&flags.newOnly, "new-only", false, "with --update: end at the first page that holds nothing unknown")
@@ -128,7 +126,7 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 		defer func() { _ = kept.Close() }()
 		flags.archived, flags.noSample = kept.ChatbotID(), "--update needs a key, as the recorded sample is not for archives"
 	}
-	from, err := flags.readingFlags.open(ctx, std, &flags.accountFlags, "okchat export -o FILE", opts, flags.ownLimit, flags.quiet)
+	from, err := flags.open(ctx, std, "okchat export -o FILE", opts, flags.ownLimit, flags.quiet)
 	if err != nil {
 		return err
 	}
@@ -151,7 +149,7 @@ func (e *exporter) run(ctx context.Context, kind string, kept *sqlite.Archive) (
 		_, err = sqlite.Export(ctx, e.target, e.chatbot, e.progress, e.opts, sqlite.ExportOptions{Force: e.force, Partial: e.partial, Picked: e.picks()})
 		err = e.replaced(err)
 	case e.target == "-":
-		err = e.stream(ctx, e.newWriter(kind, forTerminal(e.std.out, e.std.width > 0), false))
+		err = e.stream(ctx, e.newWriter(kind, terminal.Guard(e.std.out, e.std.width > 0), false))
 	case e.exportFlags.resume:
 		err = e.resumed(ctx, kind)
 	default:
@@ -226,7 +224,7 @@ func (e *exporter) file(ctx context.Context, kind string) error {
 		return err
 	}
 	defer file.Abort()
-	err = e.write(ctx, e.newWriter(kind, forTerminal(file, file.Direct() && term.IsTerminal(int(file.Fd()))), false))
+	err = e.write(ctx, e.newWriter(kind, terminal.Guard(file, file.Direct() && term.IsTerminal(int(file.Fd()))), false))
 	if e.spoils(err) {
 		return e.replaced(err)
 	}

@@ -13,12 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/internal/terminal"
 )
 
 var errBroken = errors.New("conversations differ from the contract, see above")
 
 type listFlags struct {
-	accountFlags
 	readingFlags
 
 	limit, page int
@@ -42,8 +42,7 @@ On a terminal this is a table; piped, it is tab-separated text with whole ids an
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return list(cmd.Context(), std, flags) },
 	}
-	flags.accountFlags.add(cmd)
-	flags.readingFlags.add(cmd)
+	flags.add(cmd)
 	flags.addArchive(cmd)
 	cmd.Flags().IntVar(&flags.limit, "limit", 20, "list at most `n` conversations, 0 for all")
 	cmd.Flags().IntVar(&flags.page, "page", 1, "start at page `n` of the server's")
@@ -56,14 +55,14 @@ func list(ctx context.Context, std streams, flags listFlags) error {
 	if err != nil {
 		return err
 	}
-	from, err := flags.readingFlags.open(ctx, std, &flags.accountFlags, "okchat list", opts, true, false)
+	from, err := flags.open(ctx, std, "okchat list", opts, true, false)
 	if err != nil {
 		return err
 	}
 	defer from.close()
 	from.progress.width = 0 // a bar would run through the rows
 
-	out := bufio.NewWriter(forTerminal(std.out, flags.json && std.width > 0))
+	out := bufio.NewWriter(terminal.Guard(std.out, flags.json && std.width > 0))
 	p := &printed{listFlags: flags, reading: from, all: []json.RawMessage{}}
 	if !flags.json {
 		zone, _ := flags.location() // it was checked

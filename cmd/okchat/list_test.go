@@ -144,21 +144,6 @@ func TestTimesInAList(t *testing.T) {
 	}
 }
 
-func TestTextFromOutsideStaysOnItsLine(t *testing.T) {
-	for in, want := range map[string]string{
-		"a\nb\r\n\tc":      "a b c",
-		"\x1b[31mred\x1b[": "[31mred[",
-		"bell\a\x00":       "bell",
-		"안녕하세요 🙏":          "안녕하세요 🙏",
-		"\u202eright":      "right",
-		"👩\u200d💻":         "👩\u200d💻",
-	} {
-		if got := plain(in); got != want {
-			t.Errorf("plain(%q) is %q, expected %q", in, got, want)
-		}
-	}
-}
-
 func TestJSONIsOneDocument(t *testing.T) {
 	noKey(t)
 	code, out, _ := okchatRun(t, 0, "list", "--json", "--limit", "0")

@@ -19,6 +19,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/internal/atomicfile"
+	"github.com/okchat/okchat-go/internal/terminal"
 )
 
 // The exit codes, which exitCodeHelp describes.
@@ -222,7 +223,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 // errorText returns err on one line, with the flag or variable that helps.
 func errorText(err error, code int) string {
-	text := strings.TrimPrefix(plain(err.Error()), "okchat: ")
+	text := strings.TrimPrefix(terminal.Line(err.Error()), "okchat: ")
 	switch {
 	case code == exitUnauthorized:
 		text += " (the key comes from " + okchat.EnvKey + " or --key-file)"

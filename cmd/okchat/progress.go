@@ -12,6 +12,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/internal/terminal"
 )
 
 const (
@@ -169,6 +170,6 @@ func (p *progress) say(format string, args ...any) {
 	defer p.mu.Unlock()
 	if p.out != nil {
 		p.clearLocked()
-		fmt.Fprintln(p.out, plain(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(p.out, terminal.Line(fmt.Sprintf(format, args...)))
 	}
 }

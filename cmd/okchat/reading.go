@@ -25,6 +25,8 @@ import (
 // readingFlags are those of the commands that read conversations: which ones, and how patient to be with a server and what to
 // accept of it.
 type readingFlags struct {
+	accountFlags
+
 	state, platform, user, since, until, zone string
 	archive                                   string // read this file instead of a server
 	archive.Filter
@@ -37,6 +39,7 @@ type readingFlags struct {
 }
 
 func (f *readingFlags) add(cmd *cobra.Command) {
+	f.accountFlags.add(cmd)
 	f.addFilter(cmd)
 	f.maxPageSize = 16 << 20
 	cmd.Flags().DurationVar(&f.maxWait, "max-wait", 15*time.Minute, "wait as long as this for a page where the server asks to wait")
@@ -127,10 +130,10 @@ type reading struct {
 
 // open finds out where to read from. Errors name command as the way to call it; chosen reports that this program has chosen
 // the page size of opts, not its user.
-func (f *readingFlags) open(ctx context.Context, std streams, account *accountFlags, command string, opts okchat.ListOptions, chosen, quiet bool) (*reading, error) {
+func (f *readingFlags) open(ctx context.Context, std streams, command string, opts okchat.ListOptions, chosen, quiet bool) (*reading, error) {
 	r := &reading{told: &tally{}, progress: newProgress(std, quiet)}
 	if f.archive != "" {
-		if account.chatbot != "" || account.keyFile != "" {
+		if f.chatbot != "" || f.keyFile != "" {
 			return nil, usageErrorf("--archive needs neither --chatbot nor --key-file: leave out one or the other")
 		}
 		a, err := sqlite.Read(ctx, f.archive)
@@ -147,7 +150,7 @@ func (f *readingFlags) open(ctx context.Context, std streams, account *accountFl
 		if err != nil {
 			return nil, err
 		}
-		from, err := account.open(std, command, client...)
+		from, err := f.accountFlags.open(std, command, client...)
 		if err != nil {
 			return nil, err
 		}

@@ -66,8 +66,8 @@ documentation that works against this server at /docs. Nothing leaves this machi
 	cmd.Flags().IntVar(&flags.synthetic, "synthetic", 0, "serve `n` synthetic conversations instead of the recorded sample")
 	cmd.Flags().Uint64Var(&flags.seed, "seed", 1, "seed of the synthetic conversations and of the faults")
 	cmd.Flags().DurationVar(&flags.latency, "latency", 0, "wait before each answer")
-	cmd.Flags().StringVar(&flags.fault, "fault", "", "answer some requests with a fault: a status such as 503, html, drop, garbage, truncate or slow")
-	offer(cmd, "fault", []string{"503", "429", "html", "drop", "garbage", "truncate", "slow"})
+	cmd.Flags().StringVar(&flags.fault, "fault", "", "answer some requests with a `fault`: a status such as 503, "+strings.Join(faultNames(), ", "))
+	offer(cmd, "fault", append([]string{"429", "503"}, faultNames()...))
 	cmd.Flags().Float64Var(&flags.faultRate, "fault-rate", 0.1, "the share of requests that --fault hits, 0 to 1")
 	return cmd
 }
@@ -204,23 +204,35 @@ func compressed(mediaType string, body []byte) http.HandlerFunc {
 	}
 }
 
+// faults lists what --fault takes beside a status.
+var faults = []struct {
+	name  string
+	fault okchattest.Fault
+}{
+	{"html", okchattest.HTML(http.StatusOK)},
+	{"drop", okchattest.Drop()},
+	{"garbage", okchattest.Garbage("this is not HTTP\r\n")},
+	{"truncate", okchattest.Truncate(100)},
+	{"slow", okchattest.Slow(256, 100*time.Millisecond)},
+}
+
+func faultNames() (names []string) {
+	for _, f := range faults {
+		names = append(names, f.name)
+	}
+	return names
+}
+
 func parseFault(name string) (okchattest.Fault, error) {
 	if status, err := strconv.Atoi(name); err == nil && status >= 400 && status <= 599 {
 		return okchattest.Status(status, `{"error":"made up by okchat serve"}`), nil
 	}
-	switch name {
-	case "html":
-		return okchattest.HTML(http.StatusOK), nil
-	case "drop":
-		return okchattest.Drop(), nil
-	case "garbage":
-		return okchattest.Garbage("this is not HTTP\r\n"), nil
-	case "truncate":
-		return okchattest.Truncate(100), nil
-	case "slow":
-		return okchattest.Slow(256, 100*time.Millisecond), nil
+	for _, f := range faults {
+		if f.name == name {
+			return f.fault, nil
+		}
 	}
-	return nil, usageErrorf("--fault is %q, expected a status from 400 to 599, html, drop, garbage, truncate or slow", name)
+	return nil, usageErrorf("--fault is %q, expected a status from 400 to 599, %s", name, strings.Join(faultNames(), ", "))
 }
 
 // sometimes gives the fault to a share of the requests, chosen by seed.

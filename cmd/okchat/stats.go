@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/internal/terminal"
 )
 
 type statsFlags struct {
-	accountFlags
 	readingFlags
 
 	limit       int
@@ -47,8 +47,7 @@ elsewhere.
 			return stats(cmd.Context(), std, flags)
 		},
 	}
-	flags.accountFlags.add(cmd)
-	flags.readingFlags.add(cmd)
+	flags.add(cmd)
 	flags.addArchive(cmd)
 	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print the numbers as JSON")
@@ -70,7 +69,7 @@ func stats(ctx context.Context, std streams, flags statsFlags) error {
 		}
 		fmt.Fprintf(std.err, "The page is in %s\n", flags.html)
 	}
-	out := bufio.NewWriter(forTerminal(std.out, flags.json && std.width > 0))
+	out := bufio.NewWriter(terminal.Guard(std.out, flags.json && std.width > 0))
 	switch {
 	case flags.json:
 		err = writeJSON(out, s)
@@ -95,7 +94,7 @@ func (f *statsFlags) count(ctx context.Context, std streams) (*archive.Stats, er
 		return nil, err
 	}
 	opts.Limit, opts.ReadAhead = f.limit, defaultAhead
-	from, err := f.readingFlags.open(ctx, std, &f.accountFlags, "okchat stats", opts, f.ownLimit, f.quiet)
+	from, err := f.open(ctx, std, "okchat stats", opts, f.ownLimit, f.quiet)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +123,7 @@ func printCounts(out io.Writer, s *archive.Stats) {
 		counts []archive.Count
 	}{{"day", s.PerDay}, {"platform", s.PerPlatform}, {"state", s.PerState}} {
 		for _, c := range part.counts {
-			fmt.Fprintf(out, "%s\t%s\t%d\n", part.by, plain(nameOf(c)), c.Conversations)
+			fmt.Fprintf(out, "%s\t%s\t%d\n", part.by, terminal.Line(nameOf(c)), c.Conversations)
 		}
 	}
 }
@@ -150,11 +149,11 @@ func printBars(out io.Writer, s *archive.Stats, width int) {
 		}
 		names, digits := 0, len(fmt.Sprint(largest(part.counts)))
 		for i := range part.counts {
-			names = min(max(names, runewidth.StringWidth(plain(nameOf(part.counts[i])))), 24)
+			names = min(max(names, runewidth.StringWidth(terminal.Line(nameOf(part.counts[i])))), 24)
 		}
 		fmt.Fprintf(out, "\n%s\n", part.title)
 		for _, c := range part.counts {
-			name := runewidth.FillRight(runewidth.Truncate(plain(nameOf(c)), names, "…"), names)
+			name := runewidth.FillRight(runewidth.Truncate(terminal.Line(nameOf(c)), names, "…"), names)
 			room := max(width-names-digits-len("    "), 4)
 			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s %*d %s", name, digits, c.Conversations, bar(c.Conversations, largest(part.counts), room)), " "))
 		}

@@ -1,19 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/internal/terminal"
 )
 
 // table writes rows as they come: columns fitted to a terminal, or tab-separated text for programs. The line of names comes
@@ -114,7 +110,7 @@ func (t *table) row(conv *okchat.Conversation, origin string) error {
 func (t *table) write(cell func(tableColumn) string) error {
 	cells, gap := make([]string, len(t.columns)), "\t"
 	for i, c := range t.columns {
-		cells[i] = plain(cell(c))
+		cells[i] = terminal.Line(cell(c))
 		if t.width > 0 {
 			cells[i], gap = runewidth.Truncate(cells[i], c.width, "…"), "  "
 			if i < len(cells)-1 {
@@ -124,54 +120,4 @@ func (t *table) write(cell func(tableColumn) string) error {
 	}
 	_, err := io.WriteString(t.out, strings.Join(cells, gap)+"\n")
 	return err
-}
-
-// terminal writes text from outside to a terminal. What could steer it stands as \u and four hexadecimal digits, which in a
-// JSON string means the same.
-type terminal struct {
-	out  io.Writer
-	rest []byte // of a character that was cut off
-}
-
-// forTerminal returns out, or a writer in front of it if it is a terminal.
-func forTerminal(out io.Writer, is bool) io.Writer {
-	if is {
-		return &terminal{out: out}
-	}
-	return out
-}
-
-func (t *terminal) Write(p []byte) (int, error) {
-	text := slices.Concat(t.rest, p)
-	var safe []byte
-	for len(text) > 0 && (utf8.FullRune(text) || len(text) >= utf8.UTFMax) {
-		r, size := utf8.DecodeRune(text)
-		if text = text[size:]; r != '\n' && r != '\t' && r != ' ' && r != zeroWidthJoiner && !unicode.IsGraphic(r) {
-			for _, unit := range utf16.Encode([]rune{r}) {
-				safe = fmt.Appendf(safe, "\\u%04x", unit)
-			}
-			continue
-		}
-		safe = utf8.AppendRune(safe, r)
-	}
-	t.rest = bytes.Clone(text)
-	if _, err := t.out.Write(safe); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-const zeroWidthJoiner = '\u200d' // joins emoji
-
-// plain returns text from outside on one line and without characters that could steer a terminal.
-func plain(s string) string {
-	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsGraphic(r) && r != zeroWidthJoiner:
-			return -1
-		}
-		return r
-	}, s)), " ")
 }

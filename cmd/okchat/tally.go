@@ -13,6 +13,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/gen/okchatapi"
+	"github.com/okchat/okchat-go/internal/terminal"
 )
 
 // tally counts what conversations lack of the contract, and what they hold that it does not know, for one line a kind at the
@@ -69,7 +70,9 @@ func (t *tally) kind(i int, set openSet, value reflect.Value) string {
 	return kind
 }
 
-func shown(text string) string { return fmt.Sprintf("%q", runewidth.Truncate(plain(text), 60, "…")) }
+func shown(text string) string {
+	return fmt.Sprintf("%q", runewidth.Truncate(terminal.Line(text), 60, "…"))
+}
 
 func count(kinds *map[string]int, kind string) {
 	if *kinds == nil {

@@ -14,6 +14,7 @@ import (
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive/sqlite"
 	"github.com/okchat/okchat-go/internal/atomicfile"
+	"github.com/okchat/okchat-go/internal/terminal"
 )
 
 // formats lists the formats of files, each with the endings of names that stand for it.
@@ -124,7 +125,7 @@ func mayReplace(ctx context.Context, path string, force bool) error {
 
 func sweep(std streams, path string) {
 	for _, name := range atomicfile.Sweep(path) {
-		fmt.Fprintf(std.err, "%s was left by a run that was killed: removed\n", plain(name))
+		fmt.Fprintf(std.err, "%s was left by a run that was killed: removed\n", terminal.Line(name))
 	}
 }
 
