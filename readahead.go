@@ -36,7 +36,7 @@ type batch[T any] struct {
 // right whatever moves, and its errors name the page that failed.
 func (w *walk[T]) runAhead(yield func(*Page[T]) bool) error {
 	seen, fenced, patience := w.start, w.start != mark{}, w.opts.ReadAhead
-	for !w.over {
+	for !w.finished {
 		if !fenced {
 			seen, fenced = w.fence(w.ctx)
 		}
@@ -77,14 +77,14 @@ func (w *walk[T]) runEpoch(seen mark, yield func(*Page[T]) bool) (stable bool, e
 			current = w.startBatch(ctx, &running, next, w.lastPage(seen))
 		}
 		if previous == nil && current == nil {
-			w.over = true
+			w.finished = true
 			return true, nil
 		}
 		if previous != nil {
 			if now, ok := w.fence(ctx); !ok || now != seen {
 				return false, nil
 			}
-			if err := w.handBatch(previous, yield); err != nil || w.over || current == nil {
+			if err := w.handBatch(previous, yield); err != nil || w.finished || current == nil {
 				return true, err
 			}
 		}
@@ -147,7 +147,7 @@ func (w *walk[T]) handBatch(b *batch[T], yield func(*Page[T]) bool) error {
 		if b.errs[i] != nil {
 			return b.errs[i]
 		}
-		if err := w.hand(page, b.short[i], yield); err != nil || w.over {
+		if err := w.hand(page, b.short[i], yield); err != nil || w.finished {
 			return err
 		}
 	}

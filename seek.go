@@ -26,7 +26,7 @@ func (w *walk[T]) seek(first *Page[T], short *ContractError) (*Page[T], *Contrac
 		}
 	}
 	w.Total, w.Done = newer.TotalCount, min(newer.CurrentPage*newer.PageSize, newer.TotalCount)
-	w.over = newer.CurrentPage >= newer.TotalPages
+	w.finished = newer.CurrentPage >= newer.TotalPages
 	return nil, nil, nil
 }
 

@@ -47,7 +47,7 @@ func (w *walk[T]) cameBefore(item remembered, at int, disorder bool) bool {
 	case item.At.Before(w.least):
 		return false
 	// Many may share one time, more than are remembered: those are not taken for forgotten ones.
-	case !disorder && at < w.reach && !forgotten.IsZero() && !item.At.Before(forgotten) && item.At.After(w.Oldest):
+	case !disorder && at < w.knownTo && !forgotten.IsZero() && !item.At.Before(forgotten) && item.At.After(w.Oldest):
 		return true
 	default:
 		return w.recent.has(item.ID)

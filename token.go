@@ -78,8 +78,8 @@ func (w *walk[T]) resume(after Token) error {
 		return argumentErrorf("Limit is %d, expected %d, which After was made with", mine.Limit, t.Limit)
 	}
 	w.standing = t.standing
-	w.over = w.Done >= w.Total
-	w.reach = math.MaxInt // nothing is known of what has moved since
+	w.finished = w.Done >= w.Total
+	w.knownTo = math.MaxInt // nothing is known of what has moved since
 	if w.Last == nil {
 		return nil
 	}

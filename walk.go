@@ -62,14 +62,14 @@ type walk[T any] struct {
 	requested atomic.Int64 // pages, by whichever goroutine
 
 	standing
-	recent  ring
-	least   time.Time // the least created_at that came, by right or wrong
-	reach   int       // where items that came, or have started since, may stand: before this position
-	handed  int       // items that this range has handed out
-	over    bool      // nothing more is wanted
-	left    bool      // the caller has left the loop
-	past    bool      // the last item was too old for CreatedAfter
-	stalled int       // pages in a row that brought nothing older
+	recent    ring
+	least     time.Time // the least created_at that came, by right or wrong
+	knownTo   int       // each item that came, or has started since, stands before this position
+	handed    int       // items that this range has handed out
+	finished  bool      // nothing more is wanted
+	abandoned bool      // the caller has left the loop
+	pastEnd   bool      // the last item of the page before was too old for CreatedAfter
+	stalled   int       // pages in a row that brought nothing older
 
 	start  mark        // of the list when the walk began, if it began at page 1
 	page   []uuid.UUID // ids on the last page
@@ -130,7 +130,7 @@ func (w *walk[T]) run(yield func(*Page[T]) bool) error {
 	} else {
 		err = w.runSequence(yield, -1)
 	}
-	if err != nil || w.left {
+	if err != nil || w.abandoned {
 		return err
 	}
 	return w.judge()
@@ -170,7 +170,7 @@ func position(m PageMetadata) int {
 
 // runSequence reads one page after the other until the walk is over or, where most is not negative, most pages came.
 func (w *walk[T]) runSequence(yield func(*Page[T]) bool, most int) error {
-	for ; !w.over && most != 0; most-- {
+	for ; !w.finished && most != 0; most-- {
 		page, short, err := w.read(w.nextPage(w.Total))
 		if err != nil {
 			return err
@@ -245,14 +245,14 @@ func (w *walk[T]) hand(page *Page[T], short *ContractError, yield func(*Page[T])
 	w.Total = m.TotalCount
 	switch {
 	case end >= 0:
-		w.Done, w.over = end, true
+		w.Done, w.finished = end, true
 	case m.CurrentPage >= m.TotalPages:
-		w.Done, w.over = m.TotalCount, true
+		w.Done, w.finished = m.TotalCount, true
 	default:
 		// A page that is short or empty has used up its positions all the same.
 		w.Done = m.CurrentPage * m.PageSize
 	}
-	if w.stalled >= w.most && !w.over {
+	if w.stalled >= w.most && !w.finished {
 		return broken(page, "/data", fmt.Sprintf("an older item, as totalCount is %d", m.TotalCount),
 			fmt.Sprintf("none on %d pages in a row", w.stalled))
 	}
@@ -260,10 +260,10 @@ func (w *walk[T]) hand(page *Page[T], short *ContractError, yield func(*Page[T])
 	page.next = w.here()
 	w.handed += len(fresh)
 	if !yield(page) {
-		w.over, w.left = true, true
+		w.finished, w.abandoned = true, true
 	}
 	if w.barren >= maxBarren {
-		w.over = true
+		w.finished = true
 	}
 	return nil
 }
@@ -273,9 +273,9 @@ func (w *walk[T]) hand(page *Page[T], short *ContractError, yield func(*Page[T])
 func (w *walk[T]) admit(page *Page[T]) (fresh []T, end int) {
 	m := page.Metadata
 	start, place := position(m), placesOf(page)
-	w.reach = max(w.reach, w.Done)
-	if risen := m.TotalCount - w.Total; risen > 0 && w.reach <= math.MaxInt-risen {
-		w.reach += risen
+	w.knownTo = max(w.knownTo, w.Done)
+	if risen := m.TotalCount - w.Total; risen > 0 && w.knownTo <= math.MaxInt-risen {
+		w.knownTo += risen
 	}
 	if start >= w.Done { // otherwise they were named before
 		for _, odd := range page.Odd {
@@ -342,9 +342,9 @@ func (w *walk[T]) lastWanted(page *Page[T]) int {
 	for i > 0 && w.tooOld(w.op.order(&page.Items[i-1])) {
 		i--
 	}
-	past := w.past
-	w.past = i < n
-	if i == n-1 && !(past && i == 0) && page.Metadata.CurrentPage < page.Metadata.TotalPages {
+	pastEnd := w.pastEnd
+	w.pastEnd = i < n
+	if i == n-1 && !(pastEnd && i == 0) && page.Metadata.CurrentPage < page.Metadata.TotalPages {
 		return n
 	}
 	return i
