@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,9 +48,12 @@ func (p Page[T]) String() string {
 	return fmt.Sprintf("page %d of %d with %d items", p.Metadata.CurrentPage, p.Metadata.TotalPages, len(p.Items))
 }
 
-// operation is a paged operation of the contract, bound to the arguments that are the same for each of its pages.
-// Fetching, walking and reading ahead are generic over it.
+// operation is an operation of the contract, bound to the arguments that are the same for each of its pages. Fetching,
+// walking and reading ahead are generic over it.
 type operation[T any] struct {
+	// member is the member of the body that holds the items: a single one, or a list, beside whose pages metadata stand.
+	member        string
+	single, paged bool
 	// request builds the request for one page. A limit of 0 leaves the page size to the server.
 	request func(page, limit int) (*http.Request, error)
 	// read reads one item of the page's data into its zero value.
@@ -59,7 +63,7 @@ type operation[T any] struct {
 	// key returns an item's id, and order its created_at, by which the list is ordered, newest first.
 	key   func(*T) uuid.UUID
 	order func(*T) time.Time
-	// owner returns the member ownerName, which has the value of in each item of this list.
+	// owner returns the member ownerName, which has the value of in each item of this list; nil where there is none.
 	owner     func(*T) uuid.UUID
 	ownerName string
 	of        uuid.UUID
@@ -239,7 +243,7 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 func (c *Client) complete(e *ContractError, q query, resp *http.Response, body []byte) {
 	e.Page, e.StatusCode, e.Header, e.Body = q.page, resp.StatusCode, resp.Header, body
 	e.Got = c.key.scrub(e.Got)
-	if e.Where == "/data" && e.Got == "none" {
+	if e.Got == "none" && strings.LastIndexByte(e.Where, '/') == 0 {
 		if text := c.clean(serverReason(body[:min(len(body), maxErrorBody)]), maxMessage); text != "" {
 			e.Got = "none, and the message: " + text
 		}

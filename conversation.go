@@ -66,11 +66,7 @@ func (c *Conversation) Raw() json.RawMessage { return c.raw }
 // Unknown returns the members that the contract does not know by their names, or nil if there are none. The map is the
 // caller's. Unknown members of objects within are in Raw.
 func (c *Conversation) Unknown() map[string]json.RawMessage {
-	if !c.extra {
-		return nil
-	}
-	_, unknown := splitMembers(c.Raw())
-	return unknown
+	return c.unknown(compiled().conversation)
 }
 
 // Missing returns the names of the members that the contract requires and the server did not send, or sent as null where
@@ -81,8 +77,8 @@ func (c *Conversation) Missing() []string { return compiled().conversation.Names
 
 // contractTypes are the types of the contract that the client reads.
 type contractTypes struct {
-	once                   sync.Once
-	conversation, metadata *fastjson.Type
+	once                                     sync.Once
+	conversation, message, chatbot, metadata *fastjson.Type
 }
 
 var types contractTypes
@@ -91,6 +87,8 @@ var types contractTypes
 func compiled() *contractTypes {
 	types.once.Do(func() {
 		types.conversation = fastjson.Compile(reflect.TypeFor[okchatapi.Conversation]())
+		types.message = fastjson.Compile(reflect.TypeFor[okchatapi.Message]())
+		types.chatbot = fastjson.Compile(reflect.TypeFor[okchatapi.Chatbot]())
 		types.metadata = fastjson.Compile(reflect.TypeFor[okchatapi.PageMetadata]())
 	})
 	return &types
@@ -98,43 +96,21 @@ func compiled() *contractTypes {
 
 // read reads one conversation. It shares memory with the scanner's text.
 func (c *Conversation) read(s *fastjson.Scanner) {
-	s.Next()
-	start := s.Offset()
-	c.missing, c.extra = compiled().conversation.Read(s, &c.Conversation), s.TakeExtra()
-	if c.raw = s.From(start); s.TakeLone() {
-		c.raw = fastjson.ReplaceLone(c.raw)
-	}
+	c.sent = readItem(compiled().conversation, s, &c.Conversation)
 }
 
 // lacks returns the first of some required members that did not come with the conversation and a description of its type, or
 // "" if all came.
 func (c *Conversation) lacks(members []string) (member, expected string) {
-	if c.missing == 0 {
-		return "", ""
-	}
-	for _, member := range members {
-		if bit, expected := compiled().conversation.Bit(member); c.missing&bit != 0 {
-			return member, expected
-		}
-	}
-	return "", ""
+	return c.firstMissing(compiled().conversation, members)
 }
 
 // UnmarshalJSON decodes one conversation, for instance from an archive, and keeps a copy of b. It fails on a value whose type
 // is not the contract's, but not on a member that is missing.
 func (c *Conversation) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		return nil // as encoding/json does for other types
-	}
-	s := fastjson.NewScanner(bytes.Clone(b))
 	var conv Conversation
-	conv.read(s)
-	s.End()
-	if err := s.Err(); err != nil {
-		return fmt.Errorf("okchat: not a conversation: %w", err)
-	}
-	if m, odd := s.TakeMismatch(); odd {
-		return fmt.Errorf("okchat: a conversation breaks the contract at %s: expected %s, got %s", or(m.Where, "its beginning"), m.Expected, m.Got)
+	if err := unmarshalItem(b, "conversation", conv.read); err != nil || string(b) == "null" {
+		return err
 	}
 	*c = conv
 	return nil
@@ -143,25 +119,79 @@ func (c *Conversation) UnmarshalJSON(b []byte) error {
 // MarshalJSON encodes the conversation. A member that was not changed in Go is encoded as the server sent it, or left out if it
 // did not; members that the contract does not know are kept.
 func (c Conversation) MarshalJSON() ([]byte, error) {
-	raw := c.Raw()
-	if raw == nil {
-		return json.Marshal(c.Conversation)
-	}
 	var original Conversation
-	if err := original.UnmarshalJSON(raw); err != nil {
-		return nil, err
+	if c.raw != nil {
+		if err := original.UnmarshalJSON(c.raw); err != nil {
+			return nil, err
+		}
 	}
-	if reflect.DeepEqual(original.Conversation, c.Conversation) {
-		return raw, nil
+	return c.marshal(compiled().conversation, c.Conversation, original.Conversation)
+}
+
+// readItem reads an item of type t into the zero value that into points to.
+func readItem(t *fastjson.Type, s *fastjson.Scanner, into any) sent {
+	s.Next()
+	start := s.Offset()
+	item := sent{missing: t.Read(s, into), extra: s.TakeExtra()}
+	if item.raw = s.From(start); s.TakeLone() {
+		item.raw = fastjson.ReplaceLone(item.raw)
 	}
-	encoded, err := json.Marshal(c.Conversation)
+	return item
+}
+
+func (i *sent) unknown(t *fastjson.Type) map[string]json.RawMessage {
+	if !i.extra {
+		return nil
+	}
+	_, unknown := splitMembers(t, i.raw)
+	return unknown
+}
+
+func (i *sent) firstMissing(t *fastjson.Type, members []string) (member, expected string) {
+	if i.missing == 0 {
+		return "", ""
+	}
+	for _, member := range members {
+		if bit, expected := t.Bit(member); i.missing&bit != 0 {
+			return member, expected
+		}
+	}
+	return "", ""
+}
+
+// unmarshalItem reads a copy of b as one item. It does nothing where b is null, as encoding/json does for other types.
+func unmarshalItem(b []byte, what string, read func(*fastjson.Scanner)) error {
+	if string(b) == "null" {
+		return nil
+	}
+	s := fastjson.NewScanner(bytes.Clone(b))
+	read(s)
+	s.End()
+	if err := s.Err(); err != nil {
+		return fmt.Errorf("okchat: not a %s: %w", what, err)
+	}
+	if m, odd := s.TakeMismatch(); odd {
+		return fmt.Errorf("okchat: a %s breaks the contract at %s: expected %s, got %s", what, or(m.Where, "its beginning"), m.Expected, m.Got)
+	}
+	return nil
+}
+
+// marshal encodes an item of type t that is now, and was original when it was read.
+func (i *sent) marshal(t *fastjson.Type, now, original any) ([]byte, error) {
+	if i.raw == nil {
+		return json.Marshal(now)
+	}
+	if reflect.DeepEqual(original, now) {
+		return i.raw, nil
+	}
+	encoded, err := json.Marshal(now)
 	if err != nil {
 		return nil, err
 	}
-	changed, _ := splitMembers(encoded)
-	came, unknown := splitMembers(raw)
-	is, was := reflect.ValueOf(c.Conversation), reflect.ValueOf(original.Conversation)
-	for _, f := range compiled().conversation.Fields {
+	changed, _ := splitMembers(t, encoded)
+	came, unknown := splitMembers(t, i.raw)
+	is, was := reflect.ValueOf(now), reflect.ValueOf(original)
+	for _, f := range t.Fields {
 		if !reflect.DeepEqual(is.Field(f.Index).Interface(), was.Field(f.Index).Interface()) {
 			continue
 		}
@@ -175,11 +205,11 @@ func (c Conversation) MarshalJSON() ([]byte, error) {
 	return json.Marshal(changed)
 }
 
-// splitMembers returns the members of a conversation that the contract knows, and the others.
-func splitMembers(raw json.RawMessage) (known, unknown map[string]json.RawMessage) {
+// splitMembers returns the members of an item that the contract knows, and the others.
+func splitMembers(t *fastjson.Type, raw json.RawMessage) (known, unknown map[string]json.RawMessage) {
 	known = map[string]json.RawMessage{}
 	for name, value := range fastjson.Members(raw) {
-		if slices.ContainsFunc(compiled().conversation.Fields, func(f fastjson.Field) bool { return f.Name == string(name) }) {
+		if slices.ContainsFunc(t.Fields, func(f fastjson.Field) bool { return f.Name == string(name) }) {
 			known[string(name)] = value
 			continue
 		}

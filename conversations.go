@@ -24,8 +24,14 @@ type (
 	SenderType = okchatapi.SenderType
 	// LastMessage is the message that was said last, in one of its three forms.
 	LastMessage = okchatapi.LastMessage
-	// Message is the form of LastMessage that tells the sender.
-	Message = okchatapi.Message
+	// MessageSummary is the form of LastMessage that tells the sender.
+	MessageSummary = okchatapi.MessageSummary
+	// Attachment is a file that was sent with a message. It lies on another host, where the key must not go.
+	Attachment = okchatapi.Attachment
+	// MessageMetadata are the notes that the platform keeps with a message.
+	MessageMetadata = okchatapi.MessageMetadata
+	// Chatbot is a chatbot of the account, as far as a reader of conversations needs it: its instructions and keys are never kept.
+	Chatbot = okchatapi.Chatbot
 	// ConversationMetadata are the notes that the platform keeps with a conversation.
 	ConversationMetadata = okchatapi.ConversationMetadata
 )
@@ -131,12 +137,12 @@ func (c *Client) Conversations(ctx context.Context, chatbotID string, opts ListO
 
 // listConversations returns the operation of the contract that lists the conversations of one chatbot.
 func (c *Client) listConversations(chatbotID string, state ConversationState) (operation[Conversation], error) {
-	// uuid.Parse takes braces and other spellings too, which the contract does not.
-	id, err := uuid.Parse(chatbotID)
-	if err != nil || len(chatbotID) != 36 {
-		return operation[Conversation]{}, argumentErrorf("the chatbot id is not a UUID, expected the form 00000000-0000-0000-0000-000000000000")
+	id, err := parseID("chatbot", chatbotID)
+	if err != nil {
+		return operation[Conversation]{}, err
 	}
 	return operation[Conversation]{
+		member: "data", paged: true,
 		request: func(page, limit int) (*http.Request, error) {
 			params := okchatapi.ListConversationsParams{Page: &page}
 			if limit > 0 {
@@ -155,4 +161,13 @@ func (c *Client) listConversations(chatbotID string, state ConversationState) (o
 		ownerName: "chatbot_id",
 		of:        id,
 	}, nil
+}
+
+// parseID parses the id of what, which must be a UUID in the form of the contract: uuid.Parse takes others, too.
+func parseID(what, id string) (uuid.UUID, error) {
+	parsed, err := uuid.Parse(id)
+	if err != nil || len(id) != 36 {
+		return uuid.Nil, argumentErrorf("the %s id is not a UUID, expected the form 00000000-0000-0000-0000-000000000000", what)
+	}
+	return parsed, nil
 }

@@ -30,6 +30,9 @@ func decodePage[T any](ctx context.Context, op operation[T], q query, resp *http
 		return nil, err
 	}
 	page := &Page[T]{Items: d.items, Metadata: d.metadata, StatusCode: resp.StatusCode, Header: resp.Header, Body: body, Odd: d.odd}
+	if !op.paged {
+		return page, nil
+	}
 	if short := checkCount(d.metadata, d.count); short != nil {
 		short.again = d.count == 0 || !q.short
 		return page, short
@@ -96,9 +99,13 @@ func (d *decoder[T]) page() error {
 		for more := s.Begin('{', '}'); more; more = s.More('}') {
 			var err error
 			switch string(s.Name()) {
-			case "data":
+			case d.op.member:
 				err = d.data()
 			case "metadata":
+				if !d.op.paged {
+					s.Skip()
+					continue
+				}
 				err = d.readMetadata()
 			default:
 				s.Skip()
@@ -117,12 +124,13 @@ func (d *decoder[T]) page() error {
 	}
 	switch {
 	case !d.listed:
-		return &ContractError{Where: "/data", Expected: "an array", Got: "none"}
-	case !d.located:
+		return &ContractError{Where: "/" + d.op.member, Expected: d.expected(), Got: "none"}
+	case d.op.paged && !d.located:
 		return &ContractError{Where: "/metadata", Expected: "an object", Got: "none"}
-	}
-	if err := checkMetadata(d.query, d.metadata, d.count); err != nil {
-		return err
+	case d.op.paged:
+		if err := checkMetadata(d.query, d.metadata, d.count); err != nil {
+			return err
+		}
 	}
 	if len(d.odd) > 0 && !d.query.lenient {
 		return d.odd[0]
@@ -155,22 +163,35 @@ func (d *decoder[T]) readMetadata() error {
 	return nil
 }
 
+// expected describes what holds the items.
+func (d *decoder[T]) expected() string {
+	if d.op.single {
+		return "an object"
+	}
+	return "an array"
+}
+
 // data reads the items.
 func (d *decoder[T]) data() error {
 	s := d.scanner
-	if s.Next() != '[' {
-		got := fastjson.Describe(s.Next())
+	clear(d.items)
+	d.items, d.odd, d.count, d.listed = d.items[:0], nil, 0, true
+	first := s.Next()
+	if first == '{' && d.op.single {
+		d.count = 1
+		return d.item()
+	}
+	if first != '[' || d.op.single {
+		got := fastjson.Describe(first)
 		if s.Skip(); s.Err() != nil {
 			return nil
 		}
-		return &ContractError{Where: "/data", Expected: "an array", Got: got}
+		return &ContractError{Where: "/" + d.op.member, Expected: d.expected(), Got: got}
 	}
 	most, why := d.most()
-	clear(d.items)
-	d.items, d.odd, d.count, d.listed = d.items[:0], nil, 0, true
 	for more := s.Begin('[', ']'); more; more = s.More(']') {
 		if d.count == most {
-			return &ContractError{Where: "/data", Expected: fmt.Sprintf("at most %d items, %s", most, why), Got: "more"}
+			return &ContractError{Where: "/" + d.op.member, Expected: fmt.Sprintf("at most %d items, %s", most, why), Got: "more"}
 		}
 		if d.count++; d.count%64 == 0 && d.ctx.Err() != nil {
 			return d.ctx.Err()
@@ -209,7 +230,10 @@ func (d *decoder[T]) item() error {
 		return nil
 	}
 	m, broken := s.TakeMismatch()
-	owner := d.op.owner(item)
+	owner := d.op.of
+	if d.op.owner != nil {
+		owner = d.op.owner(item)
+	}
 	switch {
 	case owner != d.op.of && owner != uuid.Nil:
 		return &ContractError{Where: d.where("/" + d.op.ownerName), Expected: "the one asked for", Got: "another"}
@@ -222,7 +246,7 @@ func (d *decoder[T]) item() error {
 	if d.op.key(item) == uuid.Nil {
 		return d.leaveOut("/id", "a UUID", "the one of zeros")
 	}
-	if owner == uuid.Nil {
+	if owner == uuid.Nil && d.op.owner != nil {
 		return d.leaveOut("/"+d.op.ownerName, "the one asked for", "the one of zeros")
 	}
 	return nil
@@ -244,7 +268,10 @@ func (d *decoder[T]) grow() {
 
 // where returns the JSON pointer of a place in the item just read.
 func (d *decoder[T]) where(pointer string) string {
-	return "/data/" + strconv.Itoa(d.count-1) + pointer
+	if d.op.single {
+		return "/" + d.op.member + pointer
+	}
+	return "/" + d.op.member + "/" + strconv.Itoa(d.count-1) + pointer
 }
 
 // leaveOut takes the item just read off the list and names it in odd. Without lenient the first one is kept, as the error.

@@ -74,7 +74,7 @@ type APIError struct {
 	RequestID string
 	// RetryAfter is how long the server asked to wait, rounded up to whole seconds; 0 if it did not.
 	RetryAfter time.Duration
-	// Page is the page that was asked for, counted from 1.
+	// Page is the page that was asked for, counted from 1; 0 for a call without pages.
 	Page int
 	// Tries is how many requests were sent.
 	Tries int
@@ -86,7 +86,7 @@ type APIError struct {
 
 func (e *APIError) Error() string {
 	status := fmt.Sprintf("%d %s", e.StatusCode, http.StatusText(e.StatusCode))
-	s := fmt.Sprintf("okchat: page %d: the server answered %s", e.Page, status)
+	s := fmt.Sprintf("okchat: %sthe server answered %s", pageText(e.Page), status)
 	if e.Message != "" && e.Message != status {
 		s += fmt.Sprintf(" (%s)", e.Message)
 	}
@@ -156,7 +156,7 @@ type ContractError struct {
 	StatusCode int
 	Header     http.Header `json:"-"`
 	Body       []byte      `json:"-"`
-	// Page is the page that was asked for, counted from 1.
+	// Page is the page that was asked for, counted from 1; 0 for a call without pages.
 	Page int
 	// Tries is how many requests were sent.
 	Tries int
@@ -168,8 +168,8 @@ type ContractError struct {
 }
 
 func (e *ContractError) Error() string {
-	return fmt.Sprintf("okchat: page %d: the answer breaks the contract at %s: expected %s, got %s%s",
-		e.Page, e.Where, e.Expected, e.Got, triesText(e.Tries))
+	return fmt.Sprintf("okchat: %sthe answer breaks the contract at %s: expected %s, got %s%s",
+		pageText(e.Page), e.Where, e.Expected, e.Got, triesText(e.Tries))
 }
 
 // Format prints the text of Error for every verb, so that no verb prints the body.
@@ -199,7 +199,7 @@ func (e *ContractError) finish(tries int, stopped error) { e.Tries, e.stopped = 
 // TransportError is the error of a call to which no whole answer came: the connection failed, broke or took too long, or the
 // context ended. It wraps the cause, so that errors.Is finds context.Canceled and errors.As a *net.OpError.
 type TransportError struct {
-	// Page is the page that was asked for, counted from 1.
+	// Page is the page that was asked for, counted from 1; 0 for a call without pages.
 	Page int
 	// Tries is how many requests were sent; 0 if the context ended while the call waited for its turn.
 	Tries int
@@ -210,7 +210,7 @@ type TransportError struct {
 }
 
 func (e *TransportError) Error() string {
-	s := fmt.Sprintf("okchat: page %d: no answer%s: %v", e.Page, triesText(e.Tries), e.err)
+	s := fmt.Sprintf("okchat: %sno answer%s: %v", pageText(e.Page), triesText(e.Tries), e.err)
 	if e.stopped != nil && !errors.Is(e.err, e.stopped) {
 		s += ", not retried: " + e.stopped.Error()
 	}
@@ -236,6 +236,13 @@ func (e *TransportError) reason() string {
 }
 
 func (e *TransportError) finish(tries int, stopped error) { e.Tries, e.stopped = tries, stopped }
+
+func pageText(page int) string {
+	if page == 0 {
+		return ""
+	}
+	return fmt.Sprintf("page %d: ", page)
+}
 
 func triesText(n int) string {
 	if n <= 1 {

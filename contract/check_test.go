@@ -68,7 +68,7 @@ func TestEachFaultOfAnExchangeIsOneFinding(t *testing.T) {
 		{"page is no number", url(path + "?page=abc"), "violation type: request query parameter page"},
 		{"page 0", url(path + "?page=0"), "violation range: request query parameter page"},
 		{"a chatbot id that is none", url("/api/external/chatbot/7/conversations"), "violation format: request path parameter chatbotId"},
-		{"another path", url("/api/external/chatbots"), "elsewhere"},
+		{"another path", url("/api/external/knowledge"), "elsewhere"},
 		{"a URL that is none", url("http://[::1"), "elsewhere"},
 		{"a path that has a slash too many", url(path + "/"), "not checked"},
 		{"a path below another", url("/gateway" + path), "not checked"},

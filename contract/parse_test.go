@@ -26,7 +26,7 @@ func TestASpecThatCannotServeIsRefusedOnOneLine(t *testing.T) {
 		{"a parameter's example that breaks its schema", "example: 10\n", "example: ten\n", 0, "integer"},
 		{"a key that stands twice", "      type: object\n", "      type: object\n      type: object\n", 1, `"type" stands twice`},
 		{"a reference to itself", "    PageMetadata:\n", "    PageMetadata:\n      $ref: '#/components/schemas/PageMetadata'\n", -1, "PageMetadata"},
-		{"an optional path parameter", "in: path\n          required: true", "in: path\n          required: false", -1, "required"},
+		{"an optional path parameter", "in: path\n      required: true", "in: path\n      required: false", -1, "required"},
 		{"a format that nobody knows", "format: uuid", "format: snowflake", 0, "snowflake"},
 		{"a format that nobody checks", "format: uuid", "format: ipv4", 0, "ipv4"},
 		{"a keyword that nobody checks", "required: [id, content, sender_type]", "required: [id]\n      dependentRequired: {id: [content]}", 1, "dependentRequired"},

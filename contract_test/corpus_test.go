@@ -84,6 +84,90 @@ func (c *corpus) walk(class, name, want string, first, second func(page map[stri
 
 func unchanged(map[string]any) {}
 
+// reads adds what breaks the reads other than the list.
+func (c *corpus) reads() {
+	const class = "reads"
+	recording := func(file string, entry int, name, want string, change func(body map[string]any)) {
+		var list []*exchange.Exchange
+		for i := max(entry-1, 0); i <= entry; i++ {
+			ex := *recorded(c.t, file)[i]
+			if i == entry {
+				ex.ResponseBody = c.edit(ex.ResponseBody, change)
+			}
+			if i == entry || file == "messages.har" && entry == 2 {
+				list = append(list, &ex)
+			}
+		}
+		c.list = append(c.list, exhibit{class, name, list, want})
+	}
+	messages := func(name, want string, change func(body map[string]any)) {
+		recording("messages.har", 0, name, want, change)
+	}
+	messages("messages as recorded", "", unchanged)
+	messages("a message of another conversation", "violation other-conversation /data/3/session_id", put(3, "session_id", another))
+	messages("an older message after a newer one", "violation oldest-first /data/4/created_at", put(4, "created_at", "2025-01-01T00:00:00+00:00"))
+	messages("a message twice", "violation unique-id /data/7/id", func(p map[string]any) { item(p, 7)["id"] = item(p, 2)["id"] })
+	messages("a user's message with a model", "violation user-model /data/0/model", put(0, "model", "gpt-4o"))
+	messages("a user's message with a provider", "violation user-model /data/0/provider", put(0, "provider", "openai"))
+	messages("a message of the future", "violation in-future /data/9/created_at", put(9, "created_at", "2999-01-01T00:00:00+00:00"))
+	messages("a message without a text", "violation missing /data/1/content", func(p map[string]any) { delete(item(p, 1), "content") })
+	messages("a message of no conversation", "violation missing /data/1/session_id", func(p map[string]any) { delete(item(p, 1), "session_id") })
+	messages("a message without lists", "", func(p map[string]any) {
+		delete(item(p, 1), "attachments")
+		delete(item(p, 1), "tool_calls")
+		item(p, 1)["tool_results"] = nil
+	})
+	messages("a model that nobody has seen", "drift unknown-value /data/1/model", put(1, "model", "other-model"))
+	messages("a sender that nobody has seen", "drift unknown-value /data/1/sender_type", put(1, "sender_type", "agent"))
+	messages("an attachment without an address", "violation missing /data/0/attachments/0/url", func(p map[string]any) {
+		item(p, 0)["attachments"] = []any{map[string]any{"name": "0.5.png"}}
+	})
+	recording("messages.har", 2, "the second page of messages", "", unchanged)
+	recording("messages.har", 2, "a message on two pages", "violation unique-in-walk /data/0/id", func(p map[string]any) {
+		item(p, 0)["id"] = "00000006-0000-4000-8000-000000000012"
+	})
+	recording("messages.har", 1, "another page of messages than asked for", "violation page-echo /metadata/currentPage", func(p map[string]any) {
+		metadata(p)["currentPage"] = 2
+		p["data"] = p["data"].([]any)[:2]
+	})
+	// What identifies a person, and what is the company's secret, is a leak where nobody has said that it may be shared.
+	leak := func(file, want string, change func(body map[string]any)) {
+		ex := *recorded(c.t, file)[0]
+		ex.Shareable = false
+		ex.ResponseBody = c.edit(ex.ResponseBody, change)
+		c.list = append(c.list, exhibit{"leaks", "as recorded: " + want, []*exchange.Exchange{&ex}, want})
+	}
+	leak("messages.har", "leak leaked-person /data/0/content", unchanged)
+	leak("messages.har", "leak leaked-person /data/0/attachments/0/name", unchanged)
+	leak("messages.har", "leak leaked-person /data/0/attachments/0/url", func(p map[string]any) {
+		for i := range p["data"].([]any) {
+			if list, ok := item(p, i)["attachments"].([]any); ok {
+				for _, attachment := range list {
+					delete(attachment.(map[string]any), "name")
+				}
+			}
+		}
+	})
+	leak("chatbots.har", "leak leaked-person /chatbots/0/settings/prompt", unchanged)
+	leak("chatbots.har", "leak leaked-token /chatbots/1/openai_api_key", func(p map[string]any) {
+		p["chatbots"].([]any)[1].(map[string]any)["openai_api_key"] = "made-up-0123456789"
+	})
+	recording("conversation.har", 0, "another conversation", "violation other-conversation /session/id", func(p map[string]any) {
+		p["session"].(map[string]any)["id"] = another
+	})
+	recording("conversation.har", 0, "a conversation of another chatbot", "violation other-chatbot /session/chatbot_id", func(p map[string]any) {
+		p["session"].(map[string]any)["chatbot_id"] = another
+	})
+	recording("conversation.har", 1, "a conversation without a state", "", func(p map[string]any) { delete(p["session"].(map[string]any), "state") })
+	recording("chatbots.har", 0, "a chatbot twice", "violation unique-id /chatbots/1/id", func(p map[string]any) {
+		bots := p["chatbots"].([]any)
+		bots[1].(map[string]any)["id"] = bots[0].(map[string]any)["id"]
+	})
+	recording("chatbots.har", 0, "a chatbot without a name", "violation missing /chatbots/0/name", func(p map[string]any) {
+		delete(p["chatbots"].([]any)[0].(map[string]any), "name")
+	})
+}
+
 // item returns a conversation of a page.
 func item(page map[string]any, i int) map[string]any { return page["data"].([]any)[i].(map[string]any) }
 
@@ -97,7 +181,7 @@ func put(i int, name string, value any) func(map[string]any) {
 func makeCorpus(t *testing.T) *corpus {
 	c := &corpus{t: t}
 	c.pages[0], c.pages[1] = recorded(t, "page-1.har")[0], recorded(t, "page-2.har")[0]
-	for _, add := range []func(){c.schema, c.formats, c.union, c.bytes, c.requests, c.meaning, c.leaks, c.good} {
+	for _, add := range []func(){c.schema, c.formats, c.union, c.bytes, c.requests, c.meaning, c.reads, c.leaks, c.good} {
 		add()
 	}
 	return c

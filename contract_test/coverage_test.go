@@ -49,7 +49,7 @@ func TestCoverageOfTheVendorsPageListsWhatItNeverShowed(t *testing.T) {
 	want = append(want, unseen("state: ", okchatapi.ConversationStateValues(), nil)...) // asked for without a filter
 	want = append(want, unseen(item+"state: ", okchatapi.ConversationStateValues(), states)...)
 	want = append(want, unseen(item+"platform: ", okchatapi.PlatformValues(), platforms)...)
-	want = append(want, unseen(item+"last_message as Message /sender_type: ", okchatapi.SenderTypeValues(), senders)...)
+	want = append(want, unseen(item+"last_message as MessageSummary /sender_type: ", okchatapi.SenderTypeValues(), senders)...)
 	var got []string
 	var others int // of operations that nobody called
 	operation := theContract(t).Operations()[0] + " "

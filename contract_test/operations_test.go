@@ -187,7 +187,7 @@ func TestNothingOfAnAttachmentOrOfAnOpenValueIsShared(t *testing.T) {
 	}
 	ex := messages()
 	ex.ResponseBody = []byte(strings.Replace(string(ex.ResponseBody), `"text"`, `"attachment":"https://files.example/user_images/0.4064.png?for=jane",
-		"calls":[{"settings":{"prompt":"Praise our jam."},"openai_api_key":"sk-proj-`+strings.Repeat("q7", 20)+`","mid":"msg-Nw5"}],"prompt":"Praise our jam.","text"`, 1))
+		"calls":[{"settings":{"prompt":"Praise our jam."},"openai_api_key":"sk-proj-`+strings.Repeat("q7", 20)+`","mid":"msg-Nw5"}],"instructions":"Praise our jam.","text"`, 1))
 	result := c.Check(ex)
 	var codes []contract.Code
 	for _, f := range redact.Leaks(result) {

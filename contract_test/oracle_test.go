@@ -3,6 +3,7 @@ package contract_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,6 +61,15 @@ func (o *oracle) resolve(node any) map[string]any {
 	}
 	if ref, ok := schema["$ref"].(string); ok {
 		return o.find(ref)
+	}
+	if all, ok := schema["allOf"].([]any); ok { // a schema, and entries that require more of its members
+		merged := maps.Clone(o.resolve(all[0]))
+		required, _ := merged["required"].([]any)
+		for _, more := range all[1:] {
+			required = append(slices.Clone(required), more.(map[string]any)["required"].([]any)...)
+		}
+		merged["required"] = required
+		return merged
 	}
 	return schema
 }

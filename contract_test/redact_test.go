@@ -140,23 +140,32 @@ func TestNothingOfAPersonIsLeftOver(t *testing.T) {
 		if ex.Status != 200 {
 			continue
 		}
-		page := decode(t, ex.ResponseBody).(map[string]any)
-		for i := range page["data"].([]any) {
-			conversation := item(page, i)
-			var private []any
-			for _, name := range []string{"id", "chatbot_id", "sns_user_id", "voice_path", "last_message"} {
-				private = append(private, conversation[name])
-			}
-			if message, ok := conversation["last_message"].(map[string]any); ok {
-				private = append(private, message["id"], message["content"])
-			}
-			for _, v := range private {
-				if s, ok := v.(string); ok && len(s) > 3 && strings.Contains(file.String(), s) {
-					t.Errorf("%s: item %d: what an end user wrote, or who it is, was written", ex.Source, i)
-				}
+		for _, s := range private(decode(t, ex.ResponseBody), "") {
+			if len(s) > 3 && strings.Contains(file.String(), s) {
+				t.Errorf("%s: what an end user wrote, or who it is, or a secret, was written: %q", ex.Source, s)
 			}
 		}
 	}
+}
+
+// private returns the strings in a body that must not be written.
+func private(v any, name string) (list []string) {
+	names := []string{"id", "chatbot_id", "session_id", "sns_user_id", "voice_path", "last_message", "content", "url", "prompt", "openai_api_key"}
+	switch v := v.(type) {
+	case string:
+		if slices.Contains(names, name) {
+			list = append(list, v)
+		}
+	case []any:
+		for _, item := range v {
+			list = append(list, private(item, name)...)
+		}
+	case map[string]any:
+		for name, member := range v {
+			list = append(list, private(member, name)...)
+		}
+	}
+	return list
 }
 
 func TestPseudonymsDependOnTheSaltAlone(t *testing.T) {

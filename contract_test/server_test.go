@@ -16,6 +16,8 @@ import (
 
 // player serves the recordings through the generated strict server interface.
 type player struct {
+	okchatapi.StrictServerInterface // nil: the other operations are not called
+
 	pages []okchatapi.ConversationPage
 }
 
@@ -97,7 +99,7 @@ func TestTheGeneratedServerTakesTheDocumentedCurl(t *testing.T) {
 	ex := recorded(t, "page-1.har")[0]
 	var page okchatapi.ConversationPage
 	unmarshal(t, ex.ResponseBody, &page)
-	server := httptest.NewServer(okchatapi.Handler(okchatapi.NewStrictHandler(player{[]okchatapi.ConversationPage{page}}, nil)))
+	server := httptest.NewServer(okchatapi.Handler(okchatapi.NewStrictHandler(player{pages: []okchatapi.ConversationPage{page}}, nil)))
 	t.Cleanup(server.Close)
 
 	_, path, _ := strings.Cut(ex.URL, "://")

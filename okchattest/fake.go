@@ -37,8 +37,11 @@ type Fake struct {
 	log    log
 	script script
 
+	newestFirst bool
+
 	mu    sync.RWMutex // guards the rest
 	list  list
+	talks map[types.UUID][]okchatapi.Message // those that are not as they were made up, oldest first
 	added int
 	// newest is of all conversations that ever were in the list.
 	newest time.Time
@@ -140,54 +143,103 @@ var _ okchatapi.StrictServerInterface = endpoint{}
 
 // ListConversations answers with a page of the list as it is now.
 func (e endpoint) ListConversations(_ context.Context, r okchatapi.ListConversationsRequestObject) (okchatapi.ListConversationsResponseObject, error) {
-	f, m := e.fake, okchatapi.PageMetadata{CurrentPage: 1, PageSize: defaultLimit}
-	if r.Params.Page != nil {
-		m.CurrentPage = *r.Params.Page
-	}
-	if r.Params.Limit != nil {
-		m.PageSize = *r.Params.Limit
-	}
-	switch {
-	case r.ChatbotID != f.chatbot:
-		return nil, refusal{http.StatusNotFound, "no such chatbot"}
-	case m.CurrentPage < 1 || m.PageSize < 1:
-		return nil, refusal{http.StatusBadRequest, "page and limit must be whole numbers from 1"}
-	case f.maxLimit > 0:
-		m.PageSize = min(m.PageSize, f.maxLimit)
-	}
-
+	f := e.fake
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	list := f.list
 	if r.Params.State != nil {
 		list = list.filter(*r.Params.State)
 	}
-	m.TotalCount = list.len()
+	m, first, end, err := f.cut(r.ChatbotID, r.Params.Page, r.Params.Limit, list.len())
+	if err != nil {
+		return nil, err
+	}
+	a := answerWith(`{"data":[`)
+	for p := first; p < end; p++ {
+		a.conversation = list.at(p)
+		a.conversation.ChatbotID = f.chatbot
+		a.item(a.writeConversation)
+	}
+	return a.close(`],"metadata":`, m)
+}
+
+// GetConversation answers with a conversation of the list, without its state, as the vendor's sample does.
+func (e endpoint) GetConversation(_ context.Context, r okchatapi.GetConversationRequestObject) (okchatapi.GetConversationResponseObject, error) {
+	f := e.fake
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	conv, ok := f.list.get(r.SessionID)
+	if r.ChatbotID != f.chatbot || !ok {
+		return nil, refusal{http.StatusNotFound, "no such conversation"}
+	}
+	conv.ChatbotID = f.chatbot
+	a := answerWith("")
+	a.conversation = conv
+	members := map[string]json.RawMessage{}
+	a.err = errors.Join(a.err, json.Unmarshal(a.writeConversation(nil), &members))
+	delete(members, "state")
+	return a.close(`{"session":`, members)
+}
+
+// ListMessages answers with a page of a conversation's messages as they are now.
+func (e endpoint) ListMessages(_ context.Context, r okchatapi.ListMessagesRequestObject) (okchatapi.ListMessagesResponseObject, error) {
+	f := e.fake
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	talk, ok := f.talk(r.SessionID)
+	if !ok {
+		return nil, refusal{http.StatusNotFound, "no such conversation"}
+	}
+	m, first, end, err := f.cut(r.ChatbotID, r.Params.Page, r.Params.Limit, talk.len)
+	if err != nil {
+		return nil, err
+	}
+	if f.newestFirst { // the pages come the other way round, the messages on them do not
+		first, end = talk.len-end, talk.len-first
+	}
+	a := answerWith(`{"data":[`)
+	for k := first; k < end; k++ {
+		a.message = talk.at(k)
+		a.message.SessionID = r.SessionID
+		a.item(a.writeMessage)
+	}
+	return a.close(`],"metadata":`, m)
+}
+
+// ListChatbots answers with the one chatbot. Its settings hold a prompt, which no reader may keep.
+func (e endpoint) ListChatbots(context.Context, okchatapi.ListChatbotsRequestObject) (okchatapi.ListChatbotsResponseObject, error) {
+	return answerWith("").close(`{"chatbots":`, []any{map[string]any{
+		"id": e.fake.chatbot, "name": "Synthetic desk", "slug": "synthetic-desk", "active": true, "created_at": "2025-01-01T00:00:00+00:00",
+		"openai_api_key": "synthetic-secret", "settings": map[string]any{"prompt": "A synthetic prompt that nobody may store."},
+	}})
+}
+
+// cut returns where a page stands in a list of n items: its metadata, and the positions of its items.
+func (f *Fake) cut(chatbot types.UUID, page, limit *int, n int) (m okchatapi.PageMetadata, first, end int, err error) {
+	m = okchatapi.PageMetadata{CurrentPage: 1, PageSize: defaultLimit, TotalCount: n}
+	if page != nil {
+		m.CurrentPage = *page
+	}
+	if limit != nil {
+		m.PageSize = *limit
+	}
+	switch {
+	case chatbot != f.chatbot:
+		return m, 0, 0, refusal{http.StatusNotFound, "no such chatbot"}
+	case m.CurrentPage < 1 || m.PageSize < 1:
+		return m, 0, 0, refusal{http.StatusBadRequest, "page and limit must be whole numbers from 1"}
+	case f.maxLimit > 0:
+		m.PageSize = min(m.PageSize, f.maxLimit)
+	}
 	m.TotalPages = m.TotalCount / m.PageSize
 	if m.TotalCount%m.PageSize > 0 {
 		m.TotalPages++
 	}
-	first, end := 0, 0
 	if m.CurrentPage <= m.TotalPages { // also keeps the product in range
 		first = (m.CurrentPage - 1) * m.PageSize
 		end = first + min(m.PageSize, m.TotalCount-first)
 	}
-
-	a := pages.Get().(*page)
-	a.buf, a.err = append(a.buf[:0], `{"data":[`...), nil
-	for p := first; p < end; p++ {
-		if p > first {
-			a.buf = append(a.buf, ',')
-		}
-		a.row = list.at(p)
-		a.row.ChatbotID = f.chatbot
-		a.buf = a.write(a.buf)
-	}
-	a.buf = append(a.appendAny(append(a.buf, `],"metadata":`...), m), '}')
-	if a.err != nil {
-		return nil, refusal{http.StatusInternalServerError, a.err.Error()}
-	}
-	return a, nil
+	return m, first, end, nil
 }
 
 // refusal is an answer with no page. What it looks like is made up: the API documents no errors.

@@ -63,6 +63,18 @@ func (l *list) at(p int) okchatapi.Conversation {
 	return l.base.conversation(raw)
 }
 
+// get returns the conversation with this id.
+func (l *list) get(id types.UUID) (okchatapi.Conversation, bool) {
+	if j := l.indexExtra(id); j >= 0 {
+		return *l.extra[j].conv, true
+	}
+	raw, ok := l.base.index(id)
+	if _, gone := slices.BinarySearch(l.gone, raw); !ok || gone {
+		return okchatapi.Conversation{}, false
+	}
+	return l.base.conversation(raw), true
+}
+
 // insertAt puts c at position p in [0, len].
 func (l *list) insertAt(p int, c *okchatapi.Conversation) {
 	j, at := len(l.extra), l.base.n

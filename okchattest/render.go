@@ -15,38 +15,70 @@ import (
 	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
-// page is the memory in which one page is written as JSON. It is used again for other pages, as compiling it takes longer
+// answer is the memory in which one answer is written as JSON. It is used again for others, as compiling it takes longer
 // than using it.
-type page struct {
-	row   okchatapi.Conversation
-	write writer // of row
-	buf   []byte
-	err   error
+type answer struct {
+	conversation      okchatapi.Conversation
+	message           okchatapi.Message
+	writeConversation writer // of the field
+	writeMessage      writer
+	buf               []byte
+	err               error
 }
 
-var pages = sync.Pool{New: func() any {
-	p := new(page)
-	p.write = p.writerOf(reflect.ValueOf(&p.row).Elem())
-	return p
+var answers = sync.Pool{New: func() any {
+	a := new(answer)
+	a.writeConversation = a.writerOf(reflect.ValueOf(&a.conversation).Elem())
+	a.writeMessage = a.writerOf(reflect.ValueOf(&a.message).Elem())
+	return a
 }}
 
-// VisitListConversationsResponse sends the page, once. It takes the place of the method of the generated answer, which
-// needs ten times as long and writes times as "Z" where the API writes "+00:00". It reports no error: writing fails only
-// where the client has gone, and the generated handler would then send a second answer, which net/http logs.
-func (p *page) VisitListConversationsResponse(w http.ResponseWriter) error {
-	defer pages.Put(p)
+// answerWith returns an answer that begins with text.
+func answerWith(text string) *answer {
+	a := answers.Get().(*answer)
+	a.buf, a.err = append(a.buf[:0], text...), nil
+	return a
+}
+
+// item appends an item of a list.
+func (a *answer) item(write writer) {
+	if a.buf[len(a.buf)-1] != '[' {
+		a.buf = append(a.buf, ',')
+	}
+	a.buf = write(a.buf)
+}
+
+// close ends the answer with text, v and a brace.
+func (a *answer) close(text string, v any) (*answer, error) {
+	a.buf = append(a.appendAny(append(a.buf, text...), v), '}')
+	if a.err != nil {
+		return nil, refusal{http.StatusInternalServerError, a.err.Error()}
+	}
+	return a, nil
+}
+
+// send sends the answer, once. The methods below take the place of those of the generated answers, which need ten times as
+// long and write times as "Z" where the API writes "+00:00". They report no error: writing fails only where the client has
+// gone, and the generated handler would then send a second answer, which net/http logs.
+func (a *answer) send(w http.ResponseWriter) error {
+	defer answers.Put(a)
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(p.buf)))
-	_, _ = w.Write(p.buf)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.buf)))
+	_, _ = w.Write(a.buf)
 	return nil
 }
+
+func (a *answer) VisitListConversationsResponse(w http.ResponseWriter) error { return a.send(w) }
+func (a *answer) VisitGetConversationResponse(w http.ResponseWriter) error   { return a.send(w) }
+func (a *answer) VisitListMessagesResponse(w http.ResponseWriter) error      { return a.send(w) }
+func (a *answer) VisitListChatbotsResponse(w http.ResponseWriter) error      { return a.send(w) }
 
 // writer appends the JSON of the variable that it was compiled for.
 type writer func(b []byte) []byte
 
 // writerOf compiles the writer of a variable of a generated type from its fields, so that a member which the contract
 // gains is served without a line here. It writes what encoding/json writes, but for the form of times.
-func (p *page) writerOf(v reflect.Value) writer {
+func (a *answer) writerOf(v reflect.Value) writer {
 	switch at := v.Addr().Interface().(type) {
 	case *bool:
 		return func(b []byte) []byte { return strconv.AppendBool(b, *at) }
@@ -62,7 +94,7 @@ func (p *page) writerOf(v reflect.Value) writer {
 	case *time.Time:
 		return func(b []byte) []byte { return appendTime(b, at) }
 	case *okchatapi.LastMessage:
-		text, message := p.writerOf(reflect.ValueOf(&at.Text).Elem()), p.writerOf(reflect.ValueOf(&at.Message).Elem())
+		text, message := a.writerOf(reflect.ValueOf(&at.Text).Elem()), a.writerOf(reflect.ValueOf(&at.Message).Elem())
 		return func(b []byte) []byte {
 			switch {
 			case at.Message == nil:
@@ -70,17 +102,17 @@ func (p *page) writerOf(v reflect.Value) writer {
 			case at.Text == nil:
 				return message(b)
 			default:
-				return p.appendAny(b, *at) // the type's own error
+				return a.appendAny(b, *at) // the type's own error
 			}
 		}
 	}
 	_, own := reflect.TypeAssert[json.Marshaler](v)
 	switch open := v.Kind() == reflect.Struct && v.FieldByName(openMembers).IsValid(); {
 	case v.Kind() == reflect.Struct && (open || !own):
-		return p.writerOfObject(v)
+		return a.writerOfObject(v)
 	case v.Kind() == reflect.Pointer:
 		elem := reflect.New(v.Type().Elem()).Elem()
-		write := p.writerOf(elem)
+		write := a.writerOf(elem)
 		return func(b []byte) []byte {
 			if v.IsNil() {
 				return append(b, "null"...)
@@ -91,13 +123,13 @@ func (p *page) writerOf(v reflect.Value) writer {
 	case v.Kind() == reflect.String:
 		return func(b []byte) []byte { return appendString(b, v.String()) }
 	}
-	return func(b []byte) []byte { return p.appendAny(b, v.Interface()) }
+	return func(b []byte) []byte { return a.appendAny(b, v.Interface()) }
 }
 
 // openMembers is the field in which the generator keeps what an open object holds besides its declared members.
 const openMembers = "AdditionalProperties"
 
-func (p *page) writerOfObject(v reflect.Value) writer {
+func (a *answer) writerOfObject(v reflect.Value) writer {
 	type member struct {
 		name     string
 		value    reflect.Value
@@ -106,19 +138,19 @@ func (p *page) writerOfObject(v reflect.Value) writer {
 	}
 	var members []member
 	for _, f := range fastjson.Fields(v.Type()) {
-		members = append(members, member{`,"` + f.Name + `":`, v.Field(f.Index), !f.Required, p.writerOf(v.Field(f.Index))})
+		members = append(members, member{`,"` + f.Name + `":`, v.Field(f.Index), !f.Required, a.writerOf(v.Field(f.Index))})
 	}
 	others := v.FieldByName(openMembers)
 	return func(b []byte) []byte {
 		start := len(b)
 		for i := range members {
-			if m := &members[i]; !m.optional || !m.value.IsZero() {
+			if m := &members[i]; !m.optional || !m.value.IsZero() || m.value.Kind() == reflect.Slice { // a list may be null
 				b = m.write(append(b, m.name...))
 			}
 		}
 		if others.IsValid() && others.Len() > 0 {
 			comma := len(b)
-			if b = p.appendAny(b, others.Interface()); p.err == nil {
+			if b = a.appendAny(b, others.Interface()); a.err == nil {
 				b[comma], b = ',', b[:len(b)-1] // the members of the map without its braces
 			}
 		}
@@ -130,10 +162,10 @@ func (p *page) writerOfObject(v reflect.Value) writer {
 	}
 }
 
-func (p *page) appendAny(b []byte, v any) []byte {
+func (a *answer) appendAny(b []byte, v any) []byte {
 	j, err := json.Marshal(v)
 	if err != nil {
-		p.err = err
+		a.err = err
 	}
 	return append(b, j...)
 }

@@ -139,7 +139,7 @@ func TestARequestThatCannotBeAnsweredIsRefusedInJSON(t *testing.T) {
 func TestAConversationThatCannotBeWrittenIsA500(t *testing.T) {
 	text := ""
 	s := okchattest.NewServer(t, okchattest.Conversations(okchatapi.Conversation{
-		LastMessage: okchatapi.LastMessage{Text: &text, Message: &okchatapi.Message{}},
+		LastMessage: okchatapi.LastMessage{Text: &text, Message: &okchatapi.MessageSummary{}},
 	}))
 	if status, body, err := get(s, ""); status != 500 || err != nil || !strings.Contains(body, "LastMessage") {
 		t.Errorf("got %d %s %v, want 500 and the reason", status, body, err)
@@ -147,7 +147,7 @@ func TestAConversationThatCannotBeWrittenIsA500(t *testing.T) {
 }
 
 func TestTheChatbotCanBeChosen(t *testing.T) {
-	id := okchatapi.Message{}.ID
+	id := okchatapi.MessageSummary{}.ID
 	id[0] = 7
 	s := okchattest.NewServer(t, okchattest.Chatbot(id), okchattest.Synthetic(1, 1))
 	if got := page(t, s, "").Data[0].ChatbotID; got != id || s.ChatbotID != id.String() {

@@ -155,7 +155,7 @@ func (s sequence) conversation(i int) okchatapi.Conversation {
 	}
 	c.SNSUserID = &user
 	if c.LastMessage.Text == nil {
-		c.LastMessage.Message = &okchatapi.Message{Content: *text, ID: s.id(i, 5), SenderType: okchatapi.SenderTypeBot}
+		c.LastMessage.Message = &okchatapi.MessageSummary{Content: *text, ID: s.id(i, 5), SenderType: okchatapi.SenderTypeBot}
 		if h>>40%4 == 0 {
 			c.LastMessage.Message.SenderType = okchatapi.SenderTypeUser
 		}

@@ -83,7 +83,7 @@ func TestARenderedConversationIsTheGeneratedType(t *testing.T) {
 	kind := "other"
 	full := okchatapi.Conversation{
 		SessionToken: &text, UserID: &odd, State: "new \"state\"",
-		LastMessage: okchatapi.LastMessage{Message: &okchatapi.Message{Content: text, SenderType: "human"}},
+		LastMessage: okchatapi.LastMessage{Message: &okchatapi.MessageSummary{Content: text, SenderType: "human"}},
 		CreatedAt:   time.Date(2025, 1, 2, 3, 4, 5, 120_000, time.FixedZone("", 9*3600)),
 		Metadata:    okchatapi.ConversationMetadata{Anonymous: &no, Type: &kind, AdditionalProperties: map[string]any{"x": 1.5}},
 	}
@@ -108,7 +108,7 @@ func TestARenderedConversationIsTheGeneratedType(t *testing.T) {
 			t.Errorf("case %d: got\n%s, want\n%s", i, got, want)
 		}
 	}
-	broken := okchatapi.Conversation{LastMessage: okchatapi.LastMessage{Text: &text, Message: &okchatapi.Message{}}}
+	broken := okchatapi.Conversation{LastMessage: okchatapi.LastMessage{Text: &text, Message: &okchatapi.MessageSummary{}}}
 	if _, err := rendered(broken); err == nil {
 		t.Error("two forms of last_message at once were written")
 	}
@@ -119,9 +119,9 @@ func TestARenderedConversationIsTheGeneratedType(t *testing.T) {
 }
 
 func rendered(c okchatapi.Conversation) ([]byte, error) {
-	p := pages.New().(*page)
-	p.row = c
-	return p.write(nil), p.err
+	a := answers.New().(*answer)
+	a.conversation = c
+	return a.writeConversation(nil), a.err
 }
 
 // tree decodes j with its times in one form.

@@ -69,7 +69,7 @@ func TestServe(t *testing.T) {
 			Paths   map[string]any
 		}
 		text, _ := get(t, url+path)
-		if err := unmarshal([]byte(text), &spec); err != nil || len(spec.Paths) != 1 || len(spec.Servers) != 1 || spec.Servers[0].URL != url {
+		if err := unmarshal([]byte(text), &spec); err != nil || len(spec.Paths) != 4 || len(spec.Servers) != 1 || spec.Servers[0].URL != url {
 			t.Errorf("%s: %v, %+v", path, err, spec)
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/oapi-codegen/runtime"
-	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
 // ServerURLProduction defines the Server URL for Production
@@ -102,7 +101,43 @@ type ClientInterface interface {
 	// is needed and its content means nothing; a server must not trip over it.
 	//
 	// Corresponds with GET /api/external/chatbot/{chatbotId}/conversations (the `ListConversations` operationId).
-	ListConversations(ctx context.Context, chatbotID openapi_types.UUID, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ListConversations(ctx context.Context, chatbotID ChatbotID, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetConversation Get one conversation
+	//
+	// Answers with one conversation: what the list says of it, perhaps without its state, and nothing else. Its messages
+	// are a call of their own.
+	//
+	// As for the list, the vendor's page shows the call with `Content-Type: application/json` and the body `""`, which
+	// means nothing.
+	//
+	// Corresponds with GET /api/external/chatbot/{chatbotId}/conversations/{sessionId} (the `GetConversation` operationId).
+	GetConversation(ctx context.Context, chatbotID ChatbotID, sessionID ConversationID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMessages List a conversation's messages, one page at a time
+	//
+	// Answers with one page of the conversation's messages and with where that page stands among all of them. Messages
+	// stand oldest first on their page (observed). The sample is the only page of its conversation, so whether page 1
+	// holds the oldest messages or the newest is unknown: read all pages, tell messages apart by `id` and sort them by
+	// the moment of `created_at`.
+	//
+	// As for the list of conversations, the vendor's page shows the call with `Content-Type: application/json` and the
+	// body `""`, which means nothing.
+	//
+	// Corresponds with GET /api/external/chatbot/{chatbotId}/conversations/{sessionId}/messages (the `ListMessages` operationId).
+	ListMessages(ctx context.Context, chatbotID ChatbotID, sessionID ConversationID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListChatbots List the account's chatbots
+	//
+	// Answers with chatbots of the account that the key belongs to, all at once: there are no pages and no total. The list
+	// need not be the whole account: the vendor's sample lacks a chatbot of the same organization that took
+	// conversations on that day. So a caller must be able to name a chatbot that is not in it.
+	//
+	// Of a chatbot only what a reader of conversations needs is described. The answer also holds the chatbot's
+	// instructions: keep what you need and drop the rest.
+	//
+	// Corresponds with GET /api/external/chatbots (the `ListChatbots` operationId).
+	ListChatbots(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ListConversations List a chatbot's conversations, one page at a time
@@ -114,7 +149,7 @@ type ClientInterface interface {
 // is needed and its content means nothing; a server must not trip over it.
 //
 // Corresponds with GET /api/external/chatbot/{chatbotId}/conversations (the `ListConversations` operationId).
-func (c *Client) ListConversations(ctx context.Context, chatbotID openapi_types.UUID, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) ListConversations(ctx context.Context, chatbotID ChatbotID, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListConversationsRequest(c.Server, chatbotID, params)
 	if err != nil {
 		return nil, err
@@ -126,8 +161,74 @@ func (c *Client) ListConversations(ctx context.Context, chatbotID openapi_types.
 	return c.Client.Do(req)
 }
 
+// GetConversation Get one conversation
+//
+// Answers with one conversation: what the list says of it, perhaps without its state, and nothing else. Its messages
+// are a call of their own.
+//
+// As for the list, the vendor's page shows the call with `Content-Type: application/json` and the body `""`, which
+// means nothing.
+//
+// Corresponds with GET /api/external/chatbot/{chatbotId}/conversations/{sessionId} (the `GetConversation` operationId).
+func (c *Client) GetConversation(ctx context.Context, chatbotID ChatbotID, sessionID ConversationID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetConversationRequest(c.Server, chatbotID, sessionID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMessages List a conversation's messages, one page at a time
+//
+// Answers with one page of the conversation's messages and with where that page stands among all of them. Messages
+// stand oldest first on their page (observed). The sample is the only page of its conversation, so whether page 1
+// holds the oldest messages or the newest is unknown: read all pages, tell messages apart by `id` and sort them by
+// the moment of `created_at`.
+//
+// As for the list of conversations, the vendor's page shows the call with `Content-Type: application/json` and the
+// body `""`, which means nothing.
+//
+// Corresponds with GET /api/external/chatbot/{chatbotId}/conversations/{sessionId}/messages (the `ListMessages` operationId).
+func (c *Client) ListMessages(ctx context.Context, chatbotID ChatbotID, sessionID ConversationID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMessagesRequest(c.Server, chatbotID, sessionID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListChatbots List the account's chatbots
+//
+// Answers with chatbots of the account that the key belongs to, all at once: there are no pages and no total. The list
+// need not be the whole account: the vendor's sample lacks a chatbot of the same organization that took
+// conversations on that day. So a caller must be able to name a chatbot that is not in it.
+//
+// Of a chatbot only what a reader of conversations needs is described. The answer also holds the chatbot's
+// instructions: keep what you need and drop the rest.
+//
+// Corresponds with GET /api/external/chatbots (the `ListChatbots` operationId).
+func (c *Client) ListChatbots(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListChatbotsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // NewListConversationsRequest constructs an http.Request for the ListConversations method
-func NewListConversationsRequest(server string, chatbotID openapi_types.UUID, params *ListConversationsParams) (*http.Request, error) {
+func NewListConversationsRequest(server string, chatbotID ChatbotID, params *ListConversationsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -211,6 +312,154 @@ func NewListConversationsRequest(server string, chatbotID openapi_types.UUID, pa
 	return req, nil
 }
 
+// NewGetConversationRequest constructs an http.Request for the GetConversation method
+func NewGetConversationRequest(server string, chatbotID ChatbotID, sessionID ConversationID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "chatbotId", chatbotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "sessionId", sessionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/external/chatbot/%s/conversations/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListMessagesRequest constructs an http.Request for the ListMessages method
+func NewListMessagesRequest(server string, chatbotID ChatbotID, sessionID ConversationID, params *ListMessagesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "chatbotId", chatbotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "sessionId", sessionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/external/chatbot/%s/conversations/%s/messages", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListChatbotsRequest constructs an http.Request for the ListChatbots method
+func NewListChatbotsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/external/chatbots")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -266,7 +515,49 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/external/chatbot/{chatbotId}/conversations (the `ListConversations` operationId).
-	ListConversationsWithResponse(ctx context.Context, chatbotID openapi_types.UUID, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*ListConversationsResponse, error)
+	ListConversationsWithResponse(ctx context.Context, chatbotID ChatbotID, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*ListConversationsResponse, error)
+
+	// GetConversationWithResponse Get one conversation
+	//
+	// Answers with one conversation: what the list says of it, perhaps without its state, and nothing else. Its messages
+	// are a call of their own.
+	//
+	// As for the list, the vendor's page shows the call with `Content-Type: application/json` and the body `""`, which
+	// means nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/external/chatbot/{chatbotId}/conversations/{sessionId} (the `GetConversation` operationId).
+	GetConversationWithResponse(ctx context.Context, chatbotID ChatbotID, sessionID ConversationID, reqEditors ...RequestEditorFn) (*GetConversationResponse, error)
+
+	// ListMessagesWithResponse List a conversation's messages, one page at a time
+	//
+	// Answers with one page of the conversation's messages and with where that page stands among all of them. Messages
+	// stand oldest first on their page (observed). The sample is the only page of its conversation, so whether page 1
+	// holds the oldest messages or the newest is unknown: read all pages, tell messages apart by `id` and sort them by
+	// the moment of `created_at`.
+	//
+	// As for the list of conversations, the vendor's page shows the call with `Content-Type: application/json` and the
+	// body `""`, which means nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/external/chatbot/{chatbotId}/conversations/{sessionId}/messages (the `ListMessages` operationId).
+	ListMessagesWithResponse(ctx context.Context, chatbotID ChatbotID, sessionID ConversationID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*ListMessagesResponse, error)
+
+	// ListChatbotsWithResponse List the account's chatbots
+	//
+	// Answers with chatbots of the account that the key belongs to, all at once: there are no pages and no total. The list
+	// need not be the whole account: the vendor's sample lacks a chatbot of the same organization that took
+	// conversations on that day. So a caller must be able to name a chatbot that is not in it.
+	//
+	// Of a chatbot only what a reader of conversations needs is described. The answer also holds the chatbot's
+	// instructions: keep what you need and drop the rest.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/external/chatbots (the `ListChatbots` operationId).
+	ListChatbotsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListChatbotsResponse, error)
 }
 
 // ListConversationsResponse4XXHeaders the declared response headers of an HTTP 4XX response for ListConversations
@@ -324,6 +615,171 @@ func (r ListConversationsResponse) ContentType() string {
 	return ""
 }
 
+// GetConversationResponse4XXHeaders the declared response headers of an HTTP 4XX response for GetConversation
+type GetConversationResponse4XXHeaders struct {
+	RetryAfter *string
+}
+
+// GetConversationResponse5XXHeaders the declared response headers of an HTTP 5XX response for GetConversation
+type GetConversationResponse5XXHeaders struct {
+	RetryAfter *string
+}
+
+type GetConversationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConversationEnvelope
+	// Headers4XX the parsed response headers for an HTTP 4XX response
+	Headers4XX *GetConversationResponse4XXHeaders
+	// Headers5XX the parsed response headers for an HTTP 5XX response
+	Headers5XX *GetConversationResponse5XXHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetConversationResponse) GetJSON200() *ConversationEnvelope {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r GetConversationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetConversationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetConversationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetConversationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListMessagesResponse4XXHeaders the declared response headers of an HTTP 4XX response for ListMessages
+type ListMessagesResponse4XXHeaders struct {
+	RetryAfter *string
+}
+
+// ListMessagesResponse5XXHeaders the declared response headers of an HTTP 5XX response for ListMessages
+type ListMessagesResponse5XXHeaders struct {
+	RetryAfter *string
+}
+
+type ListMessagesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MessagePage
+	// Headers4XX the parsed response headers for an HTTP 4XX response
+	Headers4XX *ListMessagesResponse4XXHeaders
+	// Headers5XX the parsed response headers for an HTTP 5XX response
+	Headers5XX *ListMessagesResponse5XXHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListMessagesResponse) GetJSON200() *MessagePage {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r ListMessagesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMessagesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMessagesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMessagesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListChatbotsResponse4XXHeaders the declared response headers of an HTTP 4XX response for ListChatbots
+type ListChatbotsResponse4XXHeaders struct {
+	RetryAfter *string
+}
+
+// ListChatbotsResponse5XXHeaders the declared response headers of an HTTP 5XX response for ListChatbots
+type ListChatbotsResponse5XXHeaders struct {
+	RetryAfter *string
+}
+
+type ListChatbotsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ChatbotList
+	// Headers4XX the parsed response headers for an HTTP 4XX response
+	Headers4XX *ListChatbotsResponse4XXHeaders
+	// Headers5XX the parsed response headers for an HTTP 5XX response
+	Headers5XX *ListChatbotsResponse5XXHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListChatbotsResponse) GetJSON200() *ChatbotList {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r ListChatbotsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListChatbotsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListChatbotsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListChatbotsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListConversationsWithResponse List a chatbot's conversations, one page at a time
 //
 // Answers with one page of the chatbot's conversations, newest first, and with where that page stands in the whole
@@ -335,12 +791,72 @@ func (r ListConversationsResponse) ContentType() string {
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/external/chatbot/{chatbotId}/conversations (the `ListConversations` operationId).
-func (c *ClientWithResponses) ListConversationsWithResponse(ctx context.Context, chatbotID openapi_types.UUID, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*ListConversationsResponse, error) {
+func (c *ClientWithResponses) ListConversationsWithResponse(ctx context.Context, chatbotID ChatbotID, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*ListConversationsResponse, error) {
 	rsp, err := c.ListConversations(ctx, chatbotID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseListConversationsResponse(rsp)
+}
+
+// GetConversationWithResponse Get one conversation
+//
+// Answers with one conversation: what the list says of it, perhaps without its state, and nothing else. Its messages
+// are a call of their own.
+//
+// As for the list, the vendor's page shows the call with `Content-Type: application/json` and the body `""`, which
+// means nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/external/chatbot/{chatbotId}/conversations/{sessionId} (the `GetConversation` operationId).
+func (c *ClientWithResponses) GetConversationWithResponse(ctx context.Context, chatbotID ChatbotID, sessionID ConversationID, reqEditors ...RequestEditorFn) (*GetConversationResponse, error) {
+	rsp, err := c.GetConversation(ctx, chatbotID, sessionID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetConversationResponse(rsp)
+}
+
+// ListMessagesWithResponse List a conversation's messages, one page at a time
+//
+// Answers with one page of the conversation's messages and with where that page stands among all of them. Messages
+// stand oldest first on their page (observed). The sample is the only page of its conversation, so whether page 1
+// holds the oldest messages or the newest is unknown: read all pages, tell messages apart by `id` and sort them by
+// the moment of `created_at`.
+//
+// As for the list of conversations, the vendor's page shows the call with `Content-Type: application/json` and the
+// body `""`, which means nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/external/chatbot/{chatbotId}/conversations/{sessionId}/messages (the `ListMessages` operationId).
+func (c *ClientWithResponses) ListMessagesWithResponse(ctx context.Context, chatbotID ChatbotID, sessionID ConversationID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*ListMessagesResponse, error) {
+	rsp, err := c.ListMessages(ctx, chatbotID, sessionID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMessagesResponse(rsp)
+}
+
+// ListChatbotsWithResponse List the account's chatbots
+//
+// Answers with chatbots of the account that the key belongs to, all at once: there are no pages and no total. The list
+// need not be the whole account: the vendor's sample lacks a chatbot of the same organization that took
+// conversations on that day. So a caller must be able to name a chatbot that is not in it.
+//
+// Of a chatbot only what a reader of conversations needs is described. The answer also holds the chatbot's
+// instructions: keep what you need and drop the rest.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/external/chatbots (the `ListChatbots` operationId).
+func (c *ClientWithResponses) ListChatbotsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListChatbotsResponse, error) {
+	rsp, err := c.ListChatbots(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListChatbotsResponse(rsp)
 }
 
 // ParseListConversationsResponse parses an HTTP response from a ListConversationsWithResponse call
@@ -379,6 +895,153 @@ func ParseListConversationsResponse(rsp *http.Response) (*ListConversationsRespo
 		response.Headers4XX = &headers
 	case rsp.StatusCode/100 == 5:
 		var headers ListConversationsResponse5XXHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers5XX = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetConversationResponse parses an HTTP response from a GetConversationWithResponse call
+func ParseGetConversationResponse(rsp *http.Response) (*GetConversationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetConversationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConversationEnvelope
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode/100 == 4:
+		var headers GetConversationResponse4XXHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers4XX = &headers
+	case rsp.StatusCode/100 == 5:
+		var headers GetConversationResponse5XXHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers5XX = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListMessagesResponse parses an HTTP response from a ListMessagesWithResponse call
+func ParseListMessagesResponse(rsp *http.Response) (*ListMessagesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMessagesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MessagePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode/100 == 4:
+		var headers ListMessagesResponse4XXHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers4XX = &headers
+	case rsp.StatusCode/100 == 5:
+		var headers ListMessagesResponse5XXHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers5XX = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListChatbotsResponse parses an HTTP response from a ListChatbotsWithResponse call
+func ParseListChatbotsResponse(rsp *http.Response) (*ListChatbotsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListChatbotsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChatbotList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode/100 == 4:
+		var headers ListChatbotsResponse4XXHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers4XX = &headers
+	case rsp.StatusCode/100 == 5:
+		var headers ListChatbotsResponse5XXHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

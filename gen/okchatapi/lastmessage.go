@@ -12,7 +12,7 @@ import (
 // accessors, and a type's methods cannot live in another package.
 type LastMessage struct {
 	// Message is set where the server says who sent it (observed on the messenger channels).
-	Message *Message
+	Message *MessageSummary
 	// Text is set where the server gives the bare text alone (observed on the web channel).
 	Text *MessageText
 }

@@ -92,8 +92,44 @@ func (e SenderType) Valid() bool {
 	}
 }
 
-// Conversation One end user's exchange with one chatbot on one channel. All 15 members were present in each of the ten recorded
-// conversations.
+// Attachment A file that was sent with a message, seen only as an image from a user on the web. It lies on another host: never
+// send the API's key there.
+type Attachment struct {
+	// Name The file's name as the platform made it up, `0.`, digits and `.png` or `.jpeg`. Personal data.
+	Name string `json:"name"`
+
+	// URL Where the file lies. The recorded form opens for anyone who has the address, without a key. Personal data, and
+	// untrusted: any host or scheme may stand there.
+	URL string `json:"url"`
+}
+
+// Chatbot A chatbot, as far as a reader of conversations needs it: an open object. The other members, some of which came and
+// went between two recordings, are left undescribed, except for those that no one should store.
+type Chatbot struct {
+	// Active Presumably whether the chatbot answers; the vendor does not explain it. Only `true` was seen.
+	Active bool `json:"active"`
+
+	// CreatedAt When the chatbot was made, in the format of a conversation's `created_at`.
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Identifies the chatbot; the `chatbotId` of all other calls.
+	ID openapi_types.UUID `json:"id"`
+
+	// Name The name that the company gave it, in any language.
+	Name string `json:"name"`
+
+	// Slug The name for addresses, of lower-case letters, digits and hyphens.
+	Slug string `json:"slug"`
+}
+
+// ChatbotList Chatbots of an account. The vendor's page does not mark the member as required; the sample has it.
+type ChatbotList struct {
+	// Chatbots The chatbots, in no order that could be relied on.
+	Chatbots []Chatbot `json:"chatbots"`
+}
+
+// Conversation One end user's exchange with one chatbot on one channel. Each recorded one has all members, except that the only
+// one that was asked for by its id has no state.
 type Conversation struct {
 	// Active Presumably whether the conversation can go on; the vendor does not explain it. Only `true` was seen.
 	Active bool `json:"active"`
@@ -149,6 +185,13 @@ type Conversation struct {
 	VoicePath *string `json:"voice_path"`
 }
 
+// ConversationEnvelope One conversation. The vendor's page does not mark the member as required; the sample has it.
+type ConversationEnvelope struct {
+	// Session One end user's exchange with one chatbot on one channel. Each recorded one has all members, except that the only
+	// one that was asked for by its id has no state.
+	Session Conversation `json:"session"`
+}
+
 // ConversationMetadata Notes that the platform keeps with a conversation: an open object, any member may come. It has nothing to do with
 // the page's `metadata`.
 type ConversationMetadata struct {
@@ -167,38 +210,109 @@ type ConversationPage struct {
 	// Data The conversations of this page, newest first by `created_at`.
 	Data []Conversation `json:"data"`
 
-	// Metadata Where a page stands in the whole list. Its member names are camelCase, unlike those of a conversation.
+	// Metadata Where a page stands in the whole list. Its member names are camelCase, unlike those of its items.
 	Metadata PageMetadata `json:"metadata"`
 }
 
 // ConversationState Where the conversation stands. An open set; only one value was ever seen, and others must exist.
 type ConversationState string
 
-// Message A message together with who sent it.
+// Message One message of a conversation. Nothing in it names the chatbot, the channel or the end user: the conversation does.
+// All 14 members were present in each of the ten recorded messages; the three lists may be null, and are not
+// required, because no message of a user without an attachment was recorded.
 type Message struct {
+	// Attachments The files that were sent with the message: one to three images on each recorded message of a user, null on those
+	// of the bot. Null, an empty list and no member mean the same.
+	Attachments []Attachment `json:"attachments,omitempty"`
+
+	// Content The text: a user's as it was typed, a bot's in Markdown. Whether it is empty where there is only an attachment is
+	// unknown. Personal data.
+	Content string `json:"content"`
+
+	// CreatedAt When the message was sent. RFC 3339, always with `+00:00` and with up to six digits of fraction, trailing zeros
+	// dropped: compare it as a time, never as a string.
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Identifies the message; two messages may have the same text.
+	ID openapi_types.UUID `json:"id"`
+
+	// Metadata Notes that the platform keeps with a message: an open object, any member may come. It has nothing to do with the
+	// page's `metadata`.
+	Metadata MessageMetadata `json:"metadata"`
+
+	// MigratedData Presumably whether the message was carried over from an older system; the vendor does not explain it. Only
+	// `false` was seen.
+	MigratedData bool `json:"migrated_data"`
+
+	// Model The language model that answered, null for a user's message. An open set: the company may choose any.
+	Model *string `json:"model"`
+
+	// Provider Who runs the model, null for a user's message. An open set.
+	Provider *string `json:"provider"`
+
+	// SenderType Who sent a message. An open set: the samples show `bot` and `user`, and a human agent's value must exist.
+	SenderType SenderType `json:"sender_type"`
+
+	// SessionID The conversation that was asked for in the path, by its `id`.
+	SessionID openapi_types.UUID `json:"session_id"`
+
+	// SessionToken Null in every recorded message; that it is a string otherwise is assumed.
+	SessionToken *string `json:"session_token"`
+
+	// TokensUsed Presumably what the answer cost. Only 0 was seen, so it tells nothing so far.
+	TokensUsed int `json:"tokens_used"`
+
+	// ToolCalls The tools that the bot called: null on a user's message, an empty list on the bot's. What an element looks like
+	// is unknown. Null, an empty list and no member mean the same.
+	ToolCalls json.RawMessage `json:"tool_calls,omitempty"`
+
+	// ToolResults What the tools answered, in the form of `tool_calls`.
+	ToolResults json.RawMessage `json:"tool_results,omitempty"`
+}
+
+// MessageMetadata Notes that the platform keeps with a message: an open object, any member may come. It has nothing to do with the
+// page's `metadata`.
+type MessageMetadata struct {
+	// Mid Presumably the provider's id of the bot's answer, `msg-` and 24 letters and digits. Seen on newer messages of the
+	// bot only.
+	Mid                  *string                `json:"mid,omitempty"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// MessagePage One page of a conversation's messages. The vendor's page does not mark the two members as required; the sample has
+// both.
+type MessagePage struct {
+	// Data The messages of this page, oldest first by `created_at`.
+	Data []Message `json:"data"`
+
+	// Metadata Where a page stands in the whole list. Its member names are camelCase, unlike those of its items.
+	Metadata PageMetadata `json:"metadata"`
+}
+
+// MessageSummary A message as the list of conversations shows it, together with who sent it.
+type MessageSummary struct {
 	// Content The text, in whatever markup the sender used; may span lines. Personal data.
 	Content string `json:"content"`
 
 	// ID Identifies the message.
 	ID openapi_types.UUID `json:"id"`
 
-	// SenderType Who sent a message. An open set: the sample shows only `bot`, other pages of the vendor also `user`, and a human
-	// agent's value must exist.
+	// SenderType Who sent a message. An open set: the samples show `bot` and `user`, and a human agent's value must exist.
 	SenderType SenderType `json:"sender_type"`
 }
 
 // MessageText The bare text of a message; who sent it is not said. Personal data.
 type MessageText = string
 
-// PageMetadata Where a page stands in the whole list. Its member names are camelCase, unlike those of a conversation.
+// PageMetadata Where a page stands in the whole list. Its member names are camelCase, unlike those of its items.
 type PageMetadata struct {
 	// CurrentPage The number of this page, counted from 1.
 	CurrentPage int `json:"currentPage"`
 
-	// PageSize How many conversations a page holds at most; the last page may hold fewer.
+	// PageSize How many items a page holds at most; the last page may hold fewer.
 	PageSize int `json:"pageSize"`
 
-	// TotalCount How many conversations there are on all pages together, at the moment of this answer.
+	// TotalCount How many items there are on all pages together, at the moment of this answer.
 	TotalCount int `json:"totalCount"`
 
 	// TotalPages How many pages there are, `totalCount` divided by `pageSize` and rounded up; 0 or 1 for an empty list.
@@ -209,22 +323,46 @@ type PageMetadata struct {
 // seen yet, and more are announced.
 type Platform string
 
-// SenderType Who sent a message. An open set: the sample shows only `bot`, other pages of the vendor also `user`, and a human
-// agent's value must exist.
+// SenderType Who sent a message. An open set: the samples show `bot` and `user`, and a human agent's value must exist.
 type SenderType string
+
+// ChatbotID The page types it as a string; its example, and each `chatbot_id` in the samples, is a UUID.
+type ChatbotID = openapi_types.UUID
+
+// ConversationID The page types it as a string; its example, and each `id` of a conversation in the samples, is a UUID.
+type ConversationID = openapi_types.UUID
+
+// PageLimit The page types it as a string with the example `10`; only whole numbers from 1 make sense.
+type PageLimit = int
+
+// PageNumber The page types it as a string with the example `1`; only whole numbers from 1 make sense.
+type PageNumber = int
 
 // ListConversationsParams defines parameters for ListConversations.
 type ListConversationsParams struct {
-	// Page Which page to return, counted from 1 as far as the example `1` tells. The sample, asked for without it, is page 1.
-	Page *int `form:"page,omitempty" json:"page,omitempty"`
+	// Page Which page to return, counted from 1 as far as the example `1` tells; presumably the first without it. The samples
+	// are page 1; which request gave them is not recorded.
+	Page *PageNumber `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many conversations a page holds at most, as far as the name tells. The sample, asked for without it,
-	// holds 10. The largest value that the server takes is unknown.
-	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+	// Limit How many items a page holds at most, as far as the name tells. What a page holds without it, and the largest value
+	// that the server takes, are unknown; the samples hold 10, perhaps because they were asked for with the example `10`.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// State Presumably returns only conversations in this state: the page shows the name and an example. What is listed
-	// without it is assumed to be all; the sample, asked for without it, holds `in_progress` alone.
+	// without it is assumed to be all. Which parameters gave the sample is not recorded; that it holds `in_progress`
+	// alone, and its total, may be this filter's doing.
 	State *ConversationState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// ListMessagesParams defines parameters for ListMessages.
+type ListMessagesParams struct {
+	// Page Which page to return, counted from 1 as far as the example `1` tells; presumably the first without it. The samples
+	// are page 1; which request gave them is not recorded.
+	Page *PageNumber `form:"page,omitempty" json:"page,omitempty"`
+
+	// Limit How many items a page holds at most, as far as the name tells. What a page holds without it, and the largest value
+	// that the server takes, are unknown; the samples hold 10, perhaps because they were asked for with the example `10`.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // Getter for additional properties for ConversationMetadata. Returns the specified
@@ -298,6 +436,74 @@ func (a ConversationMetadata) MarshalJSON() ([]byte, error) {
 		object["type"], err = json.Marshal(a.Type)
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'type': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for MessageMetadata. Returns the specified
+// element and whether it was found
+func (a MessageMetadata) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for MessageMetadata
+func (a *MessageMetadata) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for MessageMetadata to handle AdditionalProperties
+func (a *MessageMetadata) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["mid"]; found {
+		err = json.Unmarshal(raw, &a.Mid)
+		if err != nil {
+			return fmt.Errorf("error reading 'mid': %w", err)
+		}
+		delete(object, "mid")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for MessageMetadata to handle AdditionalProperties
+func (a MessageMetadata) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.Mid != nil {
+		object["mid"], err = json.Marshal(a.Mid)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'mid': %w", err)
 		}
 	}
 

@@ -146,7 +146,7 @@ func (op *Operation) match(segments []string) (values map[string]string, words i
 	values = make(map[string]string, 1)
 	for i, want := range op.segments {
 		switch {
-		case strings.HasPrefix(want, "{") && strings.HasSuffix(want, "}"):
+		case strings.HasPrefix(want, "{") && strings.HasSuffix(want, "}") && (segments[i] != "" || i < len(segments)-1):
 			values[want[1:len(want)-1]] = segments[i]
 		case want != segments[i]:
 			return nil, 0

@@ -28,7 +28,7 @@ func TestTargetsCompareAsURIs(t *testing.T) {
 		{"GET", "", "", "no"},
 		{"GET", "http://[::1", "", "no"},
 		{"GET", "https://ads.example/100%/x.gif", "", "no"},
-		{"GET", "/api/external/chatbot/7/conversations/8", "", "no"},
+		{"GET", "/api/external/chatbot/7/conversation/8", "", "no"},
 		{"GET", strings.Repeat("/x", 100_000) + path, "", "no"},
 		{"GET", path + "/", "", "slashes"},
 		{"GET", "/" + path, "", "slashes"},
