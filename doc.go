@@ -8,12 +8,13 @@
 //		...
 //	}
 //
-// [Client.Pages] hands out whole pages with the answers that held them, and [Client.Page] a single one. Package okchattest has
-// a fake server for tests.
+// [Client.Pages] hands out whole pages with the answers that held them, and [Client.Page] a single one. [Client.Messages] reads
+// what was said in a conversation, [Client.Conversation] one conversation by its id, and [Client.Chatbots] the ids of the
+// account's chatbots. Package okchattest has a fake server for tests.
 //
-// # What is known of the endpoint
+// # What is known of the API
 //
-// The vendor publishes a reference page with one sample response. [OpenAPI] returns the contract made from it, which marks
+// The vendor publishes reference pages with one sample response each. [OpenAPI] returns the contract made from them, which marks
 // each element as documented, observed or assumed; the types in package okchatapi are generated from it. The client relies
 // on as little as it can: unknown members and unknown values of open sets are kept, see [Conversation].
 //

@@ -231,3 +231,66 @@ func ExampleConversation_Unknown() {
 	fmt.Printf("%s %s %v\n", conv.Unknown()["mood"], conv.Platform, conv.Platform.Valid())
 	// Output: "cheerful" carrier-pigeon false
 }
+
+func ExampleClient_Messages() {
+	srv, done := fakeServer(okchattest.Synthetic(1, 20))
+	defer done()
+
+	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+	conv, _ := srv.At(4)
+	for m, err := range client.Messages(context.Background(), srv.ChatbotID, conv.ID.String(), okchat.MessageOptions{Limit: 100}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(m.SenderType, len(m.Attachments), len(m.Content) > 0)
+	}
+	// Output:
+	// user 0 true
+	// bot 0 true
+	// user 0 true
+	// bot 0 true
+	// user 0 true
+	// bot 0 true
+	// user 0 true
+	// bot 0 true
+}
+
+func ExampleClient_Conversation() {
+	srv, done := fakeServer(okchattest.Synthetic(1, 20))
+	defer done()
+
+	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+	conv, _ := srv.At(0)
+	got, err := client.Conversation(context.Background(), srv.ChatbotID, conv.ID.String(), okchat.CallOptions{})
+	fmt.Println(got.ID == conv.ID, err)
+
+	_, err = client.Conversation(context.Background(), srv.ChatbotID, "00000000-0000-4000-8000-000000000000", okchat.CallOptions{})
+	fmt.Println(errors.Is(err, okchat.ErrNotFound))
+	// Output:
+	// true <nil>
+	// true
+}
+
+func ExampleClient_Chatbots() {
+	srv, done := fakeServer()
+	defer done()
+
+	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+	bots, err := client.Chatbots(context.Background(), okchat.CallOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, bot := range bots {
+		fmt.Println(bot.ID, bot.Name, bot.Active)
+	}
+	// Output: face0000-0000-4000-8000-000000000000 Synthetic desk true
+}
