@@ -21,6 +21,30 @@ func trimTrailingSlashes(u *url.URL) {
 
 // Invoker invokes operations described by OpenAPI v3 specification.
 type Invoker interface {
+	// GetConversation invokes getConversation operation.
+	//
+	// Answers with one conversation: what the list says of it, perhaps without its state, and nothing
+	// else. Its messages
+	// are a call of their own.
+	// As for the list, the vendor's page shows the call with `Content-Type: application/json` and the
+	// body `""`, which
+	// means nothing.
+	//
+	// GET /api/external/chatbot/{chatbotId}/conversations/{sessionId}
+	GetConversation(ctx context.Context, params GetConversationParams) (GetConversationRes, error)
+	// ListChatbots invokes listChatbots operation.
+	//
+	// Answers with chatbots of the account that the key belongs to, all at once: there are no pages and
+	// no total. The list
+	// need not be the whole account: the vendor's sample lacks a chatbot of the same organization that
+	// took
+	// conversations on that day. So a caller must be able to name a chatbot that is not in it.
+	// Of a chatbot only what a reader of conversations needs is described. The answer also holds the
+	// chatbot's
+	// instructions: keep what you need and drop the rest.
+	//
+	// GET /api/external/chatbots
+	ListChatbots(ctx context.Context) (ListChatbotsRes, error)
 	// ListConversations invokes listConversations operation.
 	//
 	// Answers with one page of the chatbot's conversations, newest first, and with where that page
@@ -32,6 +56,21 @@ type Invoker interface {
 	//
 	// GET /api/external/chatbot/{chatbotId}/conversations
 	ListConversations(ctx context.Context, params ListConversationsParams) (ListConversationsRes, error)
+	// ListMessages invokes listMessages operation.
+	//
+	// Answers with one page of the conversation's messages and with where that page stands among all of
+	// them. Messages
+	// stand oldest first on their page (observed). The sample is the only page of its conversation, so
+	// whether page 1
+	// holds the oldest messages or the newest is unknown: read all pages, tell messages apart by `id`
+	// and sort them by
+	// the moment of `created_at`.
+	// As for the list of conversations, the vendor's page shows the call with `Content-Type:
+	// application/json` and the
+	// body `""`, which means nothing.
+	//
+	// GET /api/external/chatbot/{chatbotId}/conversations/{sessionId}/messages
+	ListMessages(ctx context.Context, params ListMessagesParams) (ListMessagesRes, error)
 }
 
 // Client implements OAS client.
@@ -73,6 +112,193 @@ func (c *Client) requestURL(ctx context.Context) *url.URL {
 		return c.serverURL
 	}
 	return u
+}
+
+// GetConversation invokes getConversation operation.
+//
+// Answers with one conversation: what the list says of it, perhaps without its state, and nothing
+// else. Its messages
+// are a call of their own.
+// As for the list, the vendor's page shows the call with `Content-Type: application/json` and the
+// body `""`, which
+// means nothing.
+//
+// GET /api/external/chatbot/{chatbotId}/conversations/{sessionId}
+func (c *Client) GetConversation(ctx context.Context, params GetConversationParams) (GetConversationRes, error) {
+	res, err := c.sendGetConversation(ctx, params)
+	return res, err
+}
+
+func (c *Client) sendGetConversation(ctx context.Context, params GetConversationParams) (res GetConversationRes, err error) {
+
+	u := uri.Clone(c.requestURL(ctx))
+	var pathParts [4]string
+	pathParts[0] = "/api/external/chatbot/"
+	{
+		// Encode "chatbotId" parameter.
+		e := uri.NewPathEncoder(uri.PathEncoderConfig{
+			Param:   "chatbotId",
+			Style:   uri.PathStyleSimple,
+			Explode: false,
+		})
+		if err := func() error {
+			return e.EncodeValue(conv.UUIDToString(params.ChatbotId))
+		}(); err != nil {
+			return res, errors.Wrap(err, "encode path")
+		}
+		encoded, err := e.Result()
+		if err != nil {
+			return res, errors.Wrap(err, "encode path")
+		}
+		pathParts[1] = encoded
+	}
+	pathParts[2] = "/conversations/"
+	{
+		// Encode "sessionId" parameter.
+		e := uri.NewPathEncoder(uri.PathEncoderConfig{
+			Param:   "sessionId",
+			Style:   uri.PathStyleSimple,
+			Explode: false,
+		})
+		if err := func() error {
+			return e.EncodeValue(conv.UUIDToString(params.SessionId))
+		}(); err != nil {
+			return res, errors.Wrap(err, "encode path")
+		}
+		encoded, err := e.Result()
+		if err != nil {
+			return res, errors.Wrap(err, "encode path")
+		}
+		pathParts[3] = encoded
+	}
+	uri.AddPathParts(u, pathParts[:]...)
+
+	r, err := ht.NewRequest(ctx, "GET", u)
+	if err != nil {
+		return res, errors.Wrap(err, "create request")
+	}
+
+	{
+		type bitset = [1]uint8
+		var satisfied bitset
+		{
+
+			switch err := c.securityApiKey(ctx, GetConversationOperation, r); {
+			case err == nil: // if NO error
+				satisfied[0] |= 1 << 0
+			case errors.Is(err, ogenerrors.ErrSkipClientSecurity):
+				// Skip this security.
+			default:
+				return res, errors.Wrap(err, "security \"ApiKey\"")
+			}
+		}
+
+		if ok := func() bool {
+		nextRequirement:
+			for _, requirement := range []bitset{
+				{0b00000001},
+			} {
+				for i, mask := range requirement {
+					if satisfied[i]&mask != mask {
+						continue nextRequirement
+					}
+				}
+				return true
+			}
+			return false
+		}(); !ok {
+			return res, ogenerrors.ErrSecurityRequirementIsNotSatisfied
+		}
+	}
+
+	resp, err := c.cfg.Client.Do(r)
+	if err != nil {
+		return res, errors.Wrap(err, "do request")
+	}
+	defer resp.Body.Close()
+
+	result, err := decodeGetConversationResponse(resp)
+	if err != nil {
+		return res, errors.Wrap(err, "decode response")
+	}
+
+	return result, nil
+}
+
+// ListChatbots invokes listChatbots operation.
+//
+// Answers with chatbots of the account that the key belongs to, all at once: there are no pages and
+// no total. The list
+// need not be the whole account: the vendor's sample lacks a chatbot of the same organization that
+// took
+// conversations on that day. So a caller must be able to name a chatbot that is not in it.
+// Of a chatbot only what a reader of conversations needs is described. The answer also holds the
+// chatbot's
+// instructions: keep what you need and drop the rest.
+//
+// GET /api/external/chatbots
+func (c *Client) ListChatbots(ctx context.Context) (ListChatbotsRes, error) {
+	res, err := c.sendListChatbots(ctx)
+	return res, err
+}
+
+func (c *Client) sendListChatbots(ctx context.Context) (res ListChatbotsRes, err error) {
+
+	u := uri.Clone(c.requestURL(ctx))
+	var pathParts [1]string
+	pathParts[0] = "/api/external/chatbots"
+	uri.AddPathParts(u, pathParts[:]...)
+
+	r, err := ht.NewRequest(ctx, "GET", u)
+	if err != nil {
+		return res, errors.Wrap(err, "create request")
+	}
+
+	{
+		type bitset = [1]uint8
+		var satisfied bitset
+		{
+
+			switch err := c.securityApiKey(ctx, ListChatbotsOperation, r); {
+			case err == nil: // if NO error
+				satisfied[0] |= 1 << 0
+			case errors.Is(err, ogenerrors.ErrSkipClientSecurity):
+				// Skip this security.
+			default:
+				return res, errors.Wrap(err, "security \"ApiKey\"")
+			}
+		}
+
+		if ok := func() bool {
+		nextRequirement:
+			for _, requirement := range []bitset{
+				{0b00000001},
+			} {
+				for i, mask := range requirement {
+					if satisfied[i]&mask != mask {
+						continue nextRequirement
+					}
+				}
+				return true
+			}
+			return false
+		}(); !ok {
+			return res, ogenerrors.ErrSecurityRequirementIsNotSatisfied
+		}
+	}
+
+	resp, err := c.cfg.Client.Do(r)
+	if err != nil {
+		return res, errors.Wrap(err, "do request")
+	}
+	defer resp.Body.Close()
+
+	result, err := decodeListChatbotsResponse(resp)
+	if err != nil {
+		return res, errors.Wrap(err, "decode response")
+	}
+
+	return result, nil
 }
 
 // ListConversations invokes listConversations operation.
@@ -218,6 +444,159 @@ func (c *Client) sendListConversations(ctx context.Context, params ListConversat
 	defer resp.Body.Close()
 
 	result, err := decodeListConversationsResponse(resp)
+	if err != nil {
+		return res, errors.Wrap(err, "decode response")
+	}
+
+	return result, nil
+}
+
+// ListMessages invokes listMessages operation.
+//
+// Answers with one page of the conversation's messages and with where that page stands among all of
+// them. Messages
+// stand oldest first on their page (observed). The sample is the only page of its conversation, so
+// whether page 1
+// holds the oldest messages or the newest is unknown: read all pages, tell messages apart by `id`
+// and sort them by
+// the moment of `created_at`.
+// As for the list of conversations, the vendor's page shows the call with `Content-Type:
+// application/json` and the
+// body `""`, which means nothing.
+//
+// GET /api/external/chatbot/{chatbotId}/conversations/{sessionId}/messages
+func (c *Client) ListMessages(ctx context.Context, params ListMessagesParams) (ListMessagesRes, error) {
+	res, err := c.sendListMessages(ctx, params)
+	return res, err
+}
+
+func (c *Client) sendListMessages(ctx context.Context, params ListMessagesParams) (res ListMessagesRes, err error) {
+
+	u := uri.Clone(c.requestURL(ctx))
+	var pathParts [5]string
+	pathParts[0] = "/api/external/chatbot/"
+	{
+		// Encode "chatbotId" parameter.
+		e := uri.NewPathEncoder(uri.PathEncoderConfig{
+			Param:   "chatbotId",
+			Style:   uri.PathStyleSimple,
+			Explode: false,
+		})
+		if err := func() error {
+			return e.EncodeValue(conv.UUIDToString(params.ChatbotId))
+		}(); err != nil {
+			return res, errors.Wrap(err, "encode path")
+		}
+		encoded, err := e.Result()
+		if err != nil {
+			return res, errors.Wrap(err, "encode path")
+		}
+		pathParts[1] = encoded
+	}
+	pathParts[2] = "/conversations/"
+	{
+		// Encode "sessionId" parameter.
+		e := uri.NewPathEncoder(uri.PathEncoderConfig{
+			Param:   "sessionId",
+			Style:   uri.PathStyleSimple,
+			Explode: false,
+		})
+		if err := func() error {
+			return e.EncodeValue(conv.UUIDToString(params.SessionId))
+		}(); err != nil {
+			return res, errors.Wrap(err, "encode path")
+		}
+		encoded, err := e.Result()
+		if err != nil {
+			return res, errors.Wrap(err, "encode path")
+		}
+		pathParts[3] = encoded
+	}
+	pathParts[4] = "/messages"
+	uri.AddPathParts(u, pathParts[:]...)
+
+	q := uri.NewQueryEncoder()
+	{
+		// Encode "page" parameter.
+		cfg := uri.QueryParameterEncodingConfig{
+			Name:    "page",
+			Style:   uri.QueryStyleForm,
+			Explode: true,
+		}
+
+		if err := q.EncodeParam(cfg, func(e uri.Encoder) error {
+			if val, ok := params.Page.Get(); ok {
+				return e.EncodeValue(conv.IntToString(val))
+			}
+			return nil
+		}); err != nil {
+			return res, errors.Wrap(err, "encode query")
+		}
+	}
+	{
+		// Encode "limit" parameter.
+		cfg := uri.QueryParameterEncodingConfig{
+			Name:    "limit",
+			Style:   uri.QueryStyleForm,
+			Explode: true,
+		}
+
+		if err := q.EncodeParam(cfg, func(e uri.Encoder) error {
+			if val, ok := params.Limit.Get(); ok {
+				return e.EncodeValue(conv.IntToString(val))
+			}
+			return nil
+		}); err != nil {
+			return res, errors.Wrap(err, "encode query")
+		}
+	}
+	u.RawQuery = q.Values().Encode()
+
+	r, err := ht.NewRequest(ctx, "GET", u)
+	if err != nil {
+		return res, errors.Wrap(err, "create request")
+	}
+
+	{
+		type bitset = [1]uint8
+		var satisfied bitset
+		{
+
+			switch err := c.securityApiKey(ctx, ListMessagesOperation, r); {
+			case err == nil: // if NO error
+				satisfied[0] |= 1 << 0
+			case errors.Is(err, ogenerrors.ErrSkipClientSecurity):
+				// Skip this security.
+			default:
+				return res, errors.Wrap(err, "security \"ApiKey\"")
+			}
+		}
+
+		if ok := func() bool {
+		nextRequirement:
+			for _, requirement := range []bitset{
+				{0b00000001},
+			} {
+				for i, mask := range requirement {
+					if satisfied[i]&mask != mask {
+						continue nextRequirement
+					}
+				}
+				return true
+			}
+			return false
+		}(); !ok {
+			return res, ogenerrors.ErrSecurityRequirementIsNotSatisfied
+		}
+	}
+
+	resp, err := c.cfg.Client.Do(r)
+	if err != nil {
+		return res, errors.Wrap(err, "do request")
+	}
+	defer resp.Body.Close()
+
+	result, err := decodeListMessagesResponse(resp)
 	if err != nil {
 		return res, errors.Wrap(err, "decode response")
 	}

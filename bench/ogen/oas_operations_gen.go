@@ -6,5 +6,8 @@ package ogen
 type OperationName = string
 
 const (
+	GetConversationOperation   OperationName = "GetConversation"
+	ListChatbotsOperation      OperationName = "ListChatbots"
 	ListConversationsOperation OperationName = "ListConversations"
+	ListMessagesOperation      OperationName = "ListMessages"
 )

@@ -6,19 +6,52 @@ import (
 	"github.com/google/uuid"
 )
 
+// GetConversationParams is parameters of getConversation operation.
+type GetConversationParams struct {
+	// The chatbot whose conversations are read.
+	ChatbotId uuid.UUID
+	// The conversation, by its `id`. The vendor uses two words for one thing: *conversation* in paths
+	// and titles,
+	// *session* here and in the answers.
+	SessionId uuid.UUID
+}
+
 // ListConversationsParams is parameters of listConversations operation.
 type ListConversationsParams struct {
-	// The chatbot whose conversations are listed.
+	// The chatbot whose conversations are read.
 	ChatbotId uuid.UUID
-	// Which page to return, counted from 1 as far as the example `1` tells. The sample, asked for
-	// without it, is page 1.
+	// Which page to return, counted from 1 as far as the example `1` tells; presumably the first without
+	// it. The samples
+	// are page 1; which request gave them is not recorded.
 	Page OptInt `json:",omitempty,omitzero"`
-	// How many conversations a page holds at most, as far as the name tells. The sample, asked for
-	// without it, holds
-	// 10. The largest value that the server takes is unknown.
+	// How many items a page holds at most, as far as the name tells. What a page holds without it, and
+	// the largest value
+	// that the server takes, are unknown; the samples hold 10, perhaps because they were asked for with
+	// the example `10`.
 	Limit OptInt `json:",omitempty,omitzero"`
 	// Presumably returns only conversations in this state: the page shows the name and an example. What
 	// is listed
-	// without it is assumed to be all; the sample, asked for without it, holds `in_progress` alone.
+	// without it is assumed to be all. Which parameters gave the sample is not recorded; that it holds
+	// `in_progress`
+	// alone, and its total, may be this filter's doing.
 	State OptConversationState `json:",omitempty,omitzero"`
+}
+
+// ListMessagesParams is parameters of listMessages operation.
+type ListMessagesParams struct {
+	// The chatbot whose conversations are read.
+	ChatbotId uuid.UUID
+	// The conversation, by its `id`. The vendor uses two words for one thing: *conversation* in paths
+	// and titles,
+	// *session* here and in the answers.
+	SessionId uuid.UUID
+	// Which page to return, counted from 1 as far as the example `1` tells; presumably the first without
+	// it. The samples
+	// are page 1; which request gave them is not recorded.
+	Page OptInt `json:",omitempty,omitzero"`
+	// How many items a page holds at most, as far as the name tells. What a page holds without it, and
+	// the largest value
+	// that the server takes, are unknown; the samples hold 10, perhaps because they were asked for with
+	// the example `10`.
+	Limit OptInt `json:",omitempty,omitzero"`
 }

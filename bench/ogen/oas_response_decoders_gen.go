@@ -3,7 +3,6 @@
 package ogen
 
 import (
-	"bytes"
 	"io"
 	"mime"
 	"net/http"
@@ -11,11 +10,533 @@ import (
 	"github.com/go-faster/errors"
 	"github.com/go-faster/jx"
 	"github.com/ogen-go/ogen/conv"
-	ht "github.com/ogen-go/ogen/http"
 	"github.com/ogen-go/ogen/ogenerrors"
 	"github.com/ogen-go/ogen/uri"
 	"github.com/ogen-go/ogen/validate"
 )
+
+func decodeGetConversationResponse(resp *http.Response) (res GetConversationRes, _ error) {
+	switch resp.StatusCode {
+	case 200:
+		// Code 200.
+		ct, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+		if err != nil {
+			return res, errors.Wrap(err, "parse media type")
+		}
+		switch {
+		case ct == "application/json":
+			buf, err := io.ReadAll(resp.Body)
+			if err != nil {
+				return res, err
+			}
+			d := jx.DecodeBytes(buf)
+
+			var response ConversationEnvelope
+			if err := func() error {
+				if err := response.Decode(d); err != nil {
+					return err
+				}
+				if err := d.Skip(); err != io.EOF {
+					return errors.New("unexpected trailing data")
+				}
+				return nil
+			}(); err != nil {
+				err = &ogenerrors.DecodeBodyError{
+					ContentType: ct,
+					Body:        buf,
+					Err:         err,
+				}
+				return res, err
+			}
+			return &response, nil
+		default:
+			return res, validate.InvalidContentType(ct)
+		}
+	}
+	switch resp.StatusCode / 100 {
+	case 4:
+		// Pattern 4XX.
+		res, err := func() (res GetConversationRes, err error) {
+			ct, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+			if err != nil {
+				return res, errors.Wrap(err, "parse media type")
+			}
+			switch {
+			case ct == "application/json":
+				buf, err := io.ReadAll(resp.Body)
+				if err != nil {
+					return res, err
+				}
+				d := jx.DecodeBytes(buf)
+
+				var response jx.Raw
+				if err := func() error {
+					v, err := d.RawAppend(nil)
+					response = jx.Raw(v)
+					if err != nil {
+						return err
+					}
+					if err := d.Skip(); err != io.EOF {
+						return errors.New("unexpected trailing data")
+					}
+					return nil
+				}(); err != nil {
+					err = &ogenerrors.DecodeBodyError{
+						ContentType: ct,
+						Body:        buf,
+						Err:         err,
+					}
+					return res, err
+				}
+				var wrapper FailureStatusCodeWithHeaders
+				wrapper.Response = response
+				wrapper.StatusCode = resp.StatusCode
+				h := uri.NewHeaderDecoder(resp.Header)
+				// Parse "Retry-After" header.
+				{
+					cfg := uri.HeaderParameterDecodingConfig{
+						Name:    "Retry-After",
+						Explode: false,
+					}
+					if err := func() error {
+						if err := h.HasParam(cfg); err == nil {
+							if err := h.DecodeParam(cfg, func(d uri.Decoder) error {
+								var wrapperDotRetryAfterVal string
+								if err := func() error {
+									val, err := d.DecodeValue()
+									if err != nil {
+										return err
+									}
+
+									c, err := conv.ToString(val)
+									if err != nil {
+										return err
+									}
+
+									wrapperDotRetryAfterVal = c
+									return nil
+								}(); err != nil {
+									return err
+								}
+								wrapper.RetryAfter.SetTo(wrapperDotRetryAfterVal)
+								return nil
+							}); err != nil {
+								return err
+							}
+							if err := func() error {
+								if value, ok := wrapper.RetryAfter.Get(); ok {
+									if err := func() error {
+										if err := (validate.String{
+											MinLength:    1,
+											MinLengthSet: true,
+											MaxLength:    0,
+											MaxLengthSet: false,
+											Email:        false,
+											Hostname:     false,
+											Regex:        nil,
+										}).Validate(string(value)); err != nil {
+											return errors.Wrap(err, "string")
+										}
+										return nil
+									}(); err != nil {
+										return err
+									}
+								}
+								return nil
+							}(); err != nil {
+								return err
+							}
+						}
+						return nil
+					}(); err != nil {
+						return res, errors.Wrap(err, "parse Retry-After header")
+					}
+				}
+				return &wrapper, nil
+			default:
+				return res, validate.InvalidContentType(ct)
+			}
+		}()
+		if err != nil {
+			return res, errors.Wrapf(err, "pattern 4XX (code %d)", resp.StatusCode)
+		}
+		return res, nil
+	case 5:
+		// Pattern 5XX.
+		res, err := func() (res GetConversationRes, err error) {
+			ct, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+			if err != nil {
+				return res, errors.Wrap(err, "parse media type")
+			}
+			switch {
+			case ct == "application/json":
+				buf, err := io.ReadAll(resp.Body)
+				if err != nil {
+					return res, err
+				}
+				d := jx.DecodeBytes(buf)
+
+				var response jx.Raw
+				if err := func() error {
+					v, err := d.RawAppend(nil)
+					response = jx.Raw(v)
+					if err != nil {
+						return err
+					}
+					if err := d.Skip(); err != io.EOF {
+						return errors.New("unexpected trailing data")
+					}
+					return nil
+				}(); err != nil {
+					err = &ogenerrors.DecodeBodyError{
+						ContentType: ct,
+						Body:        buf,
+						Err:         err,
+					}
+					return res, err
+				}
+				var wrapper FailureStatusCodeWithHeaders
+				wrapper.Response = response
+				wrapper.StatusCode = resp.StatusCode
+				h := uri.NewHeaderDecoder(resp.Header)
+				// Parse "Retry-After" header.
+				{
+					cfg := uri.HeaderParameterDecodingConfig{
+						Name:    "Retry-After",
+						Explode: false,
+					}
+					if err := func() error {
+						if err := h.HasParam(cfg); err == nil {
+							if err := h.DecodeParam(cfg, func(d uri.Decoder) error {
+								var wrapperDotRetryAfterVal string
+								if err := func() error {
+									val, err := d.DecodeValue()
+									if err != nil {
+										return err
+									}
+
+									c, err := conv.ToString(val)
+									if err != nil {
+										return err
+									}
+
+									wrapperDotRetryAfterVal = c
+									return nil
+								}(); err != nil {
+									return err
+								}
+								wrapper.RetryAfter.SetTo(wrapperDotRetryAfterVal)
+								return nil
+							}); err != nil {
+								return err
+							}
+							if err := func() error {
+								if value, ok := wrapper.RetryAfter.Get(); ok {
+									if err := func() error {
+										if err := (validate.String{
+											MinLength:    1,
+											MinLengthSet: true,
+											MaxLength:    0,
+											MaxLengthSet: false,
+											Email:        false,
+											Hostname:     false,
+											Regex:        nil,
+										}).Validate(string(value)); err != nil {
+											return errors.Wrap(err, "string")
+										}
+										return nil
+									}(); err != nil {
+										return err
+									}
+								}
+								return nil
+							}(); err != nil {
+								return err
+							}
+						}
+						return nil
+					}(); err != nil {
+						return res, errors.Wrap(err, "parse Retry-After header")
+					}
+				}
+				return &wrapper, nil
+			default:
+				return res, validate.InvalidContentType(ct)
+			}
+		}()
+		if err != nil {
+			return res, errors.Wrapf(err, "pattern 5XX (code %d)", resp.StatusCode)
+		}
+		return res, nil
+	}
+	return res, validate.UnexpectedStatusCodeWithResponse(resp)
+}
+
+func decodeListChatbotsResponse(resp *http.Response) (res ListChatbotsRes, _ error) {
+	switch resp.StatusCode {
+	case 200:
+		// Code 200.
+		ct, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+		if err != nil {
+			return res, errors.Wrap(err, "parse media type")
+		}
+		switch {
+		case ct == "application/json":
+			buf, err := io.ReadAll(resp.Body)
+			if err != nil {
+				return res, err
+			}
+			d := jx.DecodeBytes(buf)
+
+			var response ChatbotList
+			if err := func() error {
+				if err := response.Decode(d); err != nil {
+					return err
+				}
+				if err := d.Skip(); err != io.EOF {
+					return errors.New("unexpected trailing data")
+				}
+				return nil
+			}(); err != nil {
+				err = &ogenerrors.DecodeBodyError{
+					ContentType: ct,
+					Body:        buf,
+					Err:         err,
+				}
+				return res, err
+			}
+			// Validate response.
+			if err := func() error {
+				if err := response.Validate(); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return res, errors.Wrap(err, "validate")
+			}
+			return &response, nil
+		default:
+			return res, validate.InvalidContentType(ct)
+		}
+	}
+	switch resp.StatusCode / 100 {
+	case 4:
+		// Pattern 4XX.
+		res, err := func() (res ListChatbotsRes, err error) {
+			ct, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+			if err != nil {
+				return res, errors.Wrap(err, "parse media type")
+			}
+			switch {
+			case ct == "application/json":
+				buf, err := io.ReadAll(resp.Body)
+				if err != nil {
+					return res, err
+				}
+				d := jx.DecodeBytes(buf)
+
+				var response jx.Raw
+				if err := func() error {
+					v, err := d.RawAppend(nil)
+					response = jx.Raw(v)
+					if err != nil {
+						return err
+					}
+					if err := d.Skip(); err != io.EOF {
+						return errors.New("unexpected trailing data")
+					}
+					return nil
+				}(); err != nil {
+					err = &ogenerrors.DecodeBodyError{
+						ContentType: ct,
+						Body:        buf,
+						Err:         err,
+					}
+					return res, err
+				}
+				var wrapper FailureStatusCodeWithHeaders
+				wrapper.Response = response
+				wrapper.StatusCode = resp.StatusCode
+				h := uri.NewHeaderDecoder(resp.Header)
+				// Parse "Retry-After" header.
+				{
+					cfg := uri.HeaderParameterDecodingConfig{
+						Name:    "Retry-After",
+						Explode: false,
+					}
+					if err := func() error {
+						if err := h.HasParam(cfg); err == nil {
+							if err := h.DecodeParam(cfg, func(d uri.Decoder) error {
+								var wrapperDotRetryAfterVal string
+								if err := func() error {
+									val, err := d.DecodeValue()
+									if err != nil {
+										return err
+									}
+
+									c, err := conv.ToString(val)
+									if err != nil {
+										return err
+									}
+
+									wrapperDotRetryAfterVal = c
+									return nil
+								}(); err != nil {
+									return err
+								}
+								wrapper.RetryAfter.SetTo(wrapperDotRetryAfterVal)
+								return nil
+							}); err != nil {
+								return err
+							}
+							if err := func() error {
+								if value, ok := wrapper.RetryAfter.Get(); ok {
+									if err := func() error {
+										if err := (validate.String{
+											MinLength:    1,
+											MinLengthSet: true,
+											MaxLength:    0,
+											MaxLengthSet: false,
+											Email:        false,
+											Hostname:     false,
+											Regex:        nil,
+										}).Validate(string(value)); err != nil {
+											return errors.Wrap(err, "string")
+										}
+										return nil
+									}(); err != nil {
+										return err
+									}
+								}
+								return nil
+							}(); err != nil {
+								return err
+							}
+						}
+						return nil
+					}(); err != nil {
+						return res, errors.Wrap(err, "parse Retry-After header")
+					}
+				}
+				return &wrapper, nil
+			default:
+				return res, validate.InvalidContentType(ct)
+			}
+		}()
+		if err != nil {
+			return res, errors.Wrapf(err, "pattern 4XX (code %d)", resp.StatusCode)
+		}
+		return res, nil
+	case 5:
+		// Pattern 5XX.
+		res, err := func() (res ListChatbotsRes, err error) {
+			ct, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+			if err != nil {
+				return res, errors.Wrap(err, "parse media type")
+			}
+			switch {
+			case ct == "application/json":
+				buf, err := io.ReadAll(resp.Body)
+				if err != nil {
+					return res, err
+				}
+				d := jx.DecodeBytes(buf)
+
+				var response jx.Raw
+				if err := func() error {
+					v, err := d.RawAppend(nil)
+					response = jx.Raw(v)
+					if err != nil {
+						return err
+					}
+					if err := d.Skip(); err != io.EOF {
+						return errors.New("unexpected trailing data")
+					}
+					return nil
+				}(); err != nil {
+					err = &ogenerrors.DecodeBodyError{
+						ContentType: ct,
+						Body:        buf,
+						Err:         err,
+					}
+					return res, err
+				}
+				var wrapper FailureStatusCodeWithHeaders
+				wrapper.Response = response
+				wrapper.StatusCode = resp.StatusCode
+				h := uri.NewHeaderDecoder(resp.Header)
+				// Parse "Retry-After" header.
+				{
+					cfg := uri.HeaderParameterDecodingConfig{
+						Name:    "Retry-After",
+						Explode: false,
+					}
+					if err := func() error {
+						if err := h.HasParam(cfg); err == nil {
+							if err := h.DecodeParam(cfg, func(d uri.Decoder) error {
+								var wrapperDotRetryAfterVal string
+								if err := func() error {
+									val, err := d.DecodeValue()
+									if err != nil {
+										return err
+									}
+
+									c, err := conv.ToString(val)
+									if err != nil {
+										return err
+									}
+
+									wrapperDotRetryAfterVal = c
+									return nil
+								}(); err != nil {
+									return err
+								}
+								wrapper.RetryAfter.SetTo(wrapperDotRetryAfterVal)
+								return nil
+							}); err != nil {
+								return err
+							}
+							if err := func() error {
+								if value, ok := wrapper.RetryAfter.Get(); ok {
+									if err := func() error {
+										if err := (validate.String{
+											MinLength:    1,
+											MinLengthSet: true,
+											MaxLength:    0,
+											MaxLengthSet: false,
+											Email:        false,
+											Hostname:     false,
+											Regex:        nil,
+										}).Validate(string(value)); err != nil {
+											return errors.Wrap(err, "string")
+										}
+										return nil
+									}(); err != nil {
+										return err
+									}
+								}
+								return nil
+							}(); err != nil {
+								return err
+							}
+						}
+						return nil
+					}(); err != nil {
+						return res, errors.Wrap(err, "parse Retry-After header")
+					}
+				}
+				return &wrapper, nil
+			default:
+				return res, validate.InvalidContentType(ct)
+			}
+		}()
+		if err != nil {
+			return res, errors.Wrapf(err, "pattern 5XX (code %d)", resp.StatusCode)
+		}
+		return res, nil
+	}
+	return res, validate.UnexpectedStatusCodeWithResponse(resp)
+}
 
 func decodeListConversationsResponse(resp *http.Response) (res ListConversationsRes, _ error) {
 	switch resp.StatusCode {
@@ -73,50 +594,36 @@ func decodeListConversationsResponse(resp *http.Response) (res ListConversations
 				return res, errors.Wrap(err, "parse media type")
 			}
 			switch {
-			case ht.MatchContentType("*/*", ct):
-				reader := resp.Body
-				b, err := io.ReadAll(reader)
+			case ct == "application/json":
+				buf, err := io.ReadAll(resp.Body)
 				if err != nil {
 					return res, err
 				}
+				d := jx.DecodeBytes(buf)
 
-				response := Failure{Data: bytes.NewReader(b)}
+				var response jx.Raw
+				if err := func() error {
+					v, err := d.RawAppend(nil)
+					response = jx.Raw(v)
+					if err != nil {
+						return err
+					}
+					if err := d.Skip(); err != io.EOF {
+						return errors.New("unexpected trailing data")
+					}
+					return nil
+				}(); err != nil {
+					err = &ogenerrors.DecodeBodyError{
+						ContentType: ct,
+						Body:        buf,
+						Err:         err,
+					}
+					return res, err
+				}
 				var wrapper FailureStatusCodeWithHeaders
 				wrapper.Response = response
 				wrapper.StatusCode = resp.StatusCode
 				h := uri.NewHeaderDecoder(resp.Header)
-				// Parse "Content-Type" header.
-				{
-					cfg := uri.HeaderParameterDecodingConfig{
-						Name:    "Content-Type",
-						Explode: false,
-					}
-					if err := func() error {
-						if err := h.HasParam(cfg); err == nil {
-							if err := h.DecodeParam(cfg, func(d uri.Decoder) error {
-								val, err := d.DecodeValue()
-								if err != nil {
-									return err
-								}
-
-								c, err := conv.ToString(val)
-								if err != nil {
-									return err
-								}
-
-								wrapper.ContentType = c
-								return nil
-							}); err != nil {
-								return err
-							}
-						} else {
-							return err
-						}
-						return nil
-					}(); err != nil {
-						return res, errors.Wrap(err, "parse Content-Type header")
-					}
-				}
 				// Parse "Retry-After" header.
 				{
 					cfg := uri.HeaderParameterDecodingConfig{
@@ -194,50 +701,302 @@ func decodeListConversationsResponse(resp *http.Response) (res ListConversations
 				return res, errors.Wrap(err, "parse media type")
 			}
 			switch {
-			case ht.MatchContentType("*/*", ct):
-				reader := resp.Body
-				b, err := io.ReadAll(reader)
+			case ct == "application/json":
+				buf, err := io.ReadAll(resp.Body)
 				if err != nil {
 					return res, err
 				}
+				d := jx.DecodeBytes(buf)
 
-				response := Failure{Data: bytes.NewReader(b)}
+				var response jx.Raw
+				if err := func() error {
+					v, err := d.RawAppend(nil)
+					response = jx.Raw(v)
+					if err != nil {
+						return err
+					}
+					if err := d.Skip(); err != io.EOF {
+						return errors.New("unexpected trailing data")
+					}
+					return nil
+				}(); err != nil {
+					err = &ogenerrors.DecodeBodyError{
+						ContentType: ct,
+						Body:        buf,
+						Err:         err,
+					}
+					return res, err
+				}
 				var wrapper FailureStatusCodeWithHeaders
 				wrapper.Response = response
 				wrapper.StatusCode = resp.StatusCode
 				h := uri.NewHeaderDecoder(resp.Header)
-				// Parse "Content-Type" header.
+				// Parse "Retry-After" header.
 				{
 					cfg := uri.HeaderParameterDecodingConfig{
-						Name:    "Content-Type",
+						Name:    "Retry-After",
 						Explode: false,
 					}
 					if err := func() error {
 						if err := h.HasParam(cfg); err == nil {
 							if err := h.DecodeParam(cfg, func(d uri.Decoder) error {
-								val, err := d.DecodeValue()
-								if err != nil {
+								var wrapperDotRetryAfterVal string
+								if err := func() error {
+									val, err := d.DecodeValue()
+									if err != nil {
+										return err
+									}
+
+									c, err := conv.ToString(val)
+									if err != nil {
+										return err
+									}
+
+									wrapperDotRetryAfterVal = c
+									return nil
+								}(); err != nil {
 									return err
 								}
-
-								c, err := conv.ToString(val)
-								if err != nil {
-									return err
-								}
-
-								wrapper.ContentType = c
+								wrapper.RetryAfter.SetTo(wrapperDotRetryAfterVal)
 								return nil
 							}); err != nil {
 								return err
 							}
-						} else {
-							return err
+							if err := func() error {
+								if value, ok := wrapper.RetryAfter.Get(); ok {
+									if err := func() error {
+										if err := (validate.String{
+											MinLength:    1,
+											MinLengthSet: true,
+											MaxLength:    0,
+											MaxLengthSet: false,
+											Email:        false,
+											Hostname:     false,
+											Regex:        nil,
+										}).Validate(string(value)); err != nil {
+											return errors.Wrap(err, "string")
+										}
+										return nil
+									}(); err != nil {
+										return err
+									}
+								}
+								return nil
+							}(); err != nil {
+								return err
+							}
 						}
 						return nil
 					}(); err != nil {
-						return res, errors.Wrap(err, "parse Content-Type header")
+						return res, errors.Wrap(err, "parse Retry-After header")
 					}
 				}
+				return &wrapper, nil
+			default:
+				return res, validate.InvalidContentType(ct)
+			}
+		}()
+		if err != nil {
+			return res, errors.Wrapf(err, "pattern 5XX (code %d)", resp.StatusCode)
+		}
+		return res, nil
+	}
+	return res, validate.UnexpectedStatusCodeWithResponse(resp)
+}
+
+func decodeListMessagesResponse(resp *http.Response) (res ListMessagesRes, _ error) {
+	switch resp.StatusCode {
+	case 200:
+		// Code 200.
+		ct, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+		if err != nil {
+			return res, errors.Wrap(err, "parse media type")
+		}
+		switch {
+		case ct == "application/json":
+			buf, err := io.ReadAll(resp.Body)
+			if err != nil {
+				return res, err
+			}
+			d := jx.DecodeBytes(buf)
+
+			var response MessagePage
+			if err := func() error {
+				if err := response.Decode(d); err != nil {
+					return err
+				}
+				if err := d.Skip(); err != io.EOF {
+					return errors.New("unexpected trailing data")
+				}
+				return nil
+			}(); err != nil {
+				err = &ogenerrors.DecodeBodyError{
+					ContentType: ct,
+					Body:        buf,
+					Err:         err,
+				}
+				return res, err
+			}
+			// Validate response.
+			if err := func() error {
+				if err := response.Validate(); err != nil {
+					return err
+				}
+				return nil
+			}(); err != nil {
+				return res, errors.Wrap(err, "validate")
+			}
+			return &response, nil
+		default:
+			return res, validate.InvalidContentType(ct)
+		}
+	}
+	switch resp.StatusCode / 100 {
+	case 4:
+		// Pattern 4XX.
+		res, err := func() (res ListMessagesRes, err error) {
+			ct, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+			if err != nil {
+				return res, errors.Wrap(err, "parse media type")
+			}
+			switch {
+			case ct == "application/json":
+				buf, err := io.ReadAll(resp.Body)
+				if err != nil {
+					return res, err
+				}
+				d := jx.DecodeBytes(buf)
+
+				var response jx.Raw
+				if err := func() error {
+					v, err := d.RawAppend(nil)
+					response = jx.Raw(v)
+					if err != nil {
+						return err
+					}
+					if err := d.Skip(); err != io.EOF {
+						return errors.New("unexpected trailing data")
+					}
+					return nil
+				}(); err != nil {
+					err = &ogenerrors.DecodeBodyError{
+						ContentType: ct,
+						Body:        buf,
+						Err:         err,
+					}
+					return res, err
+				}
+				var wrapper FailureStatusCodeWithHeaders
+				wrapper.Response = response
+				wrapper.StatusCode = resp.StatusCode
+				h := uri.NewHeaderDecoder(resp.Header)
+				// Parse "Retry-After" header.
+				{
+					cfg := uri.HeaderParameterDecodingConfig{
+						Name:    "Retry-After",
+						Explode: false,
+					}
+					if err := func() error {
+						if err := h.HasParam(cfg); err == nil {
+							if err := h.DecodeParam(cfg, func(d uri.Decoder) error {
+								var wrapperDotRetryAfterVal string
+								if err := func() error {
+									val, err := d.DecodeValue()
+									if err != nil {
+										return err
+									}
+
+									c, err := conv.ToString(val)
+									if err != nil {
+										return err
+									}
+
+									wrapperDotRetryAfterVal = c
+									return nil
+								}(); err != nil {
+									return err
+								}
+								wrapper.RetryAfter.SetTo(wrapperDotRetryAfterVal)
+								return nil
+							}); err != nil {
+								return err
+							}
+							if err := func() error {
+								if value, ok := wrapper.RetryAfter.Get(); ok {
+									if err := func() error {
+										if err := (validate.String{
+											MinLength:    1,
+											MinLengthSet: true,
+											MaxLength:    0,
+											MaxLengthSet: false,
+											Email:        false,
+											Hostname:     false,
+											Regex:        nil,
+										}).Validate(string(value)); err != nil {
+											return errors.Wrap(err, "string")
+										}
+										return nil
+									}(); err != nil {
+										return err
+									}
+								}
+								return nil
+							}(); err != nil {
+								return err
+							}
+						}
+						return nil
+					}(); err != nil {
+						return res, errors.Wrap(err, "parse Retry-After header")
+					}
+				}
+				return &wrapper, nil
+			default:
+				return res, validate.InvalidContentType(ct)
+			}
+		}()
+		if err != nil {
+			return res, errors.Wrapf(err, "pattern 4XX (code %d)", resp.StatusCode)
+		}
+		return res, nil
+	case 5:
+		// Pattern 5XX.
+		res, err := func() (res ListMessagesRes, err error) {
+			ct, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+			if err != nil {
+				return res, errors.Wrap(err, "parse media type")
+			}
+			switch {
+			case ct == "application/json":
+				buf, err := io.ReadAll(resp.Body)
+				if err != nil {
+					return res, err
+				}
+				d := jx.DecodeBytes(buf)
+
+				var response jx.Raw
+				if err := func() error {
+					v, err := d.RawAppend(nil)
+					response = jx.Raw(v)
+					if err != nil {
+						return err
+					}
+					if err := d.Skip(); err != io.EOF {
+						return errors.New("unexpected trailing data")
+					}
+					return nil
+				}(); err != nil {
+					err = &ogenerrors.DecodeBodyError{
+						ContentType: ct,
+						Body:        buf,
+						Err:         err,
+					}
+					return res, err
+				}
+				var wrapper FailureStatusCodeWithHeaders
+				wrapper.Response = response
+				wrapper.StatusCode = resp.StatusCode
+				h := uri.NewHeaderDecoder(resp.Header)
 				// Parse "Retry-After" header.
 				{
 					cfg := uri.HeaderParameterDecodingConfig{

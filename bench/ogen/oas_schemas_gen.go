@@ -3,7 +3,6 @@
 package ogen
 
 import (
-	"io"
 	"time"
 
 	"github.com/go-faster/jx"
@@ -35,9 +34,214 @@ func (s *ApiKey) SetRoles(val []string) {
 	s.Roles = val
 }
 
-// One end user's exchange with one chatbot on one channel. All 15 members were present in each of
-// the ten recorded
-// conversations.
+// A file that was sent with a message, seen only as an image from a user on the web. It lies on
+// another host: never
+// send the API's key there.
+// Ref: #/components/schemas/Attachment
+type Attachment struct {
+	// The file's name as the platform made it up, `0.`, digits and `.png` or `.jpeg`. Personal data.
+	Name string `json:"name"`
+	// Where the file lies. The recorded form opens for anyone who has the address, without a key.
+	// Personal data, and
+	// untrusted: any host or scheme may stand there.
+	URL string `json:"url"`
+}
+
+// GetName returns the value of Name.
+func (s *Attachment) GetName() string {
+	return s.Name
+}
+
+// GetURL returns the value of URL.
+func (s *Attachment) GetURL() string {
+	return s.URL
+}
+
+// SetName sets the value of Name.
+func (s *Attachment) SetName(val string) {
+	s.Name = val
+}
+
+// SetURL sets the value of URL.
+func (s *Attachment) SetURL(val string) {
+	s.URL = val
+}
+
+// A chatbot, as far as a reader of conversations needs it: an open object. The other members, some
+// of which came and
+// went between two recordings, are left undescribed, except for those that no one should store.
+// Ref: #/components/schemas/Chatbot
+type Chatbot struct {
+	// Identifies the chatbot; the `chatbotId` of all other calls.
+	ID uuid.UUID `json:"id"`
+	// The name that the company gave it, in any language.
+	Name string `json:"name"`
+	// The name for addresses, of lower-case letters, digits and hyphens.
+	Slug string `json:"slug"`
+	// Presumably whether the chatbot answers; the vendor does not explain it. Only `true` was seen.
+	Active bool `json:"active"`
+	// When the chatbot was made, in the format of a conversation's `created_at`.
+	CreatedAt time.Time          `json:"created_at"`
+	Settings  OptChatbotSettings `json:"settings"`
+	// A key of the company for its provider, null where none is set. Seen in earlier recordings of the
+	// list. A secret:
+	// never store or log it.
+	OpenaiAPIKey    OptNilString `json:"openai_api_key"`
+	AdditionalProps ChatbotAdditional
+}
+
+// GetID returns the value of ID.
+func (s *Chatbot) GetID() uuid.UUID {
+	return s.ID
+}
+
+// GetName returns the value of Name.
+func (s *Chatbot) GetName() string {
+	return s.Name
+}
+
+// GetSlug returns the value of Slug.
+func (s *Chatbot) GetSlug() string {
+	return s.Slug
+}
+
+// GetActive returns the value of Active.
+func (s *Chatbot) GetActive() bool {
+	return s.Active
+}
+
+// GetCreatedAt returns the value of CreatedAt.
+func (s *Chatbot) GetCreatedAt() time.Time {
+	return s.CreatedAt
+}
+
+// GetSettings returns the value of Settings.
+func (s *Chatbot) GetSettings() OptChatbotSettings {
+	return s.Settings
+}
+
+// GetOpenaiAPIKey returns the value of OpenaiAPIKey.
+func (s *Chatbot) GetOpenaiAPIKey() OptNilString {
+	return s.OpenaiAPIKey
+}
+
+// GetAdditionalProps returns the value of AdditionalProps.
+func (s *Chatbot) GetAdditionalProps() ChatbotAdditional {
+	return s.AdditionalProps
+}
+
+// SetID sets the value of ID.
+func (s *Chatbot) SetID(val uuid.UUID) {
+	s.ID = val
+}
+
+// SetName sets the value of Name.
+func (s *Chatbot) SetName(val string) {
+	s.Name = val
+}
+
+// SetSlug sets the value of Slug.
+func (s *Chatbot) SetSlug(val string) {
+	s.Slug = val
+}
+
+// SetActive sets the value of Active.
+func (s *Chatbot) SetActive(val bool) {
+	s.Active = val
+}
+
+// SetCreatedAt sets the value of CreatedAt.
+func (s *Chatbot) SetCreatedAt(val time.Time) {
+	s.CreatedAt = val
+}
+
+// SetSettings sets the value of Settings.
+func (s *Chatbot) SetSettings(val OptChatbotSettings) {
+	s.Settings = val
+}
+
+// SetOpenaiAPIKey sets the value of OpenaiAPIKey.
+func (s *Chatbot) SetOpenaiAPIKey(val OptNilString) {
+	s.OpenaiAPIKey = val
+}
+
+// SetAdditionalProps sets the value of AdditionalProps.
+func (s *Chatbot) SetAdditionalProps(val ChatbotAdditional) {
+	s.AdditionalProps = val
+}
+
+type ChatbotAdditional map[string]jx.Raw
+
+func (s *ChatbotAdditional) init() ChatbotAdditional {
+	m := *s
+	if m == nil {
+		m = map[string]jx.Raw{}
+		*s = m
+	}
+	return m
+}
+
+// Chatbots of an account. The vendor's page does not mark the member as required; the sample has it.
+// Ref: #/components/schemas/ChatbotList
+type ChatbotList struct {
+	// The chatbots, in no order that could be relied on.
+	Chatbots []Chatbot `json:"chatbots"`
+}
+
+// GetChatbots returns the value of Chatbots.
+func (s *ChatbotList) GetChatbots() []Chatbot {
+	return s.Chatbots
+}
+
+// SetChatbots sets the value of Chatbots.
+func (s *ChatbotList) SetChatbots(val []Chatbot) {
+	s.Chatbots = val
+}
+
+func (*ChatbotList) listChatbotsRes() {}
+
+// How the chatbot answers. An open object; only what no one should store is described.
+// Ref: #/components/schemas/ChatbotSettings
+type ChatbotSettings struct {
+	// The company's instructions for the model. A business secret: never store or log it.
+	Prompt          OptString `json:"prompt"`
+	AdditionalProps ChatbotSettingsAdditional
+}
+
+// GetPrompt returns the value of Prompt.
+func (s *ChatbotSettings) GetPrompt() OptString {
+	return s.Prompt
+}
+
+// GetAdditionalProps returns the value of AdditionalProps.
+func (s *ChatbotSettings) GetAdditionalProps() ChatbotSettingsAdditional {
+	return s.AdditionalProps
+}
+
+// SetPrompt sets the value of Prompt.
+func (s *ChatbotSettings) SetPrompt(val OptString) {
+	s.Prompt = val
+}
+
+// SetAdditionalProps sets the value of AdditionalProps.
+func (s *ChatbotSettings) SetAdditionalProps(val ChatbotSettingsAdditional) {
+	s.AdditionalProps = val
+}
+
+type ChatbotSettingsAdditional map[string]jx.Raw
+
+func (s *ChatbotSettingsAdditional) init() ChatbotSettingsAdditional {
+	m := *s
+	if m == nil {
+		m = map[string]jx.Raw{}
+		*s = m
+	}
+	return m
+}
+
+// One end user's exchange with one chatbot on one channel. Each recorded one has all members, except
+// that the only
+// one that was asked for by its id has no state.
 // Ref: #/components/schemas/Conversation
 type Conversation struct {
 	// Identifies the conversation.
@@ -54,9 +258,9 @@ type Conversation struct {
 	// Presumably whether the conversation was carried over from an older system; the vendor does not
 	// explain it.
 	// Only `false` was seen.
-	MigratedData bool              `json:"migrated_data"`
-	Platform     Platform          `json:"platform"`
-	State        ConversationState `json:"state"`
+	MigratedData bool                 `json:"migrated_data"`
+	Platform     Platform             `json:"platform"`
+	State        OptConversationState `json:"state"`
 	// When the conversation started; the list is ordered by it, newest first. RFC 3339, always with
 	// `+00:00` and
 	// with up to six digits of fraction, trailing zeros dropped: compare it as a time, never as a string.
@@ -65,7 +269,7 @@ type Conversation struct {
 	// and it can
 	// stand still while a bot answers.
 	UpdatedAt   time.Time            `json:"updated_at"`
-	LastMessage LastMessage          `json:"last_message"`
+	LastMessage NilLastMessage       `json:"last_message"`
 	Metadata    ConversationMetadata `json:"metadata"`
 	// The end user's id on the channel, or null where there is none (voice). Some channels use only
 	// digits,
@@ -111,7 +315,7 @@ func (s *Conversation) GetPlatform() Platform {
 }
 
 // GetState returns the value of State.
-func (s *Conversation) GetState() ConversationState {
+func (s *Conversation) GetState() OptConversationState {
 	return s.State
 }
 
@@ -126,7 +330,7 @@ func (s *Conversation) GetUpdatedAt() time.Time {
 }
 
 // GetLastMessage returns the value of LastMessage.
-func (s *Conversation) GetLastMessage() LastMessage {
+func (s *Conversation) GetLastMessage() NilLastMessage {
 	return s.LastMessage
 }
 
@@ -186,7 +390,7 @@ func (s *Conversation) SetPlatform(val Platform) {
 }
 
 // SetState sets the value of State.
-func (s *Conversation) SetState(val ConversationState) {
+func (s *Conversation) SetState(val OptConversationState) {
 	s.State = val
 }
 
@@ -201,7 +405,7 @@ func (s *Conversation) SetUpdatedAt(val time.Time) {
 }
 
 // SetLastMessage sets the value of LastMessage.
-func (s *Conversation) SetLastMessage(val LastMessage) {
+func (s *Conversation) SetLastMessage(val NilLastMessage) {
 	s.LastMessage = val
 }
 
@@ -229,6 +433,24 @@ func (s *Conversation) SetUserID(val NilString) {
 func (s *Conversation) SetVoicePath(val NilString) {
 	s.VoicePath = val
 }
+
+// One conversation. The vendor's page does not mark the member as required; the sample has it.
+// Ref: #/components/schemas/ConversationEnvelope
+type ConversationEnvelope struct {
+	Session Conversation `json:"session"`
+}
+
+// GetSession returns the value of Session.
+func (s *ConversationEnvelope) GetSession() Conversation {
+	return s.Session
+}
+
+// SetSession sets the value of Session.
+func (s *ConversationEnvelope) SetSession(val Conversation) {
+	s.Session = val
+}
+
+func (*ConversationEnvelope) getConversationRes() {}
 
 // Notes that the platform keeps with a conversation: an open object, any member may come. It has
 // nothing to do with
@@ -293,12 +515,12 @@ func (s *ConversationMetadataAdditional) init() ConversationMetadataAdditional {
 // Ref: #/components/schemas/ConversationPage
 type ConversationPage struct {
 	// The conversations of this page, newest first by `created_at`.
-	Data     []Conversation `json:"data"`
-	Metadata PageMetadata   `json:"metadata"`
+	Data     []ListedConversation `json:"data"`
+	Metadata PageMetadata         `json:"metadata"`
 }
 
 // GetData returns the value of Data.
-func (s *ConversationPage) GetData() []Conversation {
+func (s *ConversationPage) GetData() []ListedConversation {
 	return s.Data
 }
 
@@ -308,7 +530,7 @@ func (s *ConversationPage) GetMetadata() PageMetadata {
 }
 
 // SetData sets the value of Data.
-func (s *ConversationPage) SetData(val []Conversation) {
+func (s *ConversationPage) SetData(val []ListedConversation) {
 	s.Data = val
 }
 
@@ -321,37 +543,16 @@ func (*ConversationPage) listConversationsRes() {}
 
 type ConversationState string
 
-// Anything at all.
-type Failure struct {
-	Data io.Reader
-}
-
-// Read reads data from the Data reader.
-//
-// Kept to satisfy the io.Reader interface.
-func (s Failure) Read(p []byte) (n int, err error) {
-	if s.Data == nil {
-		return 0, io.EOF
-	}
-	return s.Data.Read(p)
-}
-
-// FailureStatusCodeWithHeaders wraps Failure with status code and response headers.
+// FailureStatusCodeWithHeaders wraps jx.Raw with status code and response headers.
 type FailureStatusCodeWithHeaders struct {
-	StatusCode  int
-	ContentType string
-	RetryAfter  OptString
-	Response    Failure
+	StatusCode int
+	RetryAfter OptString
+	Response   jx.Raw
 }
 
 // GetStatusCode returns the value of StatusCode.
 func (s *FailureStatusCodeWithHeaders) GetStatusCode() int {
 	return s.StatusCode
-}
-
-// GetContentType returns the value of ContentType.
-func (s *FailureStatusCodeWithHeaders) GetContentType() string {
-	return s.ContentType
 }
 
 // GetRetryAfter returns the value of RetryAfter.
@@ -360,7 +561,7 @@ func (s *FailureStatusCodeWithHeaders) GetRetryAfter() OptString {
 }
 
 // GetResponse returns the value of Response.
-func (s *FailureStatusCodeWithHeaders) GetResponse() Failure {
+func (s *FailureStatusCodeWithHeaders) GetResponse() jx.Raw {
 	return s.Response
 }
 
@@ -369,22 +570,20 @@ func (s *FailureStatusCodeWithHeaders) SetStatusCode(val int) {
 	s.StatusCode = val
 }
 
-// SetContentType sets the value of ContentType.
-func (s *FailureStatusCodeWithHeaders) SetContentType(val string) {
-	s.ContentType = val
-}
-
 // SetRetryAfter sets the value of RetryAfter.
 func (s *FailureStatusCodeWithHeaders) SetRetryAfter(val OptString) {
 	s.RetryAfter = val
 }
 
 // SetResponse sets the value of Response.
-func (s *FailureStatusCodeWithHeaders) SetResponse(val Failure) {
+func (s *FailureStatusCodeWithHeaders) SetResponse(val jx.Raw) {
 	s.Response = val
 }
 
+func (*FailureStatusCodeWithHeaders) getConversationRes()   {}
+func (*FailureStatusCodeWithHeaders) listChatbotsRes()      {}
 func (*FailureStatusCodeWithHeaders) listConversationsRes() {}
+func (*FailureStatusCodeWithHeaders) listMessagesRes()      {}
 
 // The message that was said last, in one of three forms: an object (seen on the messenger channels),
 // its bare text
@@ -392,10 +591,10 @@ func (*FailureStatusCodeWithHeaders) listConversationsRes() {}
 // Ref: #/components/schemas/LastMessage
 // LastMessage represents sum type.
 type LastMessage struct {
-	Type        LastMessageType // switch on this field
-	Null        struct{}
-	Message     Message
-	MessageText MessageText
+	Type           LastMessageType // switch on this field
+	Null           struct{}
+	MessageSummary MessageSummary
+	MessageText    MessageText
 }
 
 // LastMessageType is oneOf type of LastMessage.
@@ -403,16 +602,16 @@ type LastMessageType string
 
 // Possible values for LastMessageType.
 const (
-	NullLastMessage        LastMessageType = "struct{}"
-	MessageLastMessage     LastMessageType = "Message"
-	MessageTextLastMessage LastMessageType = "MessageText"
+	NullLastMessage           LastMessageType = "struct{}"
+	MessageSummaryLastMessage LastMessageType = "MessageSummary"
+	MessageTextLastMessage    LastMessageType = "MessageText"
 )
 
 // IsNull reports whether LastMessage is struct{}.
 func (s LastMessage) IsNull() bool { return s.Type == NullLastMessage }
 
-// IsMessage reports whether LastMessage is Message.
-func (s LastMessage) IsMessage() bool { return s.Type == MessageLastMessage }
+// IsMessageSummary reports whether LastMessage is MessageSummary.
+func (s LastMessage) IsMessageSummary() bool { return s.Type == MessageSummaryLastMessage }
 
 // IsMessageText reports whether LastMessage is MessageText.
 func (s LastMessage) IsMessageText() bool { return s.Type == MessageTextLastMessage }
@@ -438,24 +637,24 @@ func NewNullLastMessage(v struct{}) LastMessage {
 	return s
 }
 
-// SetMessage sets LastMessage to Message.
-func (s *LastMessage) SetMessage(v Message) {
-	s.Type = MessageLastMessage
-	s.Message = v
+// SetMessageSummary sets LastMessage to MessageSummary.
+func (s *LastMessage) SetMessageSummary(v MessageSummary) {
+	s.Type = MessageSummaryLastMessage
+	s.MessageSummary = v
 }
 
-// GetMessage returns Message and true boolean if LastMessage is Message.
-func (s LastMessage) GetMessage() (v Message, ok bool) {
-	if !s.IsMessage() {
+// GetMessageSummary returns MessageSummary and true boolean if LastMessage is MessageSummary.
+func (s LastMessage) GetMessageSummary() (v MessageSummary, ok bool) {
+	if !s.IsMessageSummary() {
 		return v, false
 	}
-	return s.Message, true
+	return s.MessageSummary, true
 }
 
-// NewMessageLastMessage returns new LastMessage from Message.
-func NewMessageLastMessage(v Message) LastMessage {
+// NewMessageSummaryLastMessage returns new LastMessage from MessageSummary.
+func NewMessageSummaryLastMessage(v MessageSummary) LastMessage {
 	var s LastMessage
-	s.SetMessage(v)
+	s.SetMessageSummary(v)
 	return s
 }
 
@@ -480,9 +679,465 @@ func NewMessageTextLastMessage(v MessageText) LastMessage {
 	return s
 }
 
-// A message together with who sent it.
+// Merged schema.
+// Ref: #/components/schemas/ListedConversation
+type ListedConversation struct {
+	// Identifies the conversation.
+	ID uuid.UUID `json:"id"`
+	// The chatbot that was asked for in the path.
+	ChatbotID uuid.UUID `json:"chatbot_id"`
+	// Presumably whether the conversation can go on; the vendor does not explain it. Only `true` was
+	// seen.
+	Active bool `json:"active"`
+	// Presumably whether a human agent has taken over from the bot; the vendor does not explain it. Only
+	// `false`
+	// was seen.
+	IsHumanMode bool `json:"is_human_mode"`
+	// Presumably whether the conversation was carried over from an older system; the vendor does not
+	// explain it.
+	// Only `false` was seen.
+	MigratedData bool              `json:"migrated_data"`
+	Platform     Platform          `json:"platform"`
+	State        ConversationState `json:"state"`
+	// When the conversation started; the list is ordered by it, newest first. RFC 3339, always with
+	// `+00:00` and
+	// with up to six digits of fraction, trailing zeros dropped: compare it as a time, never as a string.
+	CreatedAt time.Time `json:"created_at"`
+	// When the conversation last changed, in the format of `created_at`. The list is not ordered by it,
+	// and it can
+	// stand still while a bot answers.
+	UpdatedAt   time.Time            `json:"updated_at"`
+	LastMessage NilLastMessage       `json:"last_message"`
+	Metadata    ConversationMetadata `json:"metadata"`
+	// The end user's id on the channel, or null where there is none (voice). Some channels use only
+	// digits,
+	// perhaps more than a number can hold exactly: it is always a string. Personal data.
+	SnsUserID NilString `json:"sns_user_id"`
+	// Null in every recorded conversation; that it is a string otherwise is assumed.
+	SessionToken NilString `json:"session_token"`
+	// Null in every recorded conversation; that it is a string otherwise is assumed.
+	UserID NilString `json:"user_id"`
+	// The bare file name of the recording (`.ogg`) on voice conversations, null on all others. Personal
+	// data.
+	VoicePath NilString `json:"voice_path"`
+}
+
+// GetID returns the value of ID.
+func (s *ListedConversation) GetID() uuid.UUID {
+	return s.ID
+}
+
+// GetChatbotID returns the value of ChatbotID.
+func (s *ListedConversation) GetChatbotID() uuid.UUID {
+	return s.ChatbotID
+}
+
+// GetActive returns the value of Active.
+func (s *ListedConversation) GetActive() bool {
+	return s.Active
+}
+
+// GetIsHumanMode returns the value of IsHumanMode.
+func (s *ListedConversation) GetIsHumanMode() bool {
+	return s.IsHumanMode
+}
+
+// GetMigratedData returns the value of MigratedData.
+func (s *ListedConversation) GetMigratedData() bool {
+	return s.MigratedData
+}
+
+// GetPlatform returns the value of Platform.
+func (s *ListedConversation) GetPlatform() Platform {
+	return s.Platform
+}
+
+// GetState returns the value of State.
+func (s *ListedConversation) GetState() ConversationState {
+	return s.State
+}
+
+// GetCreatedAt returns the value of CreatedAt.
+func (s *ListedConversation) GetCreatedAt() time.Time {
+	return s.CreatedAt
+}
+
+// GetUpdatedAt returns the value of UpdatedAt.
+func (s *ListedConversation) GetUpdatedAt() time.Time {
+	return s.UpdatedAt
+}
+
+// GetLastMessage returns the value of LastMessage.
+func (s *ListedConversation) GetLastMessage() NilLastMessage {
+	return s.LastMessage
+}
+
+// GetMetadata returns the value of Metadata.
+func (s *ListedConversation) GetMetadata() ConversationMetadata {
+	return s.Metadata
+}
+
+// GetSnsUserID returns the value of SnsUserID.
+func (s *ListedConversation) GetSnsUserID() NilString {
+	return s.SnsUserID
+}
+
+// GetSessionToken returns the value of SessionToken.
+func (s *ListedConversation) GetSessionToken() NilString {
+	return s.SessionToken
+}
+
+// GetUserID returns the value of UserID.
+func (s *ListedConversation) GetUserID() NilString {
+	return s.UserID
+}
+
+// GetVoicePath returns the value of VoicePath.
+func (s *ListedConversation) GetVoicePath() NilString {
+	return s.VoicePath
+}
+
+// SetID sets the value of ID.
+func (s *ListedConversation) SetID(val uuid.UUID) {
+	s.ID = val
+}
+
+// SetChatbotID sets the value of ChatbotID.
+func (s *ListedConversation) SetChatbotID(val uuid.UUID) {
+	s.ChatbotID = val
+}
+
+// SetActive sets the value of Active.
+func (s *ListedConversation) SetActive(val bool) {
+	s.Active = val
+}
+
+// SetIsHumanMode sets the value of IsHumanMode.
+func (s *ListedConversation) SetIsHumanMode(val bool) {
+	s.IsHumanMode = val
+}
+
+// SetMigratedData sets the value of MigratedData.
+func (s *ListedConversation) SetMigratedData(val bool) {
+	s.MigratedData = val
+}
+
+// SetPlatform sets the value of Platform.
+func (s *ListedConversation) SetPlatform(val Platform) {
+	s.Platform = val
+}
+
+// SetState sets the value of State.
+func (s *ListedConversation) SetState(val ConversationState) {
+	s.State = val
+}
+
+// SetCreatedAt sets the value of CreatedAt.
+func (s *ListedConversation) SetCreatedAt(val time.Time) {
+	s.CreatedAt = val
+}
+
+// SetUpdatedAt sets the value of UpdatedAt.
+func (s *ListedConversation) SetUpdatedAt(val time.Time) {
+	s.UpdatedAt = val
+}
+
+// SetLastMessage sets the value of LastMessage.
+func (s *ListedConversation) SetLastMessage(val NilLastMessage) {
+	s.LastMessage = val
+}
+
+// SetMetadata sets the value of Metadata.
+func (s *ListedConversation) SetMetadata(val ConversationMetadata) {
+	s.Metadata = val
+}
+
+// SetSnsUserID sets the value of SnsUserID.
+func (s *ListedConversation) SetSnsUserID(val NilString) {
+	s.SnsUserID = val
+}
+
+// SetSessionToken sets the value of SessionToken.
+func (s *ListedConversation) SetSessionToken(val NilString) {
+	s.SessionToken = val
+}
+
+// SetUserID sets the value of UserID.
+func (s *ListedConversation) SetUserID(val NilString) {
+	s.UserID = val
+}
+
+// SetVoicePath sets the value of VoicePath.
+func (s *ListedConversation) SetVoicePath(val NilString) {
+	s.VoicePath = val
+}
+
+// One message of a conversation. Nothing in it names the chatbot, the channel or the end user: the
+// conversation does.
+// All 14 members were present in each of the ten recorded messages; the three lists may be null, and
+// are not
+// required, because no message of a user without an attachment was recorded.
 // Ref: #/components/schemas/Message
 type Message struct {
+	// Identifies the message; two messages may have the same text.
+	ID uuid.UUID `json:"id"`
+	// The conversation that was asked for in the path, by its `id`.
+	SessionID  uuid.UUID  `json:"session_id"`
+	SenderType SenderType `json:"sender_type"`
+	// The text: a user's as it was typed, a bot's in Markdown. Whether it is empty where there is only
+	// an attachment is
+	// unknown. Personal data.
+	Content string `json:"content"`
+	// When the message was sent. RFC 3339, always with `+00:00` and with up to six digits of fraction,
+	// trailing zeros
+	// dropped: compare it as a time, never as a string.
+	CreatedAt time.Time `json:"created_at"`
+	// The files that were sent with the message: one to three images on each recorded message of a user,
+	// null on those
+	// of the bot. Null, an empty list and no member mean the same.
+	Attachments OptNilAttachmentArray `json:"attachments"`
+	// The language model that answered, null for a user's message. An open set: the company may choose
+	// any.
+	Model NilString `json:"model"`
+	// Who runs the model, null for a user's message. An open set.
+	Provider NilString       `json:"provider"`
+	Metadata MessageMetadata `json:"metadata"`
+	// Presumably whether the message was carried over from an older system; the vendor does not explain
+	// it. Only
+	// `false` was seen.
+	MigratedData bool `json:"migrated_data"`
+	// Null in every recorded message; that it is a string otherwise is assumed.
+	SessionToken NilString `json:"session_token"`
+	// Presumably what the answer cost. Only 0 was seen, so it tells nothing so far.
+	TokensUsed int `json:"tokens_used"`
+	// The tools that the bot called: null on a user's message, an empty list on the bot's. What an
+	// element looks like
+	// is unknown. Null, an empty list and no member mean the same.
+	ToolCalls OptNilAnyArray `json:"tool_calls"`
+	// What the tools answered, in the form of `tool_calls`.
+	ToolResults OptNilAnyArray `json:"tool_results"`
+}
+
+// GetID returns the value of ID.
+func (s *Message) GetID() uuid.UUID {
+	return s.ID
+}
+
+// GetSessionID returns the value of SessionID.
+func (s *Message) GetSessionID() uuid.UUID {
+	return s.SessionID
+}
+
+// GetSenderType returns the value of SenderType.
+func (s *Message) GetSenderType() SenderType {
+	return s.SenderType
+}
+
+// GetContent returns the value of Content.
+func (s *Message) GetContent() string {
+	return s.Content
+}
+
+// GetCreatedAt returns the value of CreatedAt.
+func (s *Message) GetCreatedAt() time.Time {
+	return s.CreatedAt
+}
+
+// GetAttachments returns the value of Attachments.
+func (s *Message) GetAttachments() OptNilAttachmentArray {
+	return s.Attachments
+}
+
+// GetModel returns the value of Model.
+func (s *Message) GetModel() NilString {
+	return s.Model
+}
+
+// GetProvider returns the value of Provider.
+func (s *Message) GetProvider() NilString {
+	return s.Provider
+}
+
+// GetMetadata returns the value of Metadata.
+func (s *Message) GetMetadata() MessageMetadata {
+	return s.Metadata
+}
+
+// GetMigratedData returns the value of MigratedData.
+func (s *Message) GetMigratedData() bool {
+	return s.MigratedData
+}
+
+// GetSessionToken returns the value of SessionToken.
+func (s *Message) GetSessionToken() NilString {
+	return s.SessionToken
+}
+
+// GetTokensUsed returns the value of TokensUsed.
+func (s *Message) GetTokensUsed() int {
+	return s.TokensUsed
+}
+
+// GetToolCalls returns the value of ToolCalls.
+func (s *Message) GetToolCalls() OptNilAnyArray {
+	return s.ToolCalls
+}
+
+// GetToolResults returns the value of ToolResults.
+func (s *Message) GetToolResults() OptNilAnyArray {
+	return s.ToolResults
+}
+
+// SetID sets the value of ID.
+func (s *Message) SetID(val uuid.UUID) {
+	s.ID = val
+}
+
+// SetSessionID sets the value of SessionID.
+func (s *Message) SetSessionID(val uuid.UUID) {
+	s.SessionID = val
+}
+
+// SetSenderType sets the value of SenderType.
+func (s *Message) SetSenderType(val SenderType) {
+	s.SenderType = val
+}
+
+// SetContent sets the value of Content.
+func (s *Message) SetContent(val string) {
+	s.Content = val
+}
+
+// SetCreatedAt sets the value of CreatedAt.
+func (s *Message) SetCreatedAt(val time.Time) {
+	s.CreatedAt = val
+}
+
+// SetAttachments sets the value of Attachments.
+func (s *Message) SetAttachments(val OptNilAttachmentArray) {
+	s.Attachments = val
+}
+
+// SetModel sets the value of Model.
+func (s *Message) SetModel(val NilString) {
+	s.Model = val
+}
+
+// SetProvider sets the value of Provider.
+func (s *Message) SetProvider(val NilString) {
+	s.Provider = val
+}
+
+// SetMetadata sets the value of Metadata.
+func (s *Message) SetMetadata(val MessageMetadata) {
+	s.Metadata = val
+}
+
+// SetMigratedData sets the value of MigratedData.
+func (s *Message) SetMigratedData(val bool) {
+	s.MigratedData = val
+}
+
+// SetSessionToken sets the value of SessionToken.
+func (s *Message) SetSessionToken(val NilString) {
+	s.SessionToken = val
+}
+
+// SetTokensUsed sets the value of TokensUsed.
+func (s *Message) SetTokensUsed(val int) {
+	s.TokensUsed = val
+}
+
+// SetToolCalls sets the value of ToolCalls.
+func (s *Message) SetToolCalls(val OptNilAnyArray) {
+	s.ToolCalls = val
+}
+
+// SetToolResults sets the value of ToolResults.
+func (s *Message) SetToolResults(val OptNilAnyArray) {
+	s.ToolResults = val
+}
+
+// Notes that the platform keeps with a message: an open object, any member may come. It has nothing
+// to do with the
+// page's `metadata`.
+// Ref: #/components/schemas/MessageMetadata
+type MessageMetadata struct {
+	// Presumably the provider's id of the bot's answer, `msg-` and 24 letters and digits. Seen on newer
+	// messages of the
+	// bot only.
+	Mid             OptString `json:"mid"`
+	AdditionalProps MessageMetadataAdditional
+}
+
+// GetMid returns the value of Mid.
+func (s *MessageMetadata) GetMid() OptString {
+	return s.Mid
+}
+
+// GetAdditionalProps returns the value of AdditionalProps.
+func (s *MessageMetadata) GetAdditionalProps() MessageMetadataAdditional {
+	return s.AdditionalProps
+}
+
+// SetMid sets the value of Mid.
+func (s *MessageMetadata) SetMid(val OptString) {
+	s.Mid = val
+}
+
+// SetAdditionalProps sets the value of AdditionalProps.
+func (s *MessageMetadata) SetAdditionalProps(val MessageMetadataAdditional) {
+	s.AdditionalProps = val
+}
+
+type MessageMetadataAdditional map[string]jx.Raw
+
+func (s *MessageMetadataAdditional) init() MessageMetadataAdditional {
+	m := *s
+	if m == nil {
+		m = map[string]jx.Raw{}
+		*s = m
+	}
+	return m
+}
+
+// One page of a conversation's messages. The vendor's page does not mark the two members as required;
+//
+//	the sample has
+//
+// both.
+// Ref: #/components/schemas/MessagePage
+type MessagePage struct {
+	// The messages of this page, oldest first by `created_at`.
+	Data     []Message    `json:"data"`
+	Metadata PageMetadata `json:"metadata"`
+}
+
+// GetData returns the value of Data.
+func (s *MessagePage) GetData() []Message {
+	return s.Data
+}
+
+// GetMetadata returns the value of Metadata.
+func (s *MessagePage) GetMetadata() PageMetadata {
+	return s.Metadata
+}
+
+// SetData sets the value of Data.
+func (s *MessagePage) SetData(val []Message) {
+	s.Data = val
+}
+
+// SetMetadata sets the value of Metadata.
+func (s *MessagePage) SetMetadata(val PageMetadata) {
+	s.Metadata = val
+}
+
+func (*MessagePage) listMessagesRes() {}
+
+// A message as the list of conversations shows it, together with who sent it.
+// Ref: #/components/schemas/MessageSummary
+type MessageSummary struct {
 	// Identifies the message.
 	ID uuid.UUID `json:"id"`
 	// The text, in whatever markup the sender used; may span lines. Personal data.
@@ -491,36 +1146,81 @@ type Message struct {
 }
 
 // GetID returns the value of ID.
-func (s *Message) GetID() uuid.UUID {
+func (s *MessageSummary) GetID() uuid.UUID {
 	return s.ID
 }
 
 // GetContent returns the value of Content.
-func (s *Message) GetContent() string {
+func (s *MessageSummary) GetContent() string {
 	return s.Content
 }
 
 // GetSenderType returns the value of SenderType.
-func (s *Message) GetSenderType() SenderType {
+func (s *MessageSummary) GetSenderType() SenderType {
 	return s.SenderType
 }
 
 // SetID sets the value of ID.
-func (s *Message) SetID(val uuid.UUID) {
+func (s *MessageSummary) SetID(val uuid.UUID) {
 	s.ID = val
 }
 
 // SetContent sets the value of Content.
-func (s *Message) SetContent(val string) {
+func (s *MessageSummary) SetContent(val string) {
 	s.Content = val
 }
 
 // SetSenderType sets the value of SenderType.
-func (s *Message) SetSenderType(val SenderType) {
+func (s *MessageSummary) SetSenderType(val SenderType) {
 	s.SenderType = val
 }
 
 type MessageText string
+
+// NewNilLastMessage returns new NilLastMessage with value set to v.
+func NewNilLastMessage(v LastMessage) NilLastMessage {
+	return NilLastMessage{
+		Value: v,
+	}
+}
+
+// NilLastMessage is nullable LastMessage.
+type NilLastMessage struct {
+	Value LastMessage
+	Null  bool
+}
+
+// SetTo sets value to v.
+func (o *NilLastMessage) SetTo(v LastMessage) {
+	o.Null = false
+	o.Value = v
+}
+
+// IsNull returns true if value is Null.
+func (o NilLastMessage) IsNull() bool { return o.Null }
+
+// SetToNull sets value to null.
+func (o *NilLastMessage) SetToNull() {
+	o.Null = true
+	var v LastMessage
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o NilLastMessage) Get() (v LastMessage, ok bool) {
+	if o.Null {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o NilLastMessage) Or(d LastMessage) LastMessage {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
 
 // NewNilString returns new NilString with value set to v.
 func NewNilString(v string) NilString {
@@ -607,6 +1307,52 @@ func (o OptBool) Get() (v bool, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptBool) Or(d bool) bool {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptChatbotSettings returns new OptChatbotSettings with value set to v.
+func NewOptChatbotSettings(v ChatbotSettings) OptChatbotSettings {
+	return OptChatbotSettings{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptChatbotSettings is optional ChatbotSettings.
+type OptChatbotSettings struct {
+	Value ChatbotSettings
+	Set   bool
+}
+
+// IsSet returns true if OptChatbotSettings was set.
+func (o OptChatbotSettings) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptChatbotSettings) Reset() {
+	var v ChatbotSettings
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptChatbotSettings) SetTo(v ChatbotSettings) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptChatbotSettings) Get() (v ChatbotSettings, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptChatbotSettings) Or(d ChatbotSettings) ChatbotSettings {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -705,6 +1451,195 @@ func (o OptInt) Or(d int) int {
 	return d
 }
 
+// NewOptNilAnyArray returns new OptNilAnyArray with value set to v.
+func NewOptNilAnyArray(v []jx.Raw) OptNilAnyArray {
+	return OptNilAnyArray{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptNilAnyArray is optional nullable []jx.Raw.
+type OptNilAnyArray struct {
+	Value []jx.Raw
+	Set   bool
+	Null  bool
+}
+
+// IsSet returns true if OptNilAnyArray was set.
+func (o OptNilAnyArray) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptNilAnyArray) Reset() {
+	var v []jx.Raw
+	o.Value = v
+	o.Set = false
+	o.Null = false
+}
+
+// SetTo sets value to v.
+func (o *OptNilAnyArray) SetTo(v []jx.Raw) {
+	o.Set = true
+	o.Null = false
+	o.Value = v
+}
+
+// IsNull returns true if value is Null.
+func (o OptNilAnyArray) IsNull() bool { return o.Null }
+
+// SetToNull sets value to null.
+func (o *OptNilAnyArray) SetToNull() {
+	o.Set = true
+	o.Null = true
+	var v []jx.Raw
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptNilAnyArray) Get() (v []jx.Raw, ok bool) {
+	if o.Null {
+		return v, false
+	}
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptNilAnyArray) Or(d []jx.Raw) []jx.Raw {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptNilAttachmentArray returns new OptNilAttachmentArray with value set to v.
+func NewOptNilAttachmentArray(v []Attachment) OptNilAttachmentArray {
+	return OptNilAttachmentArray{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptNilAttachmentArray is optional nullable []Attachment.
+type OptNilAttachmentArray struct {
+	Value []Attachment
+	Set   bool
+	Null  bool
+}
+
+// IsSet returns true if OptNilAttachmentArray was set.
+func (o OptNilAttachmentArray) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptNilAttachmentArray) Reset() {
+	var v []Attachment
+	o.Value = v
+	o.Set = false
+	o.Null = false
+}
+
+// SetTo sets value to v.
+func (o *OptNilAttachmentArray) SetTo(v []Attachment) {
+	o.Set = true
+	o.Null = false
+	o.Value = v
+}
+
+// IsNull returns true if value is Null.
+func (o OptNilAttachmentArray) IsNull() bool { return o.Null }
+
+// SetToNull sets value to null.
+func (o *OptNilAttachmentArray) SetToNull() {
+	o.Set = true
+	o.Null = true
+	var v []Attachment
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptNilAttachmentArray) Get() (v []Attachment, ok bool) {
+	if o.Null {
+		return v, false
+	}
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptNilAttachmentArray) Or(d []Attachment) []Attachment {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptNilString returns new OptNilString with value set to v.
+func NewOptNilString(v string) OptNilString {
+	return OptNilString{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptNilString is optional nullable string.
+type OptNilString struct {
+	Value string
+	Set   bool
+	Null  bool
+}
+
+// IsSet returns true if OptNilString was set.
+func (o OptNilString) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptNilString) Reset() {
+	var v string
+	o.Value = v
+	o.Set = false
+	o.Null = false
+}
+
+// SetTo sets value to v.
+func (o *OptNilString) SetTo(v string) {
+	o.Set = true
+	o.Null = false
+	o.Value = v
+}
+
+// IsNull returns true if value is Null.
+func (o OptNilString) IsNull() bool { return o.Null }
+
+// SetToNull sets value to null.
+func (o *OptNilString) SetToNull() {
+	o.Set = true
+	o.Null = true
+	var v string
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptNilString) Get() (v string, ok bool) {
+	if o.Null {
+		return v, false
+	}
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptNilString) Or(d string) string {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
 // NewOptString returns new OptString with value set to v.
 func NewOptString(v string) OptString {
 	return OptString{
@@ -751,15 +1686,14 @@ func (o OptString) Or(d string) string {
 	return d
 }
 
-// Where a page stands in the whole list. Its member names are camelCase, unlike those of a
-// conversation.
+// Where a page stands in the whole list. Its member names are camelCase, unlike those of its items.
 // Ref: #/components/schemas/PageMetadata
 type PageMetadata struct {
 	// The number of this page, counted from 1.
 	CurrentPage int `json:"currentPage"`
-	// How many conversations a page holds at most; the last page may hold fewer.
+	// How many items a page holds at most; the last page may hold fewer.
 	PageSize int `json:"pageSize"`
-	// How many conversations there are on all pages together, at the moment of this answer.
+	// How many items there are on all pages together, at the moment of this answer.
 	TotalCount int `json:"totalCount"`
 	// How many pages there are, `totalCount` divided by `pageSize` and rounded up; 0 or 1 for an empty
 	// list.
