@@ -85,7 +85,7 @@ func nullable(n *yaml.Node) {
 }
 
 // union takes the branch null out of oneOf and makes the branch that is a string nullable: on two branches null would fit
-// both. Tools differ in whether they look for nullable in the branch or beside oneOf, where it changes nothing, so it stands in both.
+// both. Beside oneOf, tools read nullable differently, and those that are made of ajv refuse it without a type.
 func union(n, schemas *yaml.Node) {
 	list := value(n, "oneOf")
 	if list == nil {
@@ -116,9 +116,7 @@ func union(n, schemas *yaml.Node) {
 		log.Fatalf("%s:%d: no branch that is a string can be made nullable", from, list.Line)
 	}
 	list.Content = kept
-	for _, schema := range []*yaml.Node{n, text} {
-		schema.Content = append(schema.Content, scalar("nullable"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
-	}
+	text.Content = append(text.Content, scalar("nullable"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 }
 
 // one keeps the first example that is not null, which 3.0's tools read without a type, too.

@@ -269,7 +269,7 @@ type Conversation struct {
 	// and it can
 	// stand still while a bot answers.
 	UpdatedAt   time.Time            `json:"updated_at"`
-	LastMessage NilLastMessage       `json:"last_message"`
+	LastMessage LastMessage          `json:"last_message"`
 	Metadata    ConversationMetadata `json:"metadata"`
 	// The end user's id on the channel, or null where there is none (voice). Some channels use only
 	// digits,
@@ -330,7 +330,7 @@ func (s *Conversation) GetUpdatedAt() time.Time {
 }
 
 // GetLastMessage returns the value of LastMessage.
-func (s *Conversation) GetLastMessage() NilLastMessage {
+func (s *Conversation) GetLastMessage() LastMessage {
 	return s.LastMessage
 }
 
@@ -405,7 +405,7 @@ func (s *Conversation) SetUpdatedAt(val time.Time) {
 }
 
 // SetLastMessage sets the value of LastMessage.
-func (s *Conversation) SetLastMessage(val NilLastMessage) {
+func (s *Conversation) SetLastMessage(val LastMessage) {
 	s.LastMessage = val
 }
 
@@ -707,7 +707,7 @@ type ListedConversation struct {
 	// and it can
 	// stand still while a bot answers.
 	UpdatedAt   time.Time            `json:"updated_at"`
-	LastMessage NilLastMessage       `json:"last_message"`
+	LastMessage LastMessage          `json:"last_message"`
 	Metadata    ConversationMetadata `json:"metadata"`
 	// The end user's id on the channel, or null where there is none (voice). Some channels use only
 	// digits,
@@ -768,7 +768,7 @@ func (s *ListedConversation) GetUpdatedAt() time.Time {
 }
 
 // GetLastMessage returns the value of LastMessage.
-func (s *ListedConversation) GetLastMessage() NilLastMessage {
+func (s *ListedConversation) GetLastMessage() LastMessage {
 	return s.LastMessage
 }
 
@@ -843,7 +843,7 @@ func (s *ListedConversation) SetUpdatedAt(val time.Time) {
 }
 
 // SetLastMessage sets the value of LastMessage.
-func (s *ListedConversation) SetLastMessage(val NilLastMessage) {
+func (s *ListedConversation) SetLastMessage(val LastMessage) {
 	s.LastMessage = val
 }
 
@@ -1176,51 +1176,6 @@ func (s *MessageSummary) SetSenderType(val SenderType) {
 }
 
 type MessageText string
-
-// NewNilLastMessage returns new NilLastMessage with value set to v.
-func NewNilLastMessage(v LastMessage) NilLastMessage {
-	return NilLastMessage{
-		Value: v,
-	}
-}
-
-// NilLastMessage is nullable LastMessage.
-type NilLastMessage struct {
-	Value LastMessage
-	Null  bool
-}
-
-// SetTo sets value to v.
-func (o *NilLastMessage) SetTo(v LastMessage) {
-	o.Null = false
-	o.Value = v
-}
-
-// IsNull returns true if value is Null.
-func (o NilLastMessage) IsNull() bool { return o.Null }
-
-// SetToNull sets value to null.
-func (o *NilLastMessage) SetToNull() {
-	o.Null = true
-	var v LastMessage
-	o.Value = v
-}
-
-// Get returns value and boolean that denotes whether value was set.
-func (o NilLastMessage) Get() (v LastMessage, ok bool) {
-	if o.Null {
-		return v, false
-	}
-	return o.Value, true
-}
-
-// Or returns value if set, or given parameter if does not.
-func (o NilLastMessage) Or(d LastMessage) LastMessage {
-	if v, ok := o.Get(); ok {
-		return v
-	}
-	return d
-}
 
 // NewNilString returns new NilString with value set to v.
 func NewNilString(v string) NilString {
