@@ -38,6 +38,7 @@ type Fake struct {
 	script script
 
 	newestFirst bool
+	madeUp      bool // messages of all conversations
 
 	mu    sync.RWMutex // guards the rest
 	list  list

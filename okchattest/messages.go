@@ -1,6 +1,7 @@
 package okchattest
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -14,6 +15,10 @@ import (
 // NewestFirst makes the pages of messages come with the newest first. By default the oldest do; which way the API does it
 // is unknown. The messages on a page are always oldest first, as was observed.
 func NewestFirst() Option { return func(f *Fake) { f.newestFirst = true } }
+
+// MadeUpMessages makes up messages for the conversations that are not synthetic, too. By default those have none but the ones
+// of [Fake.SetMessages].
+func MadeUpMessages() Option { return func(f *Fake) { f.madeUp = true } }
 
 // talk holds the messages of one conversation, oldest first.
 type talk struct {
@@ -32,6 +37,9 @@ func (f *Fake) talk(id types.UUID) (talk, bool) {
 	s.n += f.added // those of AddNew are made up, too
 	if i, made := s.index(id); ok && made {
 		return s.talk(i, conv), true
+	}
+	if ok && f.madeUp {
+		return f.list.base.talk(int(binary.BigEndian.Uint32(id[:4])^binary.BigEndian.Uint32(id[12:])), conv), true
 	}
 	return talk{}, ok
 }

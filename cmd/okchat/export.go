@@ -31,7 +31,8 @@ type exportFlags struct {
 	output, format, update        string
 	limit, readAhead              int
 	newOnly, quiet, force, resume bool
-	excel                         bool
+	excel, messages               bool
+	parallel                      int
 	ownLimit                      bool // --limit was not given
 }
 
@@ -46,6 +47,9 @@ written beside its target and takes its place when it is whole: after a failure 
 there still.
 
 With --resume an export to NDJSON or CSV that ends early, by whatever, leaves FILE.part, and the same command continues it.
+
+With --messages each line of NDJSON holds a whole conversation: a member messages with all of them, oldest first. It is null for
+a conversation that the server no longer knows.
 
 With --update an SQLite archive is brought up to date in place, or begun where there is none. A conversation that left the
 list is marked and kept, and so are the earlier values of one that changed. An interrupt leaves what has come; the next run
@@ -72,6 +76,8 @@ brings the rest.
 	flags.addOutput(cmd)
 	cmd.Flags().StringVar(&flags.update, "update", "", "bring the SQLite archive `file` up to date, instead of -o")
 	cmd.Flags().BoolVar(&flags.newOnly, "new-only", false, "with --update: end at the first page that holds nothing unknown")
+	cmd.Flags().BoolVar(&flags.messages, "messages", false, "NDJSON with all messages of each conversation, at a request or more for each")
+	cmd.Flags().IntVar(&flags.parallel, "parallel", defaultAhead, "with --messages: read the messages of `n` conversations at once, 1 to 64")
 	cmd.Flags().BoolVar(&flags.resume, "resume", false, "with -o: leave FILE.part when the run ends early, and continue it the next time")
 	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
 	cmd.Flags().IntVar(&flags.readAhead, "read-ahead", defaultAhead, fmt.Sprintf("read `n` pages at once, 1 to %d", okchat.MaxReadAhead))
@@ -107,6 +113,12 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 	kind, err := flags.kind()
 	if err != nil {
 		return err
+	}
+	switch {
+	case flags.messages && (kind != "ndjson" || flags.update != "" || flags.resume):
+		return usageErrorf("--messages writes whole NDJSON files: name one that ends in .ndjson with -o, without --update and --resume")
+	case flags.parallel < 1 || flags.parallel > 64:
+		return usageErrorf("--parallel is %d, expected 1 to 64", flags.parallel)
 	}
 	opts, err := flags.options(time.Now())
 	if err != nil {
@@ -149,7 +161,7 @@ func (e *exporter) run(ctx context.Context, kind string, kept *sqlite.Archive) (
 		_, err = sqlite.Export(ctx, e.target, e.chatbot, e.progress, e.opts, sqlite.ExportOptions{Force: e.force, Partial: e.partial, Picked: e.picks()})
 		err = e.replaced(err)
 	case e.target == "-":
-		err = e.stream(ctx, e.newWriter(kind, terminal.Guard(e.std.out, e.std.width > 0), false))
+		err = e.stream(ctx, e.writer(ctx, kind, terminal.Guard(e.std.out, e.std.width > 0)))
 	case e.exportFlags.resume:
 		err = e.resumed(ctx, kind)
 	default:
@@ -170,6 +182,29 @@ type exporter struct {
 	std    streams
 	opts   okchat.ListOptions
 	target string
+
+	transcripts *archive.Transcripts // with --messages, once there is a writer
+}
+
+// writer returns the writer of the whole output. Messages are read by the client of the walk, so that they share its pace.
+func (e *exporter) writer(ctx context.Context, kind string, out io.Writer) archive.Writer {
+	if !e.exportFlags.messages {
+		return e.newWriter(kind, out, false)
+	}
+	e.transcripts = archive.NewTranscripts(ctx, out, e.reading.messages, okchat.MessageOptions{Limit: e.opts.Limit}, e.parallel)
+	return e.transcripts
+}
+
+// counted tells how much was written.
+func (e *exporter) counted() string {
+	if e.transcripts == nil {
+		return fmt.Sprintf("%d conversations", e.progress.count)
+	}
+	made := ""
+	if e.sample != nil {
+		made = "synthetic "
+	}
+	return fmt.Sprintf("%d conversations with %d %smessages", e.progress.count, e.transcripts.Count(), made)
 }
 
 // newWriter returns the writer of a format. Appending is for an output that has an earlier part of it already.
@@ -213,7 +248,7 @@ func (e *exporter) stream(ctx context.Context, w archive.Writer) error {
 	}
 	_ = w.Flush() // what came is written whole
 	if !e.spoils(err) {
-		e.progress.summary("%d conversations", e.progress.count)
+		e.progress.summary("%s", e.counted())
 	}
 	return err
 }
@@ -224,7 +259,7 @@ func (e *exporter) file(ctx context.Context, kind string) error {
 		return err
 	}
 	defer file.Abort()
-	err = e.write(ctx, e.newWriter(kind, terminal.Guard(file, file.Direct() && term.IsTerminal(int(file.Fd()))), false))
+	err = e.write(ctx, e.writer(ctx, kind, terminal.Guard(file, file.Direct() && term.IsTerminal(int(file.Fd())))))
 	if e.spoils(err) {
 		return e.replaced(err)
 	}
@@ -235,7 +270,7 @@ func (e *exporter) file(ctx context.Context, kind string) error {
 func (e *exporter) replaced(err error) error {
 	switch _, missing := os.Lstat(e.target); {
 	case !e.spoils(err):
-		e.progress.summary("%d conversations are in %s", e.progress.count, e.target)
+		e.progress.summary("%s are in %s", e.counted(), e.target)
 	case missing == nil:
 		e.progress.say("%s is as it was before", e.target)
 	default:

@@ -121,7 +121,8 @@ type reading struct {
 	source   archive.Source // what was picked
 	progress *progress      // the same, shown
 	told     *tally
-	own      *ownLimit // nil for an archive
+	own      *ownLimit             // nil for an archive
+	messages archive.MessageSource // of the same client; nil for an archive
 	chatbot  string
 	sample   *sample         // nil but for the recorded sample
 	archive  *sqlite.Archive // nil for a server
@@ -155,6 +156,7 @@ func (f *readingFlags) open(ctx context.Context, std streams, command string, op
 			return nil, err
 		}
 		r.chatbot, r.sample, r.close = from.chatbot, from.sample, from.close
+		r.messages = from.client
 		r.own = &ownLimit{from: from.client, say: r.progress.say, chosen: chosen}
 		if r.source = r.own; opts.ReadAhead > 1 {
 			r.source = archive.Ahead(r.source, opts.ReadAhead)

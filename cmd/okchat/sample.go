@@ -51,7 +51,7 @@ func startSample() (*sample, error) {
 		return nil, err
 	}
 	s := &sample{synthetic: synthetic}
-	fake := okchattest.New(okchattest.Conversations(list...), okchattest.Chatbot(list[0].ChatbotID))
+	fake := okchattest.New(okchattest.Conversations(list...), okchattest.Chatbot(list[0].ChatbotID), okchattest.MadeUpMessages())
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve the recorded sample on loopback: %w", err)
