@@ -38,6 +38,9 @@ func (r *Redactor) document(t *jsontree.Tree, schemas []*spec.Schema) []byte {
 		switch {
 		case n.Kind == jsontree.String && isGarbled(n.Literal()):
 			put(n.Start, n.End, garbled(n.Literal(), "x"))
+		case n.Kind == jsontree.String && schemas[i] == nil && namesSecret(n.Name):
+			// A name that the contract knows from another place stays. Beside it no pseudonym could be told from a secret.
+			put(n.Start, n.End, quoteJSON(exchange.Redacted))
 		case n.Kind == jsontree.String:
 			if pseudonym := r.text(n.Text, s); pseudonym != n.Text {
 				put(n.Start, n.End, quoteJSON(pseudonym))
