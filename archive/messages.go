@@ -3,6 +3,7 @@ package archive
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,21 +22,31 @@ type MessageSource interface {
 
 // Transcripts is a [Writer] of whole conversations as NDJSON, see [NewTranscripts]. It is not for concurrent use.
 type Transcripts struct {
-	ctx      context.Context
-	out      *bufio.Writer
-	from     MessageSource
-	opts     okchat.MessageOptions
-	parallel int
-	odd      error
-	count    int
+	ctx    context.Context
+	cancel context.CancelFunc
+	out    *bufio.Writer
+	from   MessageSource
+	opts   okchat.MessageOptions
+
+	reading chan struct{} // holds a value for each conversation that is being read
+	pending []chan line   // the lines that are not written yet, in their order
+	odd     error         // the first one that spoils nothing
+	count   int
 }
+
+// window is how many lines may be pending for each conversation that is being read: short conversations are read on while
+// those behind a long one wait for it, as lines keep the order of the list.
+const window = 8
 
 // NewTranscripts returns a writer of one conversation a line, as that of [NewNDJSON], with a member messages at its end: an array
 // of all its messages as the server sent them, oldest first. It is null where the server no longer knows the conversation. The
-// messages of up to parallel conversations, 1 or more, are read at once, and no more are held. ctx ends WritePage, as does an
-// error of a conversation's messages but for [okchat.ErrItems], which Flush returns once everything is written.
+// messages of up to parallel conversations, 1 or more, are read at once, and eight times as many conversations are held. An
+// error of a conversation's messages, or the end of ctx, ends WritePage or Flush; an error that matches [okchat.ErrItems] is
+// returned by Flush once everything is written. Cancel ctx to give up a writer without Flush.
 func NewTranscripts(ctx context.Context, w io.Writer, from MessageSource, opts okchat.MessageOptions, parallel int) *Transcripts {
-	return &Transcripts{ctx: ctx, out: bufio.NewWriterSize(w, bufferSize), from: from, opts: opts, parallel: max(parallel, 1)}
+	t := &Transcripts{out: bufio.NewWriterSize(w, bufferSize), from: from, opts: opts, reading: make(chan struct{}, max(parallel, 1))}
+	t.ctx, t.cancel = context.WithCancel(ctx)
+	return t
 }
 
 // Count returns how many messages were written.
@@ -43,54 +54,57 @@ func (t *Transcripts) Count() int { return t.count }
 
 // WritePage implements [Writer].
 func (t *Transcripts) WritePage(page []okchat.Conversation) error {
-	ctx, cancel := context.WithCancel(t.ctx)
-	// Each line has a channel of its own, so that the lines keep the order of the page; the queue bounds how many are read.
-	queue := make(chan chan line, t.parallel-1)
-	go func() {
-		defer close(queue)
-		for i := range page {
-			ready := make(chan line, 1)
-			select {
-			case queue <- ready:
-			case <-ctx.Done():
-				return
+	for _, conv := range page {
+		if len(t.pending) >= window*cap(t.reading) {
+			if err := t.write(); err != nil {
+				return err
 			}
-			go func() { ready <- t.read(ctx, &page[i]) }()
 		}
-	}()
-	defer func() {
-		cancel()
-		for ready := range queue { // until nothing is read any more
-			<-ready
+		ready := make(chan line, 1)
+		t.pending = append(t.pending, ready)
+		select {
+		case t.reading <- struct{}{}:
+			go func() {
+				ready <- t.read(t.ctx, &conv)
+				<-t.reading
+			}()
+		case <-t.ctx.Done():
+			ready <- line{err: t.ctx.Err()}
 		}
-	}()
-	written := 0
-	for ready := range queue {
-		l := <-ready
-		if l.json == nil {
-			return l.err
-		}
-		if t.odd == nil {
-			t.odd = l.err
-		}
-		if _, err := t.out.Write(l.json); err != nil {
-			return err
-		}
-		t.count += l.messages
-		written++
-	}
-	if written < len(page) {
-		return context.Cause(t.ctx)
 	}
 	return nil
 }
 
 // Flush implements [Writer].
 func (t *Transcripts) Flush() error {
-	if err := t.out.Flush(); err != nil {
-		return err
+	for len(t.pending) > 0 {
+		if err := t.write(); err != nil {
+			return err
+		}
 	}
-	return t.odd
+	t.cancel()
+	return cmp.Or(t.out.Flush(), t.odd)
+}
+
+// write waits for the first of the pending lines and writes it. After an error nothing is read any more.
+func (t *Transcripts) write() (err error) {
+	l := <-t.pending[0]
+	t.pending = t.pending[1:]
+	if l.json == nil {
+		err = l.err
+	} else {
+		t.odd = cmp.Or(t.odd, l.err)
+		t.count += l.messages
+		_, err = t.out.Write(l.json)
+	}
+	if err != nil {
+		t.cancel()
+		for _, ready := range t.pending {
+			<-ready
+		}
+		t.pending = nil
+	}
+	return err
 }
 
 // line is one line of the output.
