@@ -25,12 +25,15 @@ type account struct {
 
 type accountFlags struct {
 	chatbot, keyFile string
+	all              bool   // the command reads the account, not one chatbot
 	archived         string // the chatbot where --chatbot names none: an archive knows its own
 	noSample         string // why there has to be a key, empty where the recorded sample does
 }
 
 func (f *accountFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.chatbot, "chatbot", "", "`id` of the chatbot, a UUID, instead of "+envChatbot)
+	if !f.all {
+		cmd.Flags().StringVar(&f.chatbot, "chatbot", "", "`id` of the chatbot, a UUID, instead of "+envChatbot)
+	}
 	cmd.Flags().StringVar(&f.keyFile, "key-file", "", "read the key from the first line of `file`, - for standard input, instead of "+okchat.EnvKey)
 }
 
@@ -59,7 +62,7 @@ func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) 
 		}
 		a.chatbot, key = a.sample.chatbotID, a.sample.key
 		opts = append(opts, okchat.WithBaseURL(a.sample.url))
-	case a.chatbot == "":
+	case a.chatbot == "" && !f.all:
 		return nil, usageErrorf("which chatbot? name it with --chatbot ID or %s, or unset %s and leave --key-file out to see the recorded sample", envChatbot, okchat.EnvKey)
 	default:
 		if base := os.Getenv(okchat.EnvBaseURL); base != "" {
@@ -71,7 +74,10 @@ func (f *accountFlags) open(std streams, command string, opts ...okchat.Option) 
 		return nil, usageErrorf("%w (the key comes from %s or --key-file, the base URL from %s)", err, okchat.EnvKey, okchat.EnvBaseURL)
 	}
 	if a.sample != nil {
-		fmt.Fprintf(std.err, "This is the vendor's recorded sample and a synthetic second page. For your own chatbot: %s=... %s --chatbot ID\n", okchat.EnvKey, command)
+		if !f.all {
+			command += " --chatbot ID"
+		}
+		fmt.Fprintf(std.err, "This is the vendor's recorded sample and a synthetic second page. For your own chatbot: %s=... %s\n", okchat.EnvKey, command)
 	}
 	return a, nil
 }

@@ -141,7 +141,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetHelpTemplate(plainHelp + "{{if not .HasParent}}" + environmentHelp + "{{end}}" + exitCodeHelp)
 	root.Version = versionText()
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(newList(std), newExport(std), newConvert(std), newStats(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
+	root.AddCommand(newChatbots(std), newList(std), newShow(std), newExport(std), newConvert(std), newStats(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
 	for _, cmd := range []*cobra.Command{newCheck(std), newConform(std), newCoverage(std), newProxy(std), newRedact(std)} {
 		cmd.SetHelpTemplate(plainHelp) // the commands that check have codes of their own
 		root.AddCommand(cmd)
@@ -228,7 +228,7 @@ func errorText(err error, code int) string {
 	case code == exitUnauthorized:
 		text += " (the key comes from " + okchat.EnvKey + " or --key-file)"
 	case code == exitNotFound, errors.Is(err, okchat.ErrArgument):
-		text += " (the id comes from --chatbot or " + envChatbot + ")"
+		text += " (the id of the chatbot comes from --chatbot or " + envChatbot + ")"
 	case code == exitInterrupted:
 		text = "interrupted"
 	}

@@ -39,8 +39,13 @@ type readingFlags struct {
 }
 
 func (f *readingFlags) add(cmd *cobra.Command) {
-	f.accountFlags.add(cmd)
+	f.addServer(cmd)
 	f.addFilter(cmd)
+}
+
+// addServer adds the flags for the account and for how a server is read.
+func (f *readingFlags) addServer(cmd *cobra.Command) {
+	f.accountFlags.add(cmd)
 	f.maxPageSize = 16 << 20
 	cmd.Flags().DurationVar(&f.maxWait, "max-wait", 15*time.Minute, "wait as long as this for a page where the server asks to wait")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "give up a try after this `time`")
@@ -58,9 +63,13 @@ func (f *readingFlags) addFilter(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.user, "user", "", "only conversations of the end user with this `id`, an sns_user_id or user_id; picked here")
 	cmd.Flags().StringVar(&f.since, "since", "", "only conversations started after this `time`: 90m, 24h, 7d, 2025-03-07 or RFC 3339")
 	cmd.Flags().StringVar(&f.until, "until", "", "only conversations started at this `time` or before")
-	cmd.Flags().StringVar(&f.zone, "tz", "UTC", "the time `zone` of days and of times that are printed, such as Asia/Seoul")
 	offer(cmd, "state", okchatapi.ConversationStateValues())
 	offer(cmd, "platform", okchatapi.PlatformValues())
+	f.addZone(cmd)
+}
+
+func (f *readingFlags) addZone(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.zone, "tz", "UTC", "the time `zone` of days and of times that are printed, such as Asia/Seoul")
 	offer(cmd, "tz", []string{"UTC", "Asia/Seoul", "Local"})
 }
 
