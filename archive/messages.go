@@ -36,11 +36,11 @@ type Transcripts struct {
 
 // window is how many lines may be pending for each conversation that is being read: short conversations are read on while
 // those behind a long one wait for it, as lines keep the order of the list.
-const window = 8
+const window = 64
 
 // NewTranscripts returns a writer of one conversation a line, as that of [NewNDJSON], with a member messages at its end: an array
 // of all its messages as the server sent them, oldest first. It is null where the server no longer knows the conversation. The
-// messages of up to parallel conversations, 1 or more, are read at once, and eight times as many conversations are held. An
+// messages of up to parallel conversations, 1 or more, are read at once, and up to 64 times as many conversations are held. An
 // error of a conversation's messages, or the end of ctx, ends WritePage or Flush; an error that matches [okchat.ErrItems] is
 // returned by Flush once everything is written. Cancel ctx to give up a writer without Flush.
 func NewTranscripts(ctx context.Context, w io.Writer, from MessageSource, opts okchat.MessageOptions, parallel int) *Transcripts {
