@@ -10,7 +10,7 @@ import (
 	"unicode"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/column"
 )
 
 // CSVOptions select a variant of CSV. The zero value selects the one that [NewCSV] describes.
@@ -29,7 +29,7 @@ type CSVOptions struct {
 // spreadsheet: docs/archive.md tells how, and the way back.
 func NewCSV(w io.Writer, opts CSVOptions) Writer {
 	buffered := bufio.NewWriterSize(w, bufferSize)
-	c := &csvWriter{out: csv.NewWriter(buffered), columns: column.Table(), CSVOptions: opts}
+	c := &csvWriter{out: csv.NewWriter(buffered), columns: column.Conversations().Columns, CSVOptions: opts}
 	c.cells = make([]string, len(c.columns))
 	if c.out.UseCRLF = opts.Excel; opts.Excel && !opts.Append {
 		_, _ = buffered.WriteString("\ufeff") // an error comes back with the next one

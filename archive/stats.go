@@ -8,7 +8,7 @@ import (
 	"time"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/column"
 )
 
 // Stats counts conversations, as [NewStats] or an SQLite archive does.

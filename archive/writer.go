@@ -7,7 +7,7 @@ import (
 	"iter"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/column"
 	"github.com/okchat/okchat-go/internal/fastjson"
 )
 

@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/column"
 )
 
 // The most that a worksheet holds. Excel has a bound on rows and one on a cell's characters, counted in UTF-16; a part of the
@@ -30,7 +30,7 @@ const (
 // the most that Excel takes, another worksheet begins. A text longer than Excel's 32,767 characters is cut, and ends in …;
 // null is an empty cell. Memory does not grow with the rows. Flush ends the workbook.
 func NewXLSX(w io.Writer, zone *time.Location) Writer {
-	x := &xlsx{zip: zip.NewWriter(w), zone: cmp.Or(zone, time.UTC), columns: column.Table(), maxRows: maxSheetRows}
+	x := &xlsx{zip: zip.NewWriter(w), zone: cmp.Or(zone, time.UTC), columns: column.Conversations().Columns, maxRows: maxSheetRows}
 	x.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
 	return x
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/column"
 )
 
 func seoul(t testing.TB) *time.Location {
@@ -160,13 +160,13 @@ func cells(t testing.TB, path string, sheet int) (rows [][]string) {
 func TestAWorkbookHoldsEachTextAsItIs(t *testing.T) {
 	long := strings.Repeat("가😀", 11_000) // 33,000 characters of UTF-16
 	rows := cells(t, workbook(t, nil, hard, strings.Replace(hard, "0012345678901234567890", long, 1)), 1)
-	if len(rows) != 3 || len(rows[0]) != len(column.Table()) {
+	if len(rows) != 3 || len(rows[0]) != len(column.Conversations().Columns) {
 		t.Fatalf("%d rows of %d cells", len(rows), len(rows[0]))
 	}
-	if got := rows[1][column.Place("voice_path")]; got != "_x005F_x0041__x0001_" {
+	if got := rows[1][column.Conversations().Place("voice_path")]; got != "_x005F_x0041__x0001_" {
 		t.Errorf("the text is %q", got)
 	}
-	if got := rows[2][column.Place("sns_user_id")]; got != strings.Repeat("가😀", 10_922)+"…" {
+	if got := rows[2][column.Conversations().Place("sns_user_id")]; got != strings.Repeat("가😀", 10_922)+"…" {
 		t.Errorf("a long text of %d bytes is cut to %d, which ends in %q", len(long), len(got), got[max(len(got)-20, 0):])
 	}
 	if rows := cells(t, workbook(t, nil), 1); len(rows) != 1 {

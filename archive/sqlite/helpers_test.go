@@ -13,7 +13,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
-	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/column"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -96,7 +96,7 @@ func one(t testing.TB, path, text string) string {
 // content selects what a fresh export of the same list would hold, too.
 var content = func() string {
 	var names []string
-	for _, c := range column.Table() {
+	for _, c := range column.Conversations().Columns {
 		names = append(names, quote(c.Name))
 	}
 	return "SELECT " + strings.Join(names, ", ") + ", raw FROM conversations WHERE gone_at IS NULL ORDER BY created_at, id"

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/column"
 )
 
 var errDamaged = errors.New("the archive is damaged: export to a new file")
@@ -95,7 +95,7 @@ func (a *Archive) checkSchema(ctx context.Context) error {
 // isColumn reports whether the table conversations has a column of this name.
 func isColumn(name string) bool {
 	return slices.Contains(ownColumns, name) ||
-		slices.ContainsFunc(column.Table(), func(c column.Column) bool { return c.Name == name })
+		slices.ContainsFunc(column.Conversations().Columns, func(c column.Column) bool { return c.Name == name })
 }
 
 // columns returns the names of the columns of a table; none where there is no such table, but a view or a virtual table, or

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/column"
 )
 
 // applicationID stands in the header of each archive and tells it from other SQLite files: "okcA".
@@ -52,7 +52,7 @@ var ownColumns = []string{"raw", "first_seen", "last_seen", "gone_at"}
 func conversationsTable() string {
 	var b strings.Builder
 	b.WriteString("CREATE TABLE conversations (\n")
-	for _, c := range column.Table() {
+	for _, c := range column.Conversations().Columns {
 		fmt.Fprintf(&b, "\t%s,\n", definition(c))
 	}
 	b.WriteString(`	raw        TEXT NOT NULL, -- JSON: all that came
@@ -83,7 +83,7 @@ func definition(c column.Column) string {
 var historyNames = []string{"created_at", "updated_at", "state", "last_message", "last_message_id", "last_message_sender"}
 
 func history() (columns []column.Column) {
-	for _, c := range column.Table() {
+	for _, c := range column.Conversations().Columns {
 		if slices.Contains(historyNames, c.Name) {
 			c.NotNull = false
 			columns = append(columns, c)
@@ -176,7 +176,7 @@ func (a *Archive) migrate(ctx context.Context) error {
 		return a.derive(ctx, "true")
 	}
 	gained := false
-	for _, c := range column.Table() {
+	for _, c := range column.Conversations().Columns {
 		if slices.Contains(there, c.Name) {
 			continue
 		}
@@ -195,7 +195,7 @@ func (a *Archive) migrate(ctx context.Context) error {
 // leaves its row as it is.
 func (a *Archive) derive(ctx context.Context, condition string) error {
 	var set []string
-	for i, c := range column.Table() {
+	for i, c := range column.Conversations().Columns {
 		set = append(set, fmt.Sprintf("%s = ?%d", quote(c.Name), i+2))
 	}
 	update, err := a.conn.PrepareContext(ctx, "UPDATE conversations SET "+strings.Join(set, ", ")+" WHERE rowid = ?1") //nolint:gosec // names of columns
@@ -247,7 +247,7 @@ func (a *Archive) rawsAfter(ctx context.Context, last int64, condition string, l
 // arguments returns the values of a row as SQL takes them. Text becomes a number where the column is one.
 func arguments(row *column.Row) []any {
 	values := make([]any, len(row.Values), len(row.Values)+3)
-	for i, c := range column.Table() {
+	for i, c := range column.Conversations().Columns {
 		switch v := row.Values[i]; {
 		case v.Null:
 		case c.Truth:

@@ -14,7 +14,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
-	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/column"
 	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
@@ -153,7 +153,7 @@ func putQuery() string {
 			set = append(set, fmt.Sprintf("%s = excluded.%[1]s", quote(name)))
 		}
 	}
-	for _, c := range column.Table() {
+	for _, c := range column.Conversations().Columns {
 		add(c.Name, c.Name != "id")
 	}
 	add("raw", true)
@@ -249,7 +249,7 @@ func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
 func (r *run) keep(id string, values []any) error {
 	arguments := []any{id, r.started}
 	for _, c := range history() {
-		arguments = append(arguments, values[column.Place(c.Name)])
+		arguments = append(arguments, values[column.Conversations().Place(c.Name)])
 	}
 	_, err := r.remember.Exec(arguments...)
 	return err

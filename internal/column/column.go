@@ -1,5 +1,5 @@
-// Package column flattens conversations to columns. The columns follow from the type that is generated from the contract,
-// so that a member that the contract gains gets a column without a line here.
+// Package column flattens conversations and messages to columns. The columns follow from the types that are generated from the
+// contract, so that a member that the contract gains gets a column without a line here.
 package column
 
 import (
@@ -20,12 +20,12 @@ import (
 	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
-// Column is one column of a CSV file, and of the table conversations of an SQLite archive.
+// Column is one column of a CSV file, and of a table of an archive.
 type Column struct {
 	Name string
 	// Type is the SQL type: TEXT, INTEGER or REAL.
 	Type string
-	// NotNull reports whether every conversation has a value. Any other value is null where the server did not send it.
+	// NotNull reports whether every item has a value. Any other value is null where the server did not send it.
 	NotNull bool
 	// Truth reports whether values are true or false, in SQL 1 or 0.
 	Truth bool
@@ -34,8 +34,8 @@ type Column struct {
 	// Free reports whether a value may be any text, so that a spreadsheet could take it for a formula.
 	Free bool
 
-	member int    // index into table.members, -1 for the column unknown
-	field  int    // index of the field of okchatapi.Conversation
+	member int    // index into Table.members, -1 for the column unknown
+	field  int    // index of the field of the generated type
 	part   string // of an object: as okchat.Conversation.Missing names it
 	read   func(field reflect.Value) (text string, ok bool)
 }
@@ -43,39 +43,40 @@ type Column struct {
 // Unknown is the name of the column for all members that have no column of their own.
 const Unknown = "unknown"
 
-// published fixes the order of the columns: files that are there already must not shift. Columns that are not listed come
-// last, by name.
-var published = []string{
-	"id", "chatbot_id", "created_at", "updated_at", "platform", "state", "active", "is_human_mode", "migrated_data",
-	"sns_user_id", "user_id", "session_token", "voice_path",
-	"last_message", "last_message_id", "last_message_sender", "metadata", Unknown,
-}
+// Table holds the columns that a generated type was compiled to.
+type Table struct {
+	Columns []Column // in their order, not to be changed
 
-// always lists the members without which the client hands out no conversation.
-var always = []string{"id", "chatbot_id", "created_at"}
-
-// table holds the columns that a struct type was compiled to.
-type table struct {
-	columns []Column
 	members map[string]int // by the name in JSON
 	places  map[string]int // of the columns, by their name
 }
 
-var conversations = sync.OnceValue(func() *table { return compile(reflect.TypeFor[okchatapi.Conversation]()) })
+// Conversations returns the columns of a conversation. The order of those that are listed is fixed, as files that are there
+// already must not shift; others come last, by name. Without the required ones the client hands out no conversation.
+var Conversations = sync.OnceValue(func() *Table {
+	return compile(reflect.TypeFor[okchatapi.Conversation](), []string{"id", "chatbot_id", "created_at"},
+		"id", "chatbot_id", "created_at", "updated_at", "platform", "state", "active", "is_human_mode", "migrated_data",
+		"sns_user_id", "user_id", "session_token", "voice_path",
+		"last_message", "last_message_id", "last_message_sender", "metadata", Unknown)
+})
 
-// Table returns the columns of a conversation, in their order. Do not change it.
-func Table() []Column { return conversations().columns }
+// Messages returns the columns of a message, as [Conversations] those of a conversation.
+var Messages = sync.OnceValue(func() *Table {
+	return compile(reflect.TypeFor[okchatapi.Message](), []string{"id", "session_id", "created_at"},
+		"id", "session_id", "created_at", "sender_type", "content", "attachments", "model", "provider", "tokens_used",
+		"tool_calls", "tool_results", "session_token", "migrated_data", "metadata", Unknown)
+})
 
-func compile(t reflect.Type) *table {
-	compiled := &table{members: map[string]int{}, places: map[string]int{}, columns: []Column{{Name: Unknown, Type: "TEXT", Free: true, member: -1}}}
+func compile(t reflect.Type, required []string, published ...string) *Table {
+	compiled := &Table{members: map[string]int{}, places: map[string]int{}, Columns: []Column{{Name: Unknown, Type: "TEXT", Free: true, member: -1}}}
 	for i := range t.NumField() {
 		field := t.Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		member := len(compiled.members)
 		compiled.members[name] = member
 		for _, c := range columnsOf(name, field.Type) {
-			c.member, c.field, c.NotNull = member, i, slices.Contains(always, name)
-			compiled.columns = append(compiled.columns, c)
+			c.member, c.field, c.NotNull = member, i, slices.Contains(required, name)
+			compiled.Columns = append(compiled.Columns, c)
 		}
 	}
 	place := func(c Column) int {
@@ -84,13 +85,13 @@ func compile(t reflect.Type) *table {
 		}
 		return len(published)
 	}
-	slices.SortFunc(compiled.columns, func(a, b Column) int {
+	slices.SortFunc(compiled.Columns, func(a, b Column) int {
 		if byPlace := place(a) - place(b); byPlace != 0 {
 			return byPlace
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	for i, c := range compiled.columns {
+	for i, c := range compiled.Columns {
 		compiled.places[c.Name] = i
 	}
 	return compiled
@@ -174,21 +175,46 @@ type Value struct {
 	Null bool
 }
 
-// Row is a conversation flattened to the columns of [Table]. Its memory is used again by each Read.
-type Row struct {
-	Values []Value
-	sent   []json.RawMessage // of each known member, nil where it was not sent
+// Place returns the index of the column of this name, -1 where there is none.
+func (t *Table) Place(name string) int {
+	if at, ok := t.places[name]; ok {
+		return at
+	}
+	return -1
 }
 
-// Read fills the row from conv. A member that the server did not send, or sent as null, is null. What has no type of its own
+// Item is what a row is read from: a *[okchat.Conversation] or a *[okchat.Message].
+type Item interface {
+	Raw() json.RawMessage
+	Missing() []string
+}
+
+// fieldsOf returns the fields of the generated type in the item, the columns that they fill, and a name for errors.
+func fieldsOf(item Item) (fields reflect.Value, t *Table, name string) {
+	if m, ok := item.(*okchat.Message); ok {
+		return reflect.ValueOf(&m.Message).Elem(), Messages(), "message " + m.ID.String()
+	}
+	conv := item.(*okchat.Conversation)
+	return reflect.ValueOf(&conv.Conversation).Elem(), Conversations(), "conversation " + conv.ID.String()
+}
+
+// Row is a conversation or a message flattened to the columns of its [Table]. Its memory is used again by each Read.
+type Row struct {
+	Values []Value
+
+	table *Table
+	sent  []json.RawMessage // of each known member, nil where it was not sent
+}
+
+// Read fills the row from an item. A member that the server did not send, or sent as null, is null. What has no type of its own
 // in Go stands as the JSON that came, since Go would round its numbers.
-func (r *Row) Read(conv *okchat.Conversation) error {
-	t := conversations()
-	if r.sent == nil {
-		r.sent, r.Values = make([]json.RawMessage, len(t.members)), make([]Value, len(t.columns))
+func (r *Row) Read(item Item) error {
+	fields, t, name := fieldsOf(item)
+	if r.table != t {
+		r.table, r.sent, r.Values = t, make([]json.RawMessage, len(t.members)), make([]Value, len(t.Columns))
 	}
 	clear(r.sent)
-	raw, err := Raw(conv)
+	raw, err := Raw(item)
 	if err != nil {
 		return err
 	}
@@ -203,9 +229,9 @@ func (r *Row) Read(conv *okchat.Conversation) error {
 		}
 		unknown[string(name)] = value
 	}
-	fields, missing := reflect.ValueOf(&conv.Conversation).Elem(), conv.Missing()
-	for i := range t.columns {
-		c := &t.columns[i]
+	missing := item.Missing()
+	for i := range t.Columns {
+		c := &t.Columns[i]
 		if c.member < 0 {
 			r.Values[i], err = objectOf(unknown)
 		} else if slices.Contains(missing, c.part) {
@@ -214,23 +240,15 @@ func (r *Row) Read(conv *okchat.Conversation) error {
 			err = errors.New("it has no " + c.Name)
 		}
 		if err != nil {
-			return fmt.Errorf("archive: conversation %s: %w", conv.ID, err)
+			return fmt.Errorf("archive: %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// Place returns the index of the column of this name in [Table], -1 where there is none.
-func Place(name string) int {
-	if at, ok := conversations().places[name]; ok {
-		return at
-	}
-	return -1
-}
-
 // Get returns the value of the column of this name, null where there is none.
 func (r *Row) Get(name string) Value {
-	if at := Place(name); at >= 0 {
+	if at := r.table.Place(name); at >= 0 {
 		return r.Values[at]
 	}
 	return Value{Null: true}
@@ -266,11 +284,12 @@ func objectOf(members map[string]json.RawMessage) (Value, error) {
 	return Value{Text: strings.TrimSuffix(b.String(), "\n")}, err
 }
 
-// Raw returns the JSON that conv was decoded from. It fails for a conversation that was made in Go.
-func Raw(conv *okchat.Conversation) (json.RawMessage, error) {
-	raw := conv.Raw()
+// Raw returns the JSON that an item was decoded from. It fails for one that was made in Go.
+func Raw(item Item) (json.RawMessage, error) {
+	raw := item.Raw()
 	if raw == nil {
-		return nil, fmt.Errorf("archive: conversation %s was made in Go, expected one that was decoded from JSON", conv.ID)
+		_, _, name := fieldsOf(item)
+		return nil, fmt.Errorf("archive: %s was made in Go, expected one that was decoded from JSON", name)
 	}
 	return raw, nil
 }
