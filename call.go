@@ -51,6 +51,8 @@ func (p Page[T]) String() string {
 // operation is an operation of the contract, bound to the arguments that are the same for each of its pages. Fetching,
 // walking and reading ahead are generic over it.
 type operation[T any] struct {
+	// name is the contract's operationId, and ids names what the caller gave to make the path, for the error of a 404.
+	name, ids string
 	// member is the member of the body that holds the items: a single one, or a list, beside whose pages metadata stand.
 	member        string
 	single, paged bool
@@ -58,7 +60,7 @@ type operation[T any] struct {
 	request func(page, limit int) (*http.Request, error)
 	// read reads one item of the page's data into its zero value.
 	read func(*T, *fastjson.Scanner)
-	// lacks returns the first of some required members that did not come with an item and a description of its type, or "".
+	// lacks is the item's method firstMissing.
 	lacks func(item *T, members []string) (member, expected string)
 	// key returns an item's id, and order its created_at, by which the list is ordered, newest first.
 	key   func(*T) uuid.UUID
@@ -106,19 +108,29 @@ func newQuery(page, limit int, opts CallOptions) (query, error) {
 
 // single gets one page as a call of its own.
 func single[T any](ctx context.Context, c *Client, op operation[T], q query) (*Page[T], error) {
-	start := time.Now()
-	page, err := fetch(ctx, c, op, q)
-	if c.conf.hooks.Call != nil {
-		info := CallInfo{Pages: 1, Duration: time.Since(start), Err: err}
-		if err == nil {
+	var page *Page[T]
+	err := c.call(ctx, op.name, func(info *CallInfo) (err error) {
+		info.Pages = 1
+		if page, err = fetch(ctx, c, op, q); err == nil {
 			info.Items = len(page.Items)
 		}
-		callHook(func() { c.conf.hooks.Call(ctx, info) })
-	}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	return page, nil
+}
+
+// call runs a call of an operation, which counts what it does, and tells the hook of it.
+func (c *Client) call(ctx context.Context, operation string, run func(*CallInfo) error) error {
+	info, start := CallInfo{Operation: operation}, time.Now()
+	err := run(&info)
+	info.Duration, info.Err = time.Since(start), err
+	if c.conf.hooks.Call != nil {
+		callHook(func() { c.conf.hooks.Call(ctx, info) })
+	}
+	return err
 }
 
 // fetch gets one page, with retries. The way of a page goes on through the functions below: fetchTries, fetchOnce, send,
@@ -128,7 +140,7 @@ func fetch[T any](ctx context.Context, c *Client, op operation[T], q query) (*Pa
 	start := time.Now()
 	page, tries, err := fetchTries(ctx, c, op, q)
 	if c.conf.hooks.Page != nil {
-		info := PageInfo{Page: q.page, Tries: tries, Duration: time.Since(start)}
+		info := PageInfo{Operation: op.name, Page: q.page, Tries: tries, Duration: time.Since(start)}
 		if info.Err = err; page != nil {
 			info.Items = len(page.Items)
 		}
@@ -154,7 +166,7 @@ func fetchTries[T any](ctx context.Context, c *Client, op operation[T], q query)
 		a.sent++
 		start := time.Now()
 		page, status, size, failed := fetchOnce(ctx, c, op, q)
-		info := TryInfo{Page: q.page, Try: a.sent, StatusCode: status, Bytes: size, Duration: time.Since(start)}
+		info := TryInfo{Operation: op.name, Page: q.page, Try: a.sent, StatusCode: status, Bytes: size, Duration: time.Since(start)}
 		if page != nil {
 			page.Tries = a.sent
 		}
@@ -215,7 +227,7 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 	switch {
 	case resp.StatusCode >= 400:
 		// The status decides, even if the body broke off.
-		return nil, resp.StatusCode, len(body), c.newAPIError(q, resp, body)
+		return nil, resp.StatusCode, len(body), c.newAPIError(q, op.ids, resp, body)
 	case err != nil:
 		if tooLarge, ok := errors.AsType[*tooLargeError](err); ok {
 			return nil, resp.StatusCode, len(body), &ContractError{Page: q.page, StatusCode: resp.StatusCode, Header: resp.Header, Where: "body",

@@ -538,7 +538,7 @@ func TestHooksAndLog(t *testing.T) {
 		if len(calls) != 2 || calls[1].Pages != 1 || calls[1].Items != 10 || calls[1].Duration != time.Second || len(pages) != 4 {
 			t.Errorf("after one page, calls %+v", calls)
 		}
-		if got := strings.Count(log.String(), "\n"); got != 5 || !strings.Contains(log.String(), `level=WARN msg="okchat: request" page=2 try=1 status=503`) || strings.Contains(log.String(), srv.ChatbotID) {
+		if got := strings.Count(log.String(), "\n"); got != 5 || !strings.Contains(log.String(), `level=WARN msg="okchat: request" operation=listConversations page=2 try=1 status=503`) || strings.Contains(log.String(), srv.ChatbotID) {
 			t.Errorf("the log is\n%s", log.String())
 		}
 		if got := srv.Requests()[0].Header.Get("User-Agent"); !strings.HasSuffix(got, " archiver/2") {

@@ -18,13 +18,32 @@ type tally struct {
 	FirstTotal int         `json:"firstTotal"`
 	// Moved reports that the list has not always counted the same.
 	Moved bool `json:"moved,omitempty"`
-	// Short is the first page that held less than it should, Odd the first item that broke the contract, and Odds how many
-	// did.
+	// Short is the first page that held less than it should.
 	Short *ContractError `json:"short,omitempty"`
-	Odd   *ContractError `json:"odd,omitempty"`
-	Odds  int            `json:"odds,omitempty"`
+	oddities
 	// Disorder reports that one of them was out of order.
 	Disorder bool `json:"disorder,omitempty"`
+}
+
+// oddities counts the items of a walk that break the contract.
+type oddities struct {
+	// Odd is the first of them, and Odds how many there are.
+	Odd  *ContractError `json:"odd,omitempty"`
+	Odds int            `json:"odds,omitempty"`
+}
+
+// misfit counts an item that breaks the contract.
+func (o *oddities) misfit(odd *ContractError) {
+	o.Odd = or(o.Odd, odd)
+	o.Odds++
+}
+
+// ended returns the error of a walk that met such items, or nil.
+func (o *oddities) ended() *ContractError {
+	if o.Odd == nil {
+		return nil
+	}
+	return o.Odd.with(ErrItems, "items of this kind in all: %d; all others were handed out", o.Odds)
 }
 
 // checkCount returns an error if fewer than the got items came that the metadata leave for their page.
@@ -68,12 +87,6 @@ func (w *walk[T]) proven(m PageMetadata) bool {
 	return ok && after == before && repeats
 }
 
-// misfit counts an item that breaks the contract.
-func (w *walk[T]) misfit(odd *ContractError) {
-	w.Odd = or(w.Odd, odd)
-	w.Odds++
-}
-
 // judge returns the error of a walk that has gone as far as it could but cannot be called a success. One that is both
 // incomplete and met items that break the contract matches both sentinels.
 func (w *walk[T]) judge() error {
@@ -82,12 +95,9 @@ func (w *walk[T]) judge() error {
 			return err
 		}
 	}
-	var odd *ContractError
-	if w.Odd != nil {
-		odd = w.Odd.with(ErrItems, "items of this kind in all: %d; all others were handed out", w.Odds)
-		if w.Disorder {
-			odd.Got += ": without an order, one may come twice or be missed where others started or left meanwhile"
-		}
+	odd := w.ended()
+	if odd != nil && w.Disorder {
+		odd.Got += ": without an order, one may come twice or be missed where others started or left meanwhile"
 	}
 	switch {
 	case w.Short != nil:

@@ -44,10 +44,12 @@ type Conversation struct {
 	sent
 }
 
-// sent holds the parts of a received item that its fields do not: the JSON, and which members came.
+// sent holds the parts of a received item that its fields do not: the JSON, and which members came. It is zero for an item
+// made in Go.
 type sent struct {
+	of      *fastjson.Type
 	raw     json.RawMessage
-	missing uint64 // bits of the item's fastjson.Type
+	missing uint64 // bits of the type
 	extra   bool   // a member that the contract does not know came, here or further down
 }
 
@@ -58,22 +60,31 @@ func (c Conversation) String() string {
 		c.CreatedAt.Format(time.RFC3339Nano))
 }
 
-// Raw returns the JSON that the conversation was decoded from, or nil if it was made in Go. It equals the text that the server sent, byte
-// for byte, except that half a surrogate pair, which is no text, is the escape of U+FFFD. Do not change it: it may share
+// Raw returns the JSON that the item was decoded from, or nil if it was made in Go. It equals the text that the server sent,
+// byte for byte, except that half a surrogate pair, which is no text, is the escape of U+FFFD. Do not change it: it may share
 // memory with its page.
-func (c *Conversation) Raw() json.RawMessage { return c.raw }
+func (i *sent) Raw() json.RawMessage { return i.raw }
 
 // Unknown returns the members that the contract does not know by their names, or nil if there are none. The map is the
 // caller's. Unknown members of objects within are in Raw.
-func (c *Conversation) Unknown() map[string]json.RawMessage {
-	return c.unknown(compiled().conversation)
+func (i *sent) Unknown() map[string]json.RawMessage {
+	if !i.extra {
+		return nil
+	}
+	_, unknown := splitMembers(i.of, i.raw)
+	return unknown
 }
 
 // Missing returns the names of the members that the contract requires and the server did not send, or sent as null where
-// the contract allows none, in the order of the fields. It returns nil if there are none, and for a conversation made in Go.
-// A member of an object within has the name of the object and a slash before its own, as in "last_message/id". The id,
-// chatbot_id and created_at of a conversation that the client hands out are never missing.
-func (c *Conversation) Missing() []string { return compiled().conversation.Names(c.missing) }
+// the contract allows none, in the order of the fields. It returns nil if there are none, and for an item made in Go. A
+// member of an object within has the name of the object and a slash before its own, as in "last_message/id". The id and
+// created_at of an item that the client hands out are never missing, nor is the id of what it belongs to.
+func (i *sent) Missing() []string {
+	if i.missing == 0 {
+		return nil
+	}
+	return i.of.Names(i.missing)
+}
 
 // contractTypes are the types of the contract that the client reads.
 type contractTypes struct {
@@ -99,60 +110,35 @@ func (c *Conversation) read(s *fastjson.Scanner) {
 	c.sent = readItem(compiled().conversation, s, &c.Conversation)
 }
 
-// lacks returns the first of some required members that did not come with the conversation and a description of its type, or
-// "" if all came.
-func (c *Conversation) lacks(members []string) (member, expected string) {
-	return c.firstMissing(compiled().conversation, members)
-}
-
 // UnmarshalJSON decodes one conversation, for instance from an archive, and keeps a copy of b. It fails on a value whose type
 // is not the contract's, but not on a member that is missing.
 func (c *Conversation) UnmarshalJSON(b []byte) error {
-	var conv Conversation
-	if err := unmarshalItem(b, "conversation", conv.read); err != nil || string(b) == "null" {
-		return err
-	}
-	*c = conv
-	return nil
+	return unmarshalItem(b, "conversation", c, (*Conversation).read)
 }
 
 // MarshalJSON encodes the conversation. A member that was not changed in Go is encoded as the server sent it, or left out if it
 // did not; members that the contract does not know are kept.
-func (c Conversation) MarshalJSON() ([]byte, error) {
-	var original Conversation
-	if c.raw != nil {
-		if err := original.UnmarshalJSON(c.raw); err != nil {
-			return nil, err
-		}
-	}
-	return c.marshal(compiled().conversation, c.Conversation, original.Conversation)
-}
+func (c Conversation) MarshalJSON() ([]byte, error) { return marshalItem(c.sent, c.Conversation) }
 
 // readItem reads an item of type t into the zero value that into points to.
 func readItem(t *fastjson.Type, s *fastjson.Scanner, into any) sent {
 	s.Next()
 	start := s.Offset()
-	item := sent{missing: t.Read(s, into), extra: s.TakeExtra()}
+	item := sent{of: t, missing: t.Read(s, into), extra: s.TakeExtra()}
 	if item.raw = s.From(start); s.TakeLone() {
 		item.raw = fastjson.ReplaceLone(item.raw)
 	}
 	return item
 }
 
-func (i *sent) unknown(t *fastjson.Type) map[string]json.RawMessage {
-	if !i.extra {
-		return nil
-	}
-	_, unknown := splitMembers(t, i.raw)
-	return unknown
-}
-
-func (i *sent) firstMissing(t *fastjson.Type, members []string) (member, expected string) {
+// firstMissing returns the first of some required members that did not come with the item and a description of its type, or
+// "" if all came.
+func (i *sent) firstMissing(members []string) (member, expected string) {
 	if i.missing == 0 {
 		return "", ""
 	}
 	for _, member := range members {
-		if bit, expected := t.Bit(member); i.missing&bit != 0 {
+		if bit, expected := i.of.Bit(member); i.missing&bit != 0 {
 			return member, expected
 		}
 	}
@@ -160,12 +146,13 @@ func (i *sent) firstMissing(t *fastjson.Type, members []string) (member, expecte
 }
 
 // unmarshalItem reads a copy of b as one item. It does nothing where b is null, as encoding/json does for other types.
-func unmarshalItem(b []byte, what string, read func(*fastjson.Scanner)) error {
+func unmarshalItem[T any](b []byte, what string, into *T, read func(*T, *fastjson.Scanner)) error {
 	if string(b) == "null" {
 		return nil
 	}
+	var item T
 	s := fastjson.NewScanner(bytes.Clone(b))
-	read(s)
+	read(&item, s)
 	s.End()
 	if err := s.Err(); err != nil {
 		return fmt.Errorf("okchat: not a %s: %w", what, err)
@@ -173,25 +160,27 @@ func unmarshalItem(b []byte, what string, read func(*fastjson.Scanner)) error {
 	if m, odd := s.TakeMismatch(); odd {
 		return fmt.Errorf("okchat: a %s breaks the contract at %s: expected %s, got %s", what, or(m.Where, "its beginning"), m.Expected, m.Got)
 	}
+	*into = item
 	return nil
 }
 
-// marshal encodes an item of type t that is now, and was original when it was read.
-func (i *sent) marshal(t *fastjson.Type, now, original any) ([]byte, error) {
+// marshalItem encodes an item that came as i, and whose members are now.
+func marshalItem[T any](i sent, now T) ([]byte, error) {
 	if i.raw == nil {
 		return json.Marshal(now)
 	}
-	if reflect.DeepEqual(original, now) {
+	var original T
+	if i.of.Read(fastjson.NewScanner(i.raw), &original); reflect.DeepEqual(original, now) {
 		return i.raw, nil
 	}
 	encoded, err := json.Marshal(now)
 	if err != nil {
 		return nil, err
 	}
-	changed, _ := splitMembers(t, encoded)
-	came, unknown := splitMembers(t, i.raw)
+	changed, _ := splitMembers(i.of, encoded)
+	came, unknown := splitMembers(i.of, i.raw)
 	is, was := reflect.ValueOf(now), reflect.ValueOf(original)
-	for _, f := range t.Fields {
+	for _, f := range i.of.Fields {
 		if !reflect.DeepEqual(is.Field(f.Index).Interface(), was.Field(f.Index).Interface()) {
 			continue
 		}

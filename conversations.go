@@ -142,7 +142,7 @@ func (c *Client) listConversations(chatbotID string, state ConversationState) (o
 		return operation[Conversation]{}, err
 	}
 	return operation[Conversation]{
-		member: "data", paged: true,
+		name: "listConversations", ids: "the chatbot id and ", member: "data", paged: true,
 		request: func(page, limit int) (*http.Request, error) {
 			params := okchatapi.ListConversationsParams{Page: &page}
 			if limit > 0 {
@@ -154,7 +154,7 @@ func (c *Client) listConversations(chatbotID string, state ConversationState) (o
 			return okchatapi.NewListConversationsRequest(c.server, id, &params)
 		},
 		read:      (*Conversation).read,
-		lacks:     (*Conversation).lacks,
+		lacks:     (*Conversation).firstMissing,
 		key:       func(conv *Conversation) uuid.UUID { return conv.ID },
 		order:     func(conv *Conversation) time.Time { return conv.CreatedAt },
 		owner:     func(conv *Conversation) uuid.UUID { return conv.ChatbotID },

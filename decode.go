@@ -2,6 +2,7 @@ package okchat
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"mime"
 	"net/http"
@@ -226,6 +227,8 @@ func (d *decoder[T]) item() error {
 	}
 	d.items = d.items[:n+1]
 	item := &d.items[n]
+	s.Next()
+	start := s.Offset()
 	if d.op.read(item, s); s.Err() != nil {
 		return nil
 	}
@@ -238,16 +241,16 @@ func (d *decoder[T]) item() error {
 	case owner != d.op.of && owner != uuid.Nil:
 		return &ContractError{Where: d.where("/" + d.op.ownerName), Expected: "the one asked for", Got: "another"}
 	case broken:
-		return d.leaveOut(m.Where, m.Expected, m.Got)
+		return d.leaveOut(start, m.Where, m.Expected, m.Got)
 	}
 	if name, expected := d.op.lacks(item, d.needed); name != "" {
-		return d.leaveOut("/"+name, expected, "none")
+		return d.leaveOut(start, "/"+name, expected, "none")
 	}
 	if d.op.key(item) == uuid.Nil {
-		return d.leaveOut("/id", "a UUID", "the one of zeros")
+		return d.leaveOut(start, "/id", "a UUID", "the one of zeros")
 	}
 	if owner == uuid.Nil && d.op.owner != nil {
-		return d.leaveOut("/"+d.op.ownerName, "the one asked for", "the one of zeros")
+		return d.leaveOut(start, "/"+d.op.ownerName, "the one asked for", "the one of zeros")
 	}
 	return nil
 }
@@ -274,15 +277,27 @@ func (d *decoder[T]) where(pointer string) string {
 	return "/" + d.op.member + "/" + strconv.Itoa(d.count-1) + pointer
 }
 
-// leaveOut takes the item just read off the list and names it in odd. Without lenient the first one is kept, as the error.
-func (d *decoder[T]) leaveOut(pointer, expected, got string) error {
+// leaveOut takes the item just read, which begins at start, off the list and names it in odd. Without lenient the first one
+// is kept, as the error.
+func (d *decoder[T]) leaveOut(start int, pointer, expected, got string) error {
 	last := len(d.items) - 1
+	id := d.op.key(&d.items[last])
 	clear(d.items[last:])
 	d.items = d.items[:last]
 	if d.query.lenient || len(d.odd) == 0 {
-		d.odd = append(d.odd, &ContractError{Where: d.where(pointer), Expected: expected, Got: got})
+		odd := &ContractError{Where: d.where(pointer), Expected: expected, Got: got, item: id, nameless: id == uuid.Nil, place: d.count - 1}
+		if odd.nameless {
+			odd.item = idOf(d.scanner.From(start))
+		}
+		d.odd = append(d.odd, odd)
 	}
 	return nil
+}
+
+// idOf makes an id from text, by which the same text is known again.
+func idOf(text []byte) uuid.UUID {
+	sum := sha256.Sum256(text)
+	return uuid.UUID(sum[:16])
 }
 
 // checkMetadata compares the page's numbers with the request and with each other. A server may cap the limit, so a

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Sentinels that errors.Is finds in an [APIError], by its status. The vendor documents no status of a failure; these have the
@@ -14,7 +16,7 @@ var (
 	// ErrUnauthorized matches 401 and 403: the key is wrong or not allowed to see this chatbot. It does not match the challenge
 	// of a firewall, see [APIError].
 	ErrUnauthorized = errors.New("okchat: the key was refused")
-	// ErrNotFound matches 404: there is no such chatbot, or no such endpoint at the base URL.
+	// ErrNotFound matches 404: there is no such chatbot or conversation, or no such endpoint at the base URL.
 	ErrNotFound = errors.New("okchat: not found")
 	// ErrRateLimited matches 429: too many requests.
 	ErrRateLimited = errors.New("okchat: rate limited")
@@ -81,6 +83,7 @@ type APIError struct {
 	// Snippet is the beginning of the body, at most 256 bytes.
 	Snippet string
 
+	ids     string // what the path was made from
 	stopped error
 }
 
@@ -101,9 +104,9 @@ func (e *APIError) Error() string {
 	case e.Challenge:
 		s += ": a firewall in front of the API wants to see a browser: try from another network, or ask OKChat to let this one through"
 	case e.Is(ErrUnauthorized):
-		s += ": check the API key and that it may see this chatbot"
+		s += ": check the API key and what it may read"
 	case e.Is(ErrNotFound):
-		s += ": check the chatbot id and the base URL"
+		s += ": check " + e.ids + "the base URL"
 	}
 	return s
 }
@@ -165,6 +168,11 @@ type ContractError struct {
 	truncated bool
 	again     bool // another try may bring more
 	stopped   error
+
+	// Of a single item: its id or, where that cannot be read, one made from its text, and its index on the page.
+	item     uuid.UUID
+	nameless bool
+	place    int
 }
 
 func (e *ContractError) Error() string {

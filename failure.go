@@ -19,7 +19,7 @@ const (
 )
 
 // newAPIError describes an answer of 4xx or 5xx. The vendor documents none, so it looks for what such answers commonly hold.
-func (c *Client) newAPIError(q query, resp *http.Response, body []byte) *APIError {
+func (c *Client) newAPIError(q query, ids string, resp *http.Response, body []byte) *APIError {
 	return &APIError{
 		Page:       q.page,
 		StatusCode: resp.StatusCode,
@@ -28,6 +28,7 @@ func (c *Client) newAPIError(q query, resp *http.Response, body []byte) *APIErro
 		RequestID:  c.clean(requestID(resp.Header), maxRequestID),
 		RetryAfter: retryAfter(resp.Header),
 		Snippet:    c.clean(string(body), maxSnippet),
+		ids:        ids,
 	}
 }
 

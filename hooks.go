@@ -15,13 +15,15 @@ type Hooks struct {
 	Try func(context.Context, TryInfo)
 	// Page is called after each page, when all its tries are over.
 	Page func(context.Context, PageInfo)
-	// Call is called when a call of [Client.Page] or a range over [Client.Pages] or [Client.Conversations] is over.
+	// Call is called when a call, or a range over pages or items, is over.
 	Call func(context.Context, CallInfo)
 }
 
 // TryInfo describes one request that was sent.
 type TryInfo struct {
-	// Page is the page that was asked for, counted from 1.
+	// Operation is the operationId of the contract, such as "listConversations".
+	Operation string
+	// Page is the page that was asked for, counted from 1; 0 for a call without pages.
 	Page int
 	// Try counts from 1.
 	Try int
@@ -45,7 +47,9 @@ type TryInfo struct {
 
 // PageInfo describes one page after all its tries.
 type PageInfo struct {
-	// Page is the page that was asked for, counted from 1, and Tries how many requests it took.
+	// Operation is the operationId of the contract.
+	Operation string
+	// Page is the page that was asked for, counted from 1, or 0 for a call without pages. Tries is how many requests it took.
 	Page  int
 	Tries int
 	// Items is how many items the answer held, those included that a walk handed out before.
@@ -56,8 +60,10 @@ type PageInfo struct {
 	Err error
 }
 
-// CallInfo describes one call of [Client.Page], or one range over [Client.Pages] or [Client.Conversations].
+// CallInfo describes one call, or one range over pages or items.
 type CallInfo struct {
+	// Operation is the operationId of the contract.
+	Operation string
 	// Pages is how many pages were fetched, those read again and fences included.
 	Pages int
 	// Items is how many items were handed out.
@@ -99,6 +105,7 @@ func WithLogger(l *slog.Logger) Option {
 
 func logTry(ctx context.Context, l *slog.Logger, info TryInfo) {
 	level, attrs := slog.LevelDebug, []slog.Attr{
+		slog.String("operation", info.Operation),
 		slog.Int("page", info.Page),
 		slog.Int("try", info.Try),
 		slog.Int("status", info.StatusCode),

@@ -2,7 +2,6 @@ package okchat
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -47,41 +46,18 @@ func (m Message) String() string {
 	return fmt.Sprintf("message %s (%s, %s)", m.ID, clip(oneLine(string(m.SenderType)), 64), m.CreatedAt.Format(time.RFC3339Nano))
 }
 
-// Raw returns the JSON that the message was decoded from, see [Conversation.Raw].
-func (m *Message) Raw() json.RawMessage { return m.raw }
-
-// Unknown returns the members that the contract does not know, see [Conversation.Unknown].
-func (m *Message) Unknown() map[string]json.RawMessage { return m.unknown(compiled().message) }
-
-// Missing returns the names of required members that did not come, see [Conversation.Missing].
-func (m *Message) Missing() []string { return compiled().message.Names(m.missing) }
-
 func (m *Message) read(s *fastjson.Scanner) { m.sent = readItem(compiled().message, s, &m.Message) }
-
-func (m *Message) lacks(members []string) (member, expected string) {
-	return m.firstMissing(compiled().message, members)
-}
 
 // UnmarshalJSON decodes one message, as that of [Conversation] does.
 func (m *Message) UnmarshalJSON(b []byte) error {
-	var message Message
-	if err := unmarshalItem(b, "message", message.read); err != nil || string(b) == "null" {
-		return err
-	}
-	*m = message
-	return nil
+	return unmarshalItem(b, "message", m, (*Message).read)
 }
 
 // MarshalJSON encodes the message, as that of [Conversation] does.
-func (m Message) MarshalJSON() ([]byte, error) {
-	var original Message
-	if m.raw != nil {
-		if err := original.UnmarshalJSON(m.raw); err != nil {
-			return nil, err
-		}
-	}
-	return m.marshal(compiled().message, m.Message, original.Message)
-}
+func (m Message) MarshalJSON() ([]byte, error) { return marshalItem(m.sent, m.Message) }
+
+// bothIDs names what the path of a conversation is made from, see [operation].
+const bothIDs = "the conversation id, the chatbot id and "
 
 // MessageOptions select how the messages of a conversation are read. The zero value leaves the page size to the server.
 type MessageOptions struct {
@@ -153,51 +129,39 @@ func (c *Client) MessagePages(ctx context.Context, chatbotID, conversationID str
 			return
 		}
 		q.lenient = true
-		start := time.Now()
 		w := unorderedWalk[Message]{op: op, seen: map[uuid.UUID]bool{}}
-		info := CallInfo{}
-		info.Err = w.run(func(n int) (*Page[Message], error) {
-			info.Pages++
-			return fetch(ctx, c, op, q.at(n))
-		}, func(page *Page[Message]) bool {
-			info.Items += len(page.Items)
-			return yield(page, nil)
+		err = c.call(ctx, op.name, func(info *CallInfo) error {
+			return w.run(func(n int) (*Page[Message], error) {
+				info.Pages++
+				return fetch(ctx, c, op, q.at(n))
+			}, func(page *Page[Message]) bool {
+				info.Items += len(page.Items)
+				return yield(page, nil)
+			})
 		})
-		info.Duration = time.Since(start)
-		stopped := errors.Is(info.Err, errStopped)
-		if stopped {
-			info.Err = nil
-		}
-		if c.conf.hooks.Call != nil {
-			callHook(func() { c.conf.hooks.Call(ctx, info) })
-		}
-		if info.Err != nil && !stopped {
-			yield(nil, info.Err)
+		if err != nil {
+			yield(nil, err)
 		}
 	}
 }
-
-// errStopped ends a walk whose caller has had enough.
-var errStopped = errors.New("stopped by the caller")
 
 // unorderedWalk is a walk over a list whose pages come in an unknown order, so that a new item may come in anywhere.
 type unorderedWalk[T any] struct {
 	op   operation[T]
 	seen map[uuid.UUID]bool // all ids that came
-	odd  *ContractError     // the first item that was left out
-	odds int
+	oddities
 }
 
 // run reads the list in passes, from the first page to the last. A pass misses an item only where one that it has read
 // leaves, which pulls others back over the end of a page. So the items are complete once all that a pass read are there in
-// the pass after it.
+// the pass after it. It returns nil once the caller has had enough.
 func (w *unorderedWalk[T]) run(get func(page int) (*Page[T], error), yield func(*Page[T]) bool) error {
 	var before map[uuid.UUID]bool // the ids of the pass before
 	counted := -1                 // the server's count all through that pass, -1 if it changed
 	var short *ContractError
 	for range messagePasses {
 		pass := map[uuid.UUID]bool{}
-		w.odd, w.odds, short = nil, 0, nil
+		short = nil
 		var n, total, first int
 		for {
 			n++
@@ -213,15 +177,18 @@ func (w *unorderedWalk[T]) run(get func(page int) (*Page[T], error), yield func(
 			}
 			empty := len(page.Items)+len(page.Odd) == 0
 			if w.take(page, pass) && !yield(page) {
-				return errStopped
+				return nil
 			}
 			if n >= page.Metadata.TotalPages || empty {
 				break
 			}
 		}
 		stable := n == 1 || before != nil && contains(pass, before)
-		if complete := len(pass)+w.odds >= total && short == nil; stable && complete {
-			return w.ended()
+		if complete := len(pass) >= total && short == nil; stable && complete {
+			if odd := w.ended(); odd != nil {
+				return odd
+			}
+			return nil
 		}
 		if stable && first == total && total == counted && len(pass) == len(before) { // nothing moves, and yet it is not all
 			break
@@ -238,26 +205,24 @@ func (w *unorderedWalk[T]) run(get func(page int) (*Page[T], error), yield func(
 
 // take leaves on the page what comes for the first time, and reports whether the caller should see it.
 func (w *unorderedWalk[T]) take(page *Page[T], pass map[uuid.UUID]bool) bool {
-	for _, odd := range page.Odd {
-		if w.odds++; w.odd == nil {
-			w.odd = odd
-		}
-	}
-	page.Items = slices.DeleteFunc(page.Items, func(item T) bool {
-		id := w.op.key(&item)
+	again := func(id uuid.UUID) bool {
 		pass[id] = true
 		again := w.seen[id]
 		w.seen[id] = true
 		return again
-	})
-	return len(page.Items) > 0 || len(page.Odd) > 0
-}
-
-func (w *unorderedWalk[T]) ended() error {
-	if w.odd == nil {
-		return nil
 	}
-	return w.odd.with(ErrItems, "items of this kind in all: %d; all others were handed out", w.odds)
+	page.Odd = slices.DeleteFunc(page.Odd, func(odd *ContractError) bool {
+		for id := &odd.item; odd.nameless && pass[*id]; { // two of the same text on one pass are two items
+			*id = idOf(id[:])
+		}
+		if again(odd.item) {
+			return true
+		}
+		w.misfit(odd)
+		return false
+	})
+	page.Items = slices.DeleteFunc(page.Items, func(item T) bool { return again(w.op.key(&item)) })
+	return len(page.Items) > 0 || len(page.Odd) > 0
 }
 
 func contains(all, some map[uuid.UUID]bool) bool {
@@ -277,7 +242,7 @@ func (c *Client) listMessages(chatbotID, conversationID string) (operation[Messa
 	}
 	conversation, err := parseID("conversation", conversationID)
 	return operation[Message]{
-		member: "data", paged: true,
+		name: "listMessages", ids: bothIDs, member: "data", paged: true,
 		request: func(page, limit int) (*http.Request, error) {
 			params := okchatapi.ListMessagesParams{Page: &page}
 			if limit > 0 {
@@ -286,7 +251,7 @@ func (c *Client) listMessages(chatbotID, conversationID string) (operation[Messa
 			return okchatapi.NewListMessagesRequest(c.server, chatbot, conversation, &params)
 		},
 		read:      (*Message).read,
-		lacks:     (*Message).lacks,
+		lacks:     (*Message).firstMissing,
 		key:       func(m *Message) uuid.UUID { return m.ID },
 		order:     func(m *Message) time.Time { return m.CreatedAt },
 		owner:     func(m *Message) uuid.UUID { return m.SessionID },
@@ -308,13 +273,13 @@ func (c *Client) Conversation(ctx context.Context, chatbotID, conversationID str
 		return Conversation{}, err
 	}
 	chatbot := op.of
-	op.member, op.single, op.paged = "session", true, false
+	op.name, op.ids, op.member, op.single, op.paged = "getConversation", bothIDs, "session", true, false
 	op.request = func(int, int) (*http.Request, error) {
 		return okchatapi.NewGetConversationRequest(c.server, chatbot, id)
 	}
 	op.read = func(conv *Conversation, s *fastjson.Scanner) {
 		conv.read(s)
-		state, _ := compiled().conversation.Bit("state")
+		state, _ := conv.of.Bit("state")
 		conv.missing &^= state
 	}
 	page, err := plain(ctx, c, op, opts)
@@ -338,13 +303,11 @@ func (c *Client) Chatbots(ctx context.Context, opts CallOptions) ([]Chatbot, err
 		sent
 	}
 	page, err := plain(ctx, c, operation[chatbot]{
-		member:  "chatbots",
+		name: "listChatbots", member: "chatbots",
 		request: func(int, int) (*http.Request, error) { return okchatapi.NewListChatbotsRequest(c.server) },
 		read:    func(bot *chatbot, s *fastjson.Scanner) { bot.sent = readItem(compiled().chatbot, s, &bot.Chatbot) },
-		lacks: func(bot *chatbot, members []string) (string, string) {
-			return bot.firstMissing(compiled().chatbot, members)
-		},
-		key: func(bot *chatbot) uuid.UUID { return bot.ID },
+		lacks:   (*chatbot).firstMissing,
+		key:     func(bot *chatbot) uuid.UUID { return bot.ID },
 	}, opts)
 	if broken, ok := errors.AsType[*ContractError](err); ok {
 		broken.Body = nil

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/okchat/okchat-go/gen/okchatapi"
 	"github.com/okchat/okchat-go/okchattest"
@@ -162,6 +164,120 @@ func TestAMessageOfAnotherConversationIsAnError(t *testing.T) {
 		broken, ok := errors.AsType[*ContractError](err)
 		if !ok || broken.Where != "/data/0/session_id" || m.Content != "" || strings.Contains(err.Error(), "private") {
 			t.Errorf("expected an error about session_id and no message, got %v, %v", m, err)
+		}
+	}
+}
+
+// oddRows makes rows odd wherever they stand: those with these texts get an id that can be read and a member that cannot, and
+// those of the second kind have no id at all.
+func oddRows(member string, named, nameless []string) okchattest.Fault {
+	return okchattest.EditJSON(func(page map[string]any) {
+		rows, _ := page["data"].([]any)
+		for i := range rows {
+			row, _ := rows[i].(map[string]any)
+			switch id := row["id"].(string); {
+			case slices.Contains(named, id):
+				row[member] = 7
+			case slices.Contains(nameless, id):
+				rows[i] = nil
+			}
+		}
+	})
+}
+
+func TestAMessageThatCannotBeReadIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	id := func(n int) string { return messageAt(n, time.Time{}).ID.String() }
+	named, nameless := []string{id(3), id(14)}, []string{id(5), id(6), id(25)}
+	for limit, requests := range map[int]int{10: 6, 100: 1} {
+		conversation := uuid.UUID{2, 6: 0x40, 8: 0x80}
+		fake := okchattest.New()
+		var list []okchatapi.Message
+		for n := range 25 {
+			list = append(list, messageAt(n+1, time.Unix(int64(n), 0)))
+		}
+		fake.SetMessages(conversation, list...)
+		fake.Every(oddRows("content", named, nameless))
+		var odd []string
+		items := 0
+		var failure error
+		for page, err := range clientOf(fake, 0).MessagePages(t.Context(), fake.ChatbotID, conversation.String(), MessageOptions{Limit: limit}) {
+			if failure = err; err != nil {
+				break
+			}
+			items += len(page.Items)
+			for _, e := range page.Odd {
+				odd = append(odd, fmt.Sprint(e.Page, e.Where))
+			}
+		}
+		if len(odd) != 5 || items != 20 || fake.Count() != requests {
+			t.Errorf("limit %d: expected 20 messages, 5 odd ones and %d requests, got %d, %q and %d", limit, requests, items, odd, fake.Count())
+		}
+		if !errors.Is(failure, ErrItems) || !strings.Contains(failure.Error(), "in all: 5;") {
+			t.Errorf("limit %d: expected an error that counts 5, got %v", limit, failure)
+		}
+	}
+}
+
+func TestA404NamesWhatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	fake := okchattest.New(okchattest.Synthetic(1, 1))
+	client := clientOf(fake, 0)
+	refuse := newTestClient(t, roundTrip(func(*http.Request) (*http.Response, error) { return answer(http.StatusNotFound, mediaType, "{}"), nil }))
+	_, list := client.Page(t.Context(), noID, PageOptions{})
+	_, one := client.Conversation(t.Context(), fake.ChatbotID, noID, CallOptions{})
+	_, bots := refuse.Chatbots(t.Context(), CallOptions{})
+	var messages error
+	for _, err := range client.Messages(t.Context(), fake.ChatbotID, noID, MessageOptions{}) {
+		messages = err
+	}
+	for want, err := range map[string]error{
+		"check the chatbot id and the base URL":                        list,
+		"check the conversation id, the chatbot id and the base URL":   one,
+		"Found: check the base URL":                                    bots,
+		": check the conversation id, the chatbot id and the base URL": messages,
+	} {
+		if !errors.Is(err, ErrNotFound) || !strings.HasSuffix(fmt.Sprint(err), want) {
+			t.Errorf("expected %q, got %v", want, err)
+		}
+	}
+}
+
+// noID is an id that no fake knows.
+const noID = "00000000-0000-4000-8000-0000000000ff"
+
+func TestHooksNameTheOperationsOfTheContract(t *testing.T) {
+	t.Parallel()
+	fake := okchattest.New(okchattest.Synthetic(1, 3))
+	seen := map[string]string{}
+	client, err := New(fake.Key, WithTransport(direct(fake, func() time.Duration { return 0 })), WithHooks(Hooks{
+		Try:  func(_ context.Context, i TryInfo) { seen[i.Operation] += "t" },
+		Page: func(_ context.Context, i PageInfo) { seen[i.Operation] += "p" },
+		Call: func(_ context.Context, i CallInfo) { seen[i.Operation] += "c" },
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := fake.At(0)
+	_, err = collect(t, client, fake.ChatbotID, ListOptions{})
+	_, err1 := client.Conversation(t.Context(), fake.ChatbotID, first.ID.String(), CallOptions{})
+	_, err2 := client.Chatbots(t.Context(), CallOptions{})
+	for range client.Messages(t.Context(), fake.ChatbotID, first.ID.String(), MessageOptions{Limit: 1000}) {
+		break
+	}
+	var spec struct {
+		Paths map[string]struct {
+			Get struct {
+				OperationID string `yaml:"operationId"`
+			}
+		}
+	}
+	if err := errors.Join(err, err1, err2, yaml.Unmarshal([]byte(OpenAPI()), &spec)); err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range spec.Paths {
+		if got := seen[item.Get.OperationID]; got != "tpc" {
+			t.Errorf("%s: expected a try, a page and a call of %s, got %q of %v", path, item.Get.OperationID, got, seen)
 		}
 	}
 }

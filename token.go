@@ -78,7 +78,7 @@ func (w *walk[T]) resume(after Token) error {
 		return argumentErrorf("Limit is %d, expected %d, which After was made with", mine.Limit, t.Limit)
 	}
 	w.standing = t.standing
-	w.finished = w.Done >= w.Total
+	w.resumed, w.finished = w.Done, w.Done >= w.Total
 	w.knownTo = math.MaxInt // nothing is known of what has moved since
 	if w.Last == nil {
 		return nil

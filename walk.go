@@ -7,8 +7,6 @@ import (
 	"iter"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -22,12 +20,11 @@ func walkPages[T any](ctx context.Context, c *Client, op operation[T], opts List
 		yield(nil, err)
 		return
 	}
-	start := time.Now()
-	err = w.run(func(p *Page[T]) bool { return yield(p, nil) })
-	if c.conf.hooks.Call != nil {
-		info := CallInfo{Pages: int(w.requested.Load()), Items: w.handed, Duration: time.Since(start), Err: err}
-		callHook(func() { c.conf.hooks.Call(ctx, info) })
-	}
+	err = c.call(ctx, op.name, func(info *CallInfo) error {
+		err := w.run(func(p *Page[T]) bool { return yield(p, nil) })
+		info.Pages, info.Items = int(w.requested.Load()), w.handed
+		return err
+	})
 	if err != nil {
 		yield(nil, err)
 	}
@@ -63,13 +60,15 @@ type walk[T any] struct {
 
 	standing
 	recent    ring
-	least     time.Time // the least created_at that came, by right or wrong
-	knownTo   int       // each item that came, or has started since, stands before this position
-	handed    int       // items that this range has handed out
-	finished  bool      // nothing more is wanted
-	abandoned bool      // the caller has left the loop
-	pastEnd   bool      // the last item of the page before was too old for CreatedAfter
-	stalled   int       // pages in a row that brought nothing older
+	named     map[uuid.UUID]bool // ids of the last items that were left out
+	resumed   int                // position at which After made the walk stand
+	least     time.Time          // the least created_at that came, by right or wrong
+	knownTo   int                // each item that came, or has started since, stands before this position
+	handed    int                // items that this range has handed out
+	finished  bool               // nothing more is wanted
+	abandoned bool               // the caller has left the loop
+	pastEnd   bool               // the last item of the page before was too old for CreatedAfter
+	stalled   int                // pages in a row that brought nothing older
 
 	start  mark        // of the list when the walk began, if it began at page 1
 	page   []uuid.UUID // ids on the last page
@@ -277,11 +276,10 @@ func (w *walk[T]) admit(page *Page[T]) (fresh []T, end int) {
 	if risen := m.TotalCount - w.Total; risen > 0 && w.knownTo <= math.MaxInt-risen {
 		w.knownTo += risen
 	}
-	if start >= w.Done { // otherwise they were named before
-		for _, odd := range page.Odd {
-			w.Met++
-			w.misfit(odd)
-		}
+	page.Odd = slices.DeleteFunc(page.Odd, func(odd *ContractError) bool { return w.wasNamed(odd, start) })
+	for _, odd := range page.Odd {
+		w.Met++
+		w.misfit(odd)
 	}
 	last, end := w.lastWanted(page), -1
 	if last < len(page.Items) {
@@ -350,22 +348,33 @@ func (w *walk[T]) lastWanted(page *Page[T]) int {
 	return i
 }
 
+// wasNamed reports whether an item that was left out of the page that begins at position start was named before. One
+// without an id that can be read has none to know it by again, so there only its page tells. A walk that goes on in another
+// process knows no more than where it stands.
+func (w *walk[T]) wasNamed(odd *ContractError, start int) bool {
+	if odd.nameless {
+		return start < w.Done
+	}
+	if w.named[odd.item] || start+odd.place < w.resumed {
+		return true
+	}
+	if w.named == nil || len(w.named) == recentIDs {
+		w.named = map[uuid.UUID]bool{}
+	}
+	w.named[odd.item] = true
+	return false
+}
+
 // placesOf returns a function from an index of Items to the index in the data that the server sent.
 func placesOf[T any](page *Page[T]) func(i int) int {
-	if len(page.Odd) == 0 {
+	odd := page.Odd
+	if len(odd) == 0 {
 		return func(i int) int { return i }
 	}
-	var leftOut []int
-	for _, odd := range page.Odd {
-		place, _, _ := strings.Cut(strings.TrimPrefix(odd.Where, "/data/"), "/")
-		if n, err := strconv.Atoi(place); err == nil {
-			leftOut = append(leftOut, n)
-		}
-	}
-	var places []int
+	places := make([]int, 0, len(page.Items))
 	for n := 0; len(places) < len(page.Items); n++ {
-		if len(leftOut) > 0 && leftOut[0] == n { // they come in order
-			leftOut = leftOut[1:]
+		if len(odd) > 0 && odd[0].place == n { // they come in order
+			odd = odd[1:]
 			continue
 		}
 		places = append(places, n)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -433,6 +434,37 @@ func TestPagesReadAgainAreNoStandstill(t *testing.T) {
 			t.Errorf("%d conversations in %d requests, then %v; expected 80 in 101", len(all), fake.Count(), err)
 		}
 	})
+}
+
+func TestAConversationThatCannotBeReadIsNamedOnce(t *testing.T) {
+	for readAhead := range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			var fake *okchattest.Fake
+			fake = okchattest.New(okchattest.Synthetic(1, 60), okchattest.Between(func(n int) {
+				if n == 4 { // the head leaves, which makes pages come again
+					for range 13 {
+						fake.RemoveAt(0)
+					}
+				}
+			}))
+			var named []string
+			for _, i := range []int{14, 17, 25, 33} {
+				conv, _ := fake.At(i)
+				named = append(named, conv.ID.String())
+			}
+			fake.Every(oddRows("active", named, nil))
+			var odd, came int
+			var failure error
+			for page, err := range newTestClient(t, direct(fake, func() time.Duration { return 0 })).Pages(t.Context(), fake.ChatbotID, ListOptions{Limit: 10, ReadAhead: readAhead}) {
+				if failure = err; err == nil {
+					odd, came = odd+len(page.Odd), came+len(page.Items)
+				}
+			}
+			if odd != 4 || came < 43 || !errors.Is(failure, ErrItems) || errors.Is(failure, ErrIncomplete) || !strings.Contains(failure.Error(), "in all: 4;") {
+				t.Errorf("read-ahead %d: expected 4 named once and in the error, got %d, %d others and %v", readAhead, odd, came, failure)
+			}
+		})
+	}
 }
 
 func TestWhatEntersTheMiddleAndIsReadIsHandedOut(t *testing.T) {
