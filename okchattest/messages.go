@@ -75,12 +75,12 @@ var (
 	openAI = "openai"
 )
 
-// messagesOf returns how many messages conversation i has: none for voice and for one in 16, mostly a few, some hundreds for
-// one in 256, thousands for one in 4,096.
+// messagesOf returns how many messages conversation i has: none where the list has no last message, mostly a few, some
+// hundreds for one in 256, thousands for one in 4,096.
 func (s sequence) messagesOf(i int, conv okchatapi.Conversation) int {
 	h := s.hash(i, 6)
 	switch {
-	case conv.Platform == okchatapi.PlatformVoice || h%16 == 0:
+	case conv.LastMessage == okchatapi.LastMessage{}:
 		return 0
 	case h>>4%4096 == 0:
 		return 2000 + int(h>>32%3000)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type ExportOptions struct {
 	// Picked tells that the source leaves conversations of the list out, which the first update of the file then brings. Those
 	// that opts.State or opts.CreatedBefore leave out need no word.
 	Picked bool
+	// Messages, if not nil, has the messages of the conversations stored, too.
+	Messages *MessageOptions
 }
 
 // Export writes a new archive, which takes the place of what is at path when it is whole. Until then, and where it fails, the
@@ -52,7 +55,7 @@ func Export(ctx context.Context, path, chatbotID string, from archive.Source, li
 		return Result{}, fmt.Errorf("%s is not a regular file, which SQLite needs", path)
 	}
 	a := &Archive{path: file.Name(), fresh: true, picked: opts.Picked || list.State != "" || !list.CreatedBefore.IsZero()}
-	result, ended, err := a.fill(ctx, id.String(), from, list, opts.Partial)
+	result, ended, err := a.fill(ctx, id.String(), from, list, opts)
 	if closing := a.Close(); err == nil {
 		err = closing
 	}
@@ -69,7 +72,7 @@ func keptError(path string) error { return fmt.Errorf("%s is %w", path, ErrKept)
 
 // fill writes the archive, without what keeps a file whole when it is cut short: this one is temporary until it is complete.
 // It returns the error that the walk ended with where that does not spoil the file.
-func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Source, list okchat.ListOptions, partial bool) (result Result, ended, err error) {
+func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Source, list okchat.ListOptions, opts ExportOptions) (result Result, ended, err error) {
 	if err := a.open("mode=rw"); err != nil {
 		return Result{}, nil, err
 	}
@@ -79,13 +82,20 @@ func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Sourc
 	if err := a.transaction(ctx, func() error { return a.create(chatbotID, tables()) }); err != nil {
 		return Result{}, nil, err
 	}
+	keep := func(walked error) error {
+		incomplete := errors.Is(walked, okchat.ErrIncomplete) // and maybe odd, too
+		if incomplete && opts.Partial || !incomplete && errors.Is(walked, okchat.ErrItems) {
+			ended, walked = cmp.Or(ended, walked), nil
+		}
+		return walked
+	}
 	result, err = a.Update(ctx, from, list, false)
-	incomplete := errors.Is(err, okchat.ErrIncomplete) // and maybe odd, too
-	if incomplete && partial || !incomplete && errors.Is(err, okchat.ErrItems) {
-		ended, err = err, nil
+	if err = keep(err); err == nil && opts.Messages != nil {
+		result.Messages, err = a.UpdateMessages(ctx, okchat.ListOptions{}, archive.Filter{}, *opts.Messages)
+		err = keep(err)
 	}
 	if err == nil {
-		err = a.explain(a.exec(indexesAndViews))
+		err = a.explain(a.exec(indexesAndViews()))
 	}
 	return result, ended, err
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,7 +38,7 @@ func TestNothingInAForeignFileRunsOrIsReliedOn(t *testing.T) {
 		"a computed column":      {"ALTER TABLE runs ADD COLUMN x BLOB AS (zeroblob(1000000000))", "no table runs"},
 		"a column of the future": {"ALTER TABLE conversations ADD COLUMN \"\x1b]0;x\x07\" TEXT", "use the one that made it"},
 		"another id":             {"PRAGMA application_id = 1", "not an archive"},
-		"a version to come":      {"PRAGMA user_version = 3", "schema version 3"},
+		"a version to come":      {fmt.Sprintf("PRAGMA user_version = %d", schemaVersion+1), fmt.Sprint("schema version ", schemaVersion+1)},
 		"version 0":              {"PRAGMA user_version = 0", "schema version 0"},
 		"a chatbot that is none": {"UPDATE archive SET chatbot_id = '\x1b[31m'", "damaged"},
 		"no chatbot":             {"DELETE FROM archive", "damaged"},
@@ -99,52 +100,55 @@ func TestAFileThatIsCutOffIsRefusedWhereverThatIs(t *testing.T) {
 	}
 }
 
-func TestAnArchiveOfVersion1IsBroughtToTheColumnsOfToday(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.sqlite")
-	if err := os.WriteFile(path, []byte(readFile(t, "testdata/version1.sqlite")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	a, err := Read(t.Context(), path) // which changes nothing
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s, err := a.Stats(t.Context(), okchat.ListOptions{}, archive.Filter{}, nil); err != nil || s.Total != 11 {
-		t.Errorf("%+v, %v", s, err)
-	}
-	a.Close()
-	if _, err := Export(t.Context(), path, bot, held{}, okchat.ListOptions{}, ExportOptions{}); !errors.Is(err, ErrKept) {
-		t.Errorf("an export over it: %v", err)
-	}
-	raws := query(t, path, "SELECT raw FROM conversations WHERE gone_at IS NULL ORDER BY created_at DESC")
-	raws[0] = strings.Replace(raws[0], `"in_progress"`, `"closed"`, 1)
-	if got, want := update(t, path, bot, pages(t, raws...), okchat.ListOptions{}, false), (Result{Pages: 1, Changed: 1}); got != want {
-		t.Errorf("the run did %+v, expected %+v", got, want)
-	}
-	for question, want := range map[string]string{
-		"PRAGMA user_version":    "2",
-		"PRAGMA integrity_check": "ok",
-		"SELECT id FROM runs WHERE ended_at IS NOT NULL ORDER BY started_at":                                               "1\n2\n3",
-		"SELECT count(*) FROM conversations":                                                                               "12",
-		"SELECT count(*) FROM conversations WHERE gone_at = (SELECT started_at FROM runs WHERE id = 2)":                    "1",
-		"SELECT changed_at = (SELECT started_at FROM runs WHERE id = 3), state FROM changes":                               "1|in_progress",
-		"SELECT gap_since, kept FROM archive":                                                                              "<nil>|1",
-		"SELECT updated_at, voice_path, migrated_data FROM conversations WHERE json_type(raw, '$.updated_at') IS NULL":     "<nil>|<nil>|<nil>",
-		"SELECT count(*) FROM conversations WHERE platform IS NULL AND json_type(raw, '$.platform') = 'null'":              "1",
-		"SELECT unknown FROM conversations WHERE unknown IS NOT NULL":                                                      `{"mood":"good","nested":{"b":1,"a":[1.0]}}`,
-		"SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'view') AND name LIKE '%old%'": "0",
-	} {
-		if got := one(t, path, question); got != want {
-			t.Errorf("%s is %s, expected %s", question, got, want)
-		}
-	}
-	fresh := filepath.Join(t.TempDir(), "fresh.sqlite")
-	update(t, fresh, bot, pages(t, raws...), okchat.ListOptions{}, false)
-	const schema = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'archive' ORDER BY type, name"
-	if got, want := one(t, path, schema), one(t, fresh, schema); got != want {
-		t.Errorf("the schema is\n%s, expected that of a new archive\n%s", got, want)
-	}
-	if got, want := one(t, path, content), one(t, fresh, content); got != want {
-		t.Errorf("it lists\n%s, expected\n%s", got, want)
+// The archive of version 2 is that of version 1 after a run that saw a conversation closed.
+func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
+	for file, wantListed := range map[string]int{"version1.sqlite": 11, "version2.sqlite": 11} {
+		t.Run(file, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "a.sqlite")
+			if err := os.WriteFile(path, []byte(readFile(t, "testdata/"+file)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			a, err := Read(t.Context(), path) // which changes nothing
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s, err := a.Stats(t.Context(), okchat.ListOptions{}, archive.Filter{}, nil); err != nil || s.Total != wantListed {
+				t.Errorf("%+v, %v", s, err)
+			}
+			a.Close()
+			if _, err := Export(t.Context(), path, bot, held{}, okchat.ListOptions{}, ExportOptions{}); !errors.Is(err, ErrKept) {
+				t.Errorf("an export over it: %v", err)
+			}
+			raws := query(t, path, "SELECT raw FROM conversations WHERE gone_at IS NULL ORDER BY created_at DESC")
+			raws[0] = strings.Replace(raws[0], `"in_progress"`, `"closed"`, 1)
+			update(t, path, bot, pages(t, raws...), okchat.ListOptions{}, false)
+			for question, want := range map[string]string{
+				"PRAGMA user_version":    fmt.Sprint(schemaVersion),
+				"PRAGMA integrity_check": "ok",
+				"SELECT count(DISTINCT id) = max(id) AND max(id) >= 3 FROM runs WHERE ended_at IS NOT NULL":                        "1",
+				"SELECT count(*), count(DISTINCT n) FROM conversations":                                                            "12|12",
+				"SELECT count(*) FROM conversations WHERE gone_at = (SELECT started_at FROM runs WHERE id = 2)":                    "1",
+				"SELECT changed_at = (SELECT started_at FROM runs WHERE id = 3), state FROM changes":                               "1|in_progress",
+				"SELECT gap_since, kept FROM archive":                                                                              "<nil>|1",
+				"SELECT updated_at, voice_path, migrated_data FROM conversations WHERE json_type(raw, '$.updated_at') IS NULL":     "<nil>|<nil>|<nil>",
+				"SELECT count(*) FROM conversations WHERE platform IS NULL AND json_type(raw, '$.platform') = 'null'":              "1",
+				"SELECT unknown FROM conversations WHERE unknown IS NOT NULL":                                                      `{"mood":"good","nested":{"b":1,"a":[1.0]}}`,
+				"SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'view') AND name LIKE '%old%'": "0",
+			} {
+				if got := one(t, path, question); got != want {
+					t.Errorf("%s is %s, expected %s", question, got, want)
+				}
+			}
+			fresh := filepath.Join(t.TempDir(), "fresh.sqlite")
+			update(t, fresh, bot, pages(t, raws...), okchat.ListOptions{}, false)
+			const schema = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'archive' ORDER BY type, name"
+			if got, want := one(t, path, schema), one(t, fresh, schema); got != want {
+				t.Errorf("the schema is\n%s, expected that of a new archive\n%s", got, want)
+			}
+			if got, want := one(t, path, content), one(t, fresh, content); got != want {
+				t.Errorf("it lists\n%s, expected\n%s", got, want)
+			}
+		})
 	}
 }
 

@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 
 	"github.com/google/uuid"
-
-	"github.com/okchat/okchat-go/internal/column"
 )
 
 var errDamaged = errors.New("the archive is damaged: export to a new file")
@@ -71,10 +68,7 @@ func (a *Archive) checkSchema(ctx context.Context) error {
 	if trigger != "" {
 		return fmt.Errorf("%s has a trigger %q that okchat did not make: drop it first", a.path, trigger)
 	}
-	names := []string{"archive", "runs", "conversations", "changes"}
-	if a.version == 1 {
-		names = names[:3]
-	}
+	names := []string{"archive", "runs", "conversations", "changes", "messages"}[:min(a.version+2, 5)]
 	for _, name := range names {
 		there, err := a.columns(ctx, name)
 		if err != nil {
@@ -84,18 +78,12 @@ func (a *Archive) checkSchema(ctx context.Context) error {
 			return fmt.Errorf("%s has no table %s: %w", a.path, name, errDamaged)
 		}
 		for _, c := range there {
-			if name == "conversations" && !isColumn(c) {
+			if name == "conversations" && !conversationRows.has(c) || name == "messages" && !messageRows.has(c) {
 				return fmt.Errorf("%s has a column %q that this okchat does not know: use the one that made it", a.path, c)
 			}
 		}
 	}
 	return nil
-}
-
-// isColumn reports whether the table conversations has a column of this name.
-func isColumn(name string) bool {
-	return slices.Contains(ownColumns, name) ||
-		slices.ContainsFunc(column.Conversations().Columns, func(c column.Column) bool { return c.Name == name })
 }
 
 // columns returns the names of the columns of a table; none where there is no such table, but a view or a virtual table, or

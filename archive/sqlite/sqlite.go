@@ -176,7 +176,7 @@ func (a *Archive) attachOnce(ctx context.Context, chatbot string, create bool) e
 	return a.transaction(ctx, func() error {
 		err := a.recognize(ctx) // another run may have been faster
 		if create && errors.Is(err, errEmpty) {
-			return a.create(chatbot, tables()+indexesAndViews)
+			return a.create(chatbot, tables()+indexesAndViews())
 		}
 		if err != nil {
 			return err
@@ -220,7 +220,7 @@ func (a *Archive) open(mode string) error {
 		return err
 	}
 	// Temporary files would go to a folder that may be small or read-only, so they stay in memory.
-	mode += "&_pragma=busy_timeout(100)&_pragma=temp_store(memory)&_pragma=trusted_schema(off)&_pragma=cell_size_check(on)"
+	mode += "&_pragma=busy_timeout(100)&_pragma=temp_store(memory)&_pragma=trusted_schema(off)&_pragma=cell_size_check(on)&_pragma=foreign_keys(on)"
 	if !a.fresh {
 		mode += "&_defensive=1"
 	}

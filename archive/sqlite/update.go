@@ -24,6 +24,8 @@ type Result struct {
 	Pages int
 	// Added and Changed count conversations; Gone those that left the list since the last run.
 	Added, Changed, Gone int
+	// Messages counts the messages, where they were asked for.
+	Messages MessageResult
 }
 
 // Update brings the archive up to date: conversations that are new or changed, one transaction a page. The earlier values of
@@ -90,6 +92,7 @@ type run struct {
 	gap     int64  // the first run since which something may be missing
 
 	lookup, touch, remember, put *sql.Stmt
+	index                        *sql.Stmt // nil where there are no full-text tables
 
 	runs map[string]int64 // ids by started_at, as far as they were asked for
 	row  column.Row
@@ -127,40 +130,29 @@ func (r *run) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range []struct {
+	statements := []struct {
 		stmt  **sql.Stmt
 		query string
 	}{
-		{&r.lookup, "SELECT first_seen, last_seen, CASE WHEN raw = ?2 THEN NULL ELSE raw END FROM conversations WHERE id = ?1"},
+		{&r.lookup, "SELECT n, first_seen, last_seen, CASE WHEN raw = ?2 THEN NULL ELSE raw END FROM conversations WHERE id = ?1"},
 		{&r.touch, "UPDATE conversations SET last_seen = ?2, gone_at = NULL WHERE id = ?1"},
 		{&r.remember, rememberQuery()},
-		{&r.put, putQuery()},
-	} {
+		{&r.put, conversationRows.put(", messages_age = NULL")},
+		{&r.index, conversationRows.reindex()},
+	}
+	indexed, err := a.hasFullText(ctx)
+	if err != nil {
+		return a.explain(err)
+	}
+	if !indexed {
+		statements = statements[:len(statements)-1]
+	}
+	for _, p := range statements {
 		if *p.stmt, err = a.conn.PrepareContext(context.Background(), p.query); err != nil { //nolint:sqlclosecheck // close does
 			return a.explain(err)
 		}
 	}
 	return nil
-}
-
-// putQuery returns the statement that stores a conversation: its columns, its JSON, and when it was seen.
-func putQuery() string {
-	names, values, set := []string{}, []string{}, []string{}
-	add := func(name string, update bool) {
-		names = append(names, quote(name))
-		values = append(values, fmt.Sprintf("?%d", len(names)))
-		if update {
-			set = append(set, fmt.Sprintf("%s = excluded.%[1]s", quote(name)))
-		}
-	}
-	for _, c := range column.Conversations().Columns {
-		add(c.Name, c.Name != "id")
-	}
-	add("raw", true)
-	add("last_seen", true)
-	add("first_seen", false)
-	return fmt.Sprintf("INSERT INTO conversations (%s) VALUES (%s) ON CONFLICT (id) DO UPDATE SET %s, gone_at = NULL",
-		strings.Join(names, ", "), strings.Join(values, ", "), strings.Join(set, ", "))
 }
 
 // rememberQuery returns the statement that keeps the present values of a conversation in the table changes, provided that
@@ -204,11 +196,11 @@ func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
 		return 0, err
 	}
 	r.raw = fastjson.AppendCompact(r.raw[:0], came)
-	id, raw, seen, firstSeen := conv.ID.String(), string(r.raw), r.started, ""
+	id, raw, seen, firstSeen, n := conv.ID.String(), string(r.raw), r.started, "", int64(0)
 	if !r.archive.fresh {
 		var lastSeen string
 		var before sql.NullString
-		err := r.lookup.QueryRow(id, raw).Scan(&firstSeen, &lastSeen, &before)
+		err := r.lookup.QueryRow(id, raw).Scan(&n, &firstSeen, &lastSeen, &before)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return 0, err
 		}
@@ -241,7 +233,16 @@ func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
 			return 0, err
 		}
 	}
-	_, err = r.put.Exec(append(values, raw, seen, r.started)...)
+	result, err := r.put.Exec(append(values, raw, seen, r.started)...)
+	if err != nil || r.index == nil {
+		return first, err
+	}
+	if firstSeen == "" {
+		if n, err = result.LastInsertId(); err != nil {
+			return 0, err
+		}
+	}
+	_, err = r.index.Exec(n, values[column.Conversations().Place(conversationRows.text)])
 	return first, err
 }
 
@@ -375,7 +376,7 @@ func (r *run) since() any {
 }
 
 func (r *run) close() {
-	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.remember, r.put} {
+	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.remember, r.put, r.index} {
 		if stmt != nil {
 			_ = stmt.Close()
 		}

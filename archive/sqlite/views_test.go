@@ -22,7 +22,7 @@ func TestTheViewsAnswer(t *testing.T) {
 		"SELECT sum(conversations), count(*) FROM per_platform":                                                                      fmt.Sprint("2000|", len(okchatapi.PlatformValues())),
 		"SELECT state, conversations FROM per_state LIMIT 1":                                                                         "in_progress|1500",
 		"SELECT (SELECT count(*) FROM open_conversations) = sum(active) FROM conversations":                                          "1",
-		"SELECT (SELECT count(*) FROM messages) = count(last_message) FROM conversations":                                            "1",
+		"SELECT (SELECT count(*) FROM last_messages) = count(last_message) FROM conversations":                                       "1",
 		"SELECT count(*) FROM conversations WHERE platform = 'voice' AND last_message IS NOT NULL":                                   "0",
 		"SELECT count(*) FROM conversations WHERE json_extract(raw, '$.id') <> id":                                                   "0",
 		"SELECT count(*) FROM conversations WHERE julianday(created_at) IS NULL":                                                     "0",

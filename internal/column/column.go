@@ -183,7 +183,7 @@ func (t *Table) Place(name string) int {
 	return -1
 }
 
-// Item is what a row is read from: a *[okchat.Conversation] or a *[okchat.Message].
+// Item is an item that a row is read from: a *[okchat.Conversation] or a *[okchat.Message].
 type Item interface {
 	Raw() json.RawMessage
 	Missing() []string
@@ -245,6 +245,9 @@ func (r *Row) Read(item Item) error {
 	}
 	return nil
 }
+
+// Columns returns the columns of the values. Do not change them.
+func (r *Row) Columns() []Column { return r.table.Columns }
 
 // Get returns the value of the column of this name, null where there is none.
 func (r *Row) Get(name string) Value {

@@ -78,8 +78,8 @@ func TestEveryMemberOfTheContractHasAColumn(t *testing.T) {
 		reflect.TypeFor[okchatapi.Conversation](): Conversations(),
 		reflect.TypeFor[okchatapi.Message]():      Messages(),
 	} {
-		for i := range generated.NumField() {
-			member, _, _ := strings.Cut(generated.Field(i).Tag.Get("json"), ",")
+		for field := range generated.Fields() {
+			member, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if table.Place(member) < 0 {
 				t.Errorf("there is no column for %s of %s", member, generated)
 			}
