@@ -90,29 +90,56 @@ func Truncate(n int) Fault {
 	})
 }
 
-// RowsOf answers with the conversations of page of(n) under the metadata of page n that was asked for. So a server repeats
+// RowsOf answers with the items of page of(n) under the metadata of page n that was asked for. So a server repeats
 // a page, returns the first one for ever, or drops one: of returns n-1, 1 or n+1.
 func RowsOf(of func(n int) int) Fault {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			other := capture(next, askFor(r, of(pageOf(r.URL.Query()))))
-			EditPage(func(p *okchatapi.ConversationPage) {
-				var rows okchatapi.ConversationPage
-				if json.Unmarshal(other.Body.Bytes(), &rows) == nil && rows.Data != nil {
-					p.Data = rows.Data
+			editRows(func(rows []json.RawMessage) []json.RawMessage {
+				if p, ok := readRows(other.Body.Bytes()); ok {
+					return p.Data
 				}
+				return rows
 			})(next).ServeHTTP(w, r)
 		})
 	}
 }
 
-// RowCap leaves at most n conversations in an answer, n of at least 0, and does not change its metadata: a row limit
-// behind the API does this to every page that is larger, and a page of n 0 is empty.
+// RowCap leaves at most n items in an answer, n of at least 0, and does not change its metadata: a row limit behind the API
+// does this to every page that is larger, and a page of n 0 is empty.
 func RowCap(n int) Fault {
-	return EditPage(func(p *okchatapi.ConversationPage) { p.Data = p.Data[:min(n, len(p.Data))] })
+	return editRows(func(rows []json.RawMessage) []json.RawMessage { return rows[:min(n, len(rows))] })
 }
 
-// EditRow changes the conversation at position i of an answer, or all of them if i is below 0: takes a member out, makes it
+// rowPage is a page of either list.
+type rowPage struct {
+	Data     []json.RawMessage `json:"data"`
+	Metadata json.RawMessage   `json:"metadata"`
+}
+
+// readRows returns the page that a body is, and false if it is none.
+func readRows(body []byte) (p rowPage, ok bool) {
+	return p, json.Unmarshal(body, &p) == nil && p.Data != nil && p.Metadata != nil
+}
+
+// editRows replaces the items of a page. Any other answer stays as it is.
+func editRows(edit func([]json.RawMessage) []json.RawMessage) Fault {
+	return EditBody(func(body []byte) []byte {
+		p, ok := readRows(body)
+		if !ok {
+			return body
+		}
+		p.Data = edit(p.Data)
+		edited, err := json.Marshal(p)
+		if err != nil {
+			return body
+		}
+		return edited
+	})
+}
+
+// EditRow changes the item at position i of a list's answer, or all of them if i is below 0: takes a member out, makes it
 // null, gives it a value that nobody has seen, or a chatbot_id that was not asked for.
 func EditRow(i int, edit func(row map[string]any)) Fault {
 	return EditJSON(func(page map[string]any) {
@@ -170,7 +197,7 @@ func Clock(d time.Duration) Fault {
 	})
 }
 
-// EditPage changes an answer that has the contract's form: a wrong page number, contradictory counts, another order. An
+// EditPage changes a page of conversations that has the contract's form: a wrong page number, contradictory counts, another order. An
 // answer that is not a page stays as it is.
 func EditPage(edit func(p *okchatapi.ConversationPage)) Fault { return editAs(edit) }
 

@@ -129,7 +129,8 @@ func newCheck(std streams) *cobra.Command {
 		Use:   "check [PATH...|-]",
 		Short: "Hold recordings, bodies or a live server against the contract",
 		Long: `Hold recordings against the contract: HAR files, folders of them, or - for one on standard input. With --request a
-path is the bare body of an answer to that URL. With --live a chatbot's pages are asked for and checked as they come.
+path is the bare body of an answer to that URL. With --live a chatbot's pages, its first conversations with their messages
+and the account's chatbots are asked for and checked as they come; which of these were not there is told, and is not checked.
 
 Findings are violations, the contract is broken; drift, the vendor has added something, with the patch of openapi.yaml
 that it suggests; and leaks, a recording holds what must not be shared. Of an end user's ids and texts that is said

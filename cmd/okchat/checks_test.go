@@ -101,7 +101,7 @@ func TestCheckingEndsWith0Or1Or2(t *testing.T) {
 		{"a body of another page", []string{"check", "--request", url + "?page=2", file(t, "b.json", empty)}, 1, "1 violation"},
 		{"an empty body", []string{"check", "--request", url, file(t, "b.json", "")}, 2, "nothing"},
 		{"a body of another endpoint", []string{"check", "--request", "https://v2.okchat.ai/", file(t, "b.json", empty)}, 2, "--request"},
-		{"live, on the sample", []string{"check", "--live"}, 0, "2 exchanges"},
+		{"live, on the sample", []string{"check", "--live"}, 0, "looked at 2 answers of GET /api/external/chatbot/{chatbotId}/conversations\n"},
 		{"live with a path", []string{"check", "--live", recorded}, 2, "--live"},
 		{"coverage", []string{"coverage", recorded}, 0, ""},
 		{"coverage, enough", []string{"coverage", "--min", "80", recorded}, 0, ""},
@@ -148,6 +148,45 @@ func TestAServerThatConforms(t *testing.T) {
 	code, out, errs := okchatRun(t, 0, "conform", "--url", server.URL, "--chatbot", fake.ChatbotID)
 	if code != 1 || !strings.Contains(errs, "FAIL  assumed     limit") || !strings.Contains(out, "got status 503") {
 		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+func TestALiveCheckTellsWhatItDidNotLookAt(t *testing.T) {
+	fake := okchattest.New(okchattest.Synthetic(1, 30), okchattest.Key(secretKey))
+	handler := http.Handler(fake)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	t.Cleanup(server.Close)
+	live(t, server.URL)
+	c, err := contract.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"check", "--live", "--require-all", "--chatbot", fake.ChatbotID},
+		{"record", "--chatbot", fake.ChatbotID, "-o", filepath.Join(t.TempDir(), "all.har")},
+		{"conform", "--require-all", "--chatbot", fake.ChatbotID, "--url", server.URL},
+	} {
+		code, out, errs := okchatRun(t, 0, args...)
+		for _, operation := range c.Operations() {
+			if code != 0 || !regexp.MustCompile(`(?m)^looked at [1-9]\d* answers? of `+regexp.QuoteMeta(operation)+`$`).MatchString(errs) {
+				t.Errorf("%q: expected a look at %s, got exit %d and\n%s%s", args, operation, code, out, errs)
+			}
+		}
+	}
+
+	// One operation is not there: the others are looked at all the same.
+	handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/messages") {
+			http.NotFound(w, r)
+			return
+		}
+		fake.ServeHTTP(w, r)
+	})
+	code, out, errs := okchatRun(t, 0, "check", "--live", "--conversations", "2", "--chatbot", fake.ChatbotID)
+	if code != 2 || !strings.Contains(errs, "looked at no answer of GET /api/external/chatbot/{chatbotId}/conversations/{sessionId}/messages\n") ||
+		!strings.Contains(errs, "looked at 2 answers of GET /api/external/chatbot/{chatbotId}/conversations/{sessionId}\n") ||
+		!strings.Contains(errs, "looked at 1 answer of GET /api/external/chatbots\n") || strings.Count(errs, "404 Not Found") != 2 || !strings.Contains(errs, "; 1 not checked") {
+		t.Errorf("exit %d:\n%s%s", code, out, errs)
 	}
 }
 
@@ -204,7 +243,7 @@ func TestARecordingHoldsNoSecret(t *testing.T) {
 	}
 	// What was there to be found still is, and nothing else.
 	code, out, errs := okchatRun(t, 0, "check", filepath.Join(dir, "one.har"))
-	if code != 0 || !strings.Contains(out, "drift undocumented-member") || !strings.Contains(errs, "3 exchanges checked against the contract: 0 violations, ") || !strings.Contains(errs, " 0 leaks") {
+	if code != 0 || !strings.Contains(out, "drift undocumented-member") || !strings.Contains(errs, " exchanges checked against the contract: 0 violations, ") || !strings.Contains(errs, " 0 leaks") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }

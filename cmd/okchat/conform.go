@@ -31,9 +31,9 @@ func newConform(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "conform --url URL --chatbot ID",
 		Short: "Test a server that implements the API",
-		Long: `Ask a server what a client may ask, the wrong things too, and hold its answers to the contract and to what callers expect:
-pages, limits, filters, wrong keys, ids and parameters, other methods, the call as the vendor shows it, and a walk to the
-end. Each expectation says how it is known: documented, observed or assumed. Nothing is changed on the server.
+		Long: `Ask a server what a client may ask, the wrong things too, and check its answers against the contract and against what callers
+expect: of the list of conversations pages, limits, filters, wrong keys, ids and parameters, other methods, the call as the
+vendor shows it, and a walk to the end; then its first conversation with the messages, and the account's chatbots. Each expectation says how it is known: documented, observed or assumed. Nothing is changed on the server.
 
 The key comes from ` + okchat.EnvKey + ` or --key-file, and is sent to that server alone.
 ` + checkExitHelp,
@@ -92,12 +92,13 @@ func (f *conformFlags) run(ctx context.Context, std streams, c *contract.Contrac
 		}
 		skip = append(skip, contract.Code(code))
 	}
+	seen := looked{}
 	for v := range conform.Run(ctx, c, conform.Target{URL: f.url, ChatbotID: f.chatbot, Key: key, Pages: f.pages, Timeout: f.timeout, Deadline: f.deadline, Skip: skip}) {
 		verdict := "ok  "
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case v.Err != nil:
+		case v.Err != nil, v.Result.Outcome == contract.NotChecked:
 			verdict = "none"
 		case slices.ContainsFunc(v.Result.Findings, func(found contract.Finding) bool {
 			return f.strict || found.Severity == contract.Violation
@@ -109,7 +110,12 @@ func (f *conformFlags) run(ctx context.Context, std streams, c *contract.Contrac
 			take(nil, fmt.Errorf("%s: %w: see --url", v.Expectation.Code, v.Err))
 			continue
 		}
+		seen.add(v.Result)
 		take(v.Result, nil)
 	}
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	takeUnseen(seen.tell(std.err, c), take)
+	return nil
 }

@@ -27,9 +27,9 @@ func newRecord(std streams) *cobra.Command {
 	var flags recordFlags
 	cmd := &cobra.Command{
 		Use:   "record -o FILE.har",
-		Short: "Record a chatbot's pages, without keys and persons",
-		Long: `Record a walk over a chatbot's pages as a HAR file that can be shared: the key and cookies are never written, and ids
-and texts are replaced by pseudonyms of the same length and kind of characters, the same for the same. What okchat check finds in the real
+		Short: "Record what the API answers, without keys and persons",
+		Long: `Record a walk over a chatbot's conversations as a HAR file that can be shared, with the first of them and their messages, and
+the account's chatbots. The key, cookies and the chatbots' instructions are never written, and ids and texts are replaced by pseudonyms of the same length and kind of characters, the same for the same. What okchat check finds in the real
 exchanges it finds in the recording, too, but for leaks.
 
 The pseudonyms depend on a salt. Who knows it can tell whether a guessed id is behind a pseudonym, so keep it to
@@ -65,12 +65,13 @@ func record(ctx context.Context, std streams, flags *recordFlags) error {
 	if err != nil {
 		return err
 	}
-	walkErr := flags.walk(ctx, std, "okchat record", c, rec.take)
-	err = rec.finish()
+	var errs []error
+	_, err = flags.walk(ctx, std, "okchat record", c, rec.take, func(err error) { errs = append(errs, err) })
+	errs = append(errs, err, rec.finish())
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return errors.Join(walkErr, err)
+	return errors.Join(errs...)
 }
 
 // recorder writes redacted exchanges to a file. The file takes its place with the first one and is whole after each: what was

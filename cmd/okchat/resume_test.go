@@ -81,7 +81,7 @@ func TestWithoutResumeAnInterruptedRunLeavesNothing(t *testing.T) {
 
 func TestWhatWasToldIsToldByTheRunThatContinues(t *testing.T) {
 	srv := exported(t, 50)
-	srv.Every(okchattest.EditJSON(eachConversation(func(c map[string]any) { delete(c, "voice_path") })))
+	srv.Every(okchattest.EditRow(-1, func(c map[string]any) { delete(c, "voice_path") }))
 	path := filepath.Join(t.TempDir(), "a.csv")
 	run := func() (int, string) {
 		code, _, errs := okchatRun(t, 0, "export", "--chatbot", srv.ChatbotID, "--limit", "10", "--read-ahead", "1", "-o", path, "--resume", "--strict")

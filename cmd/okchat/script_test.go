@@ -147,8 +147,8 @@ var scriptFaults = map[string]okchattest.Fault{
 	"array":    okchattest.Status(http.StatusOK, `[]`),
 	"redirect": okchattest.Status(307, "", "Location", "http://127.0.0.1:9/elsewhere"),
 	// Conversations without a member of the contract, or with more.
-	"missing": okchattest.EditJSON(eachConversation(func(c map[string]any) { delete(c, "voice_path") })),
-	"unknown": okchattest.EditJSON(eachConversation(func(c map[string]any) { c["mood"] = "good" })),
+	"missing": okchattest.EditRow(-1, func(c map[string]any) { delete(c, "voice_path") }),
+	"unknown": okchattest.EditRow(-1, func(c map[string]any) { c["mood"] = "good" }),
 	"formula": okchattest.EditPage(func(p *okchatapi.ConversationPage) {
 		for i := range p.Data {
 			p.Data[i].LastMessage = okchatapi.LastMessage{Text: new(string)}
@@ -162,14 +162,6 @@ var scriptFaults = map[string]okchattest.Fault{
 			panic(http.ErrAbortHandler)
 		})
 	},
-}
-
-func eachConversation(edit func(map[string]any)) func(map[string]any) {
-	return func(page map[string]any) {
-		for _, c := range page["data"].([]any) {
-			edit(c.(map[string]any))
-		}
-	}
 }
 
 func scriptFault(name string) (okchattest.Fault, error) {

@@ -116,7 +116,7 @@ func TestAKeyFileThatOthersCanReadIsWarnedAbout(t *testing.T) {
 func TestNothingFromOutsideSteersATerminal(t *testing.T) {
 	const evil = "a\x1b]0;x\x07\u009b31m\u007f\u202e\u2066\u200f\u2028\u0085\ufeff\rb👩\u200d💻é"
 	srv := okchattest.NewServer(t, okchattest.Key(secretKey), okchattest.Synthetic(1, 3))
-	srv.Every(okchattest.EditJSON(eachConversation(func(c map[string]any) { c["last_message"], c["platform"], c[evil] = evil, evil, evil })))
+	srv.Every(okchattest.EditRow(-1, func(c map[string]any) { c["last_message"], c["platform"], c[evil] = evil, evil, evil }))
 	live(t, srv.URL)
 	for _, args := range [][]string{{"list"}, {"list", "--json"}, {"export", "-o", "-"}, {"export", "-o", "-", "--format", "csv"}, {"stats"}, {"stats", "--json"}} {
 		args = append(args, "--chatbot", srv.ChatbotID)

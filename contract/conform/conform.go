@@ -1,5 +1,5 @@
-// Package conform tests a server that implements OKChat's conversations endpoint: it asks what a client may ask, the
-// wrong things too, and holds the answers to the contract and to what callers expect.
+// Package conform tests a server that implements OKChat's API: it asks what a client may ask, the wrong things too, and
+// checks the answers against the contract and against what callers expect.
 //
 //	for verdict := range conform.Run(ctx, rules, conform.Target{URL: url, ChatbotID: id, Key: key}) {
 //		switch {
@@ -45,11 +45,31 @@ type Expectation struct {
 	// Evidence is "documented", "observed" or "assumed".
 	Evidence string
 
+	// of is the operation that is asked for.
+	of operation
+	// request changes the plain request; nil stands for a walk over the operation's pages of limit items, 0 for the server's
+	// own number.
 	request func(*request)
-	// judge says what is wrong with an answer, "" for nothing. Where the answer is a page, page is not nil.
-	judge func(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string
-	// broken requests are wrong on purpose, so only the answer is held to the contract.
+	limit   int
+	// judge returns what is wrong with an answer, "" for nothing. Where the answer is a page of a list, page is not nil.
+	judge func(t *tester, ex *exchange.Exchange, page *page) string
+	// broken requests are wrong on purpose, so only the answer is checked against the contract.
 	broken bool
+}
+
+// operation makes the plain request of an operation, with the ids that are to be replaced.
+type operation func(server string) (*http.Request, error)
+
+// The ids in a plain request that stand for those of the chatbot and of the conversation.
+var chatbotPlace, conversationPlace = uuid.Nil, uuid.Max
+
+// page is an answer 200 that holds a list: of conversations, of messages or, without metadata, of chatbots.
+type page struct {
+	Data []struct {
+		ID          uuid.UUID       `json:"id"`
+		LastMessage json.RawMessage `json:"last_message"`
+	} `json:"data"`
+	Metadata okchatapi.PageMetadata `json:"metadata"`
 }
 
 // Target is the server under test.
@@ -75,7 +95,8 @@ type Target struct {
 // Verdict is the outcome of testing one expectation.
 type Verdict struct {
 	Expectation Expectation
-	// Result has a finding for each way in which the server does not meet the expectation. It is nil where Err is not.
+	// Result has a finding for each way in which the server does not meet the expectation. It is nil where Err is not. Its
+	// outcome is NotChecked where there was nothing to ask for: the list's first page has no conversation.
 	Result *contract.Result
 	// Err is why there is no verdict: the server is not there, it limits the rate again and again, or the run took too long.
 	Err error
@@ -83,15 +104,15 @@ type Verdict struct {
 
 // request is one that an expectation changes.
 type request struct {
-	method, chatbot, key, body string
-	query                      url.Values
-	header                     http.Header
+	method, chatbot, conversation, key, body string
+	query                                    url.Values
+	header                                   http.Header
 }
 
-// Expectations returns all that Run tests, in its order; the walk comes last.
+// Expectations returns all that Run tests, in its order.
 func Expectations() []Expectation { return slices.Clone(expectations) }
 
-// Run tests each expectation and yields what was found: no findings where the server meets it. A server that gives no
+// Run tests each expectation and yields what was found: checked without findings where the server meets it. A server that gives no
 // answer in one case has a finding; one that gives none to the first request is not there, and the run ends. An answer with
 // status 429 is no verdict: the run waits as the server asks and asks again. The sequence ends early when ctx does. It only
 // reads.
@@ -132,12 +153,30 @@ type tester struct {
 	ctx      context.Context
 	contract *contract.Contract
 	target   Target
-	there    bool                        // the server has answered
-	first    *okchatapi.ConversationPage // what the first expectation got
+	there    bool  // the server has answered
+	first    *page // of conversations, which the first expectation got
+}
+
+// conversation returns the id of the first conversation with a message or else of the first, "" where there is none.
+func (t *tester) conversation() (id string) {
+	if t.first == nil {
+		return ""
+	}
+	for _, conv := range t.first.Data {
+		if said := string(conv.LastMessage); said != "" && said != "null" {
+			return conv.ID.String()
+		}
+		id = cmp.Or(id, conv.ID.String())
+	}
+	return id
 }
 
 // test asks once and judges the answer.
 func (t *tester) test(e Expectation) (*contract.Result, error) {
+	if e.needsConversation() && t.there && t.conversation() == "" {
+		ex := &exchange.Exchange{Method: http.MethodGet, Source: exchange.Source{File: string(e.Code)}}
+		return &contract.Result{Exchange: ex, Outcome: contract.NotChecked, Reason: "not asked, as the list's first page has no conversation"}, nil
+	}
 	if e.request == nil {
 		return t.walk(e)
 	}
@@ -148,8 +187,9 @@ func (t *tester) test(e Expectation) (*contract.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &contract.Result{Exchange: ex}
-	for _, f := range t.contract.Check(ex).Findings {
+	checked := t.contract.Check(ex)
+	result := &contract.Result{Exchange: ex, Operation: checked.Operation, Outcome: checked.Outcome, Reason: checked.Reason}
+	for _, f := range checked.Findings {
 		isRequest := strings.HasPrefix(string(f.Part), "request")
 		if !e.broken || !isRequest && f.Code != contract.CodeOperation {
 			result.Findings = append(result.Findings, f)
@@ -223,16 +263,16 @@ func (t *tester) send(e Expectation) (*exchange.Exchange, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, cmp.Or(t.target.Timeout, 30*time.Second))
 	defer cancel()
 	capture := t.contract.Capture(func(captured *exchange.Exchange) { ex = captured })
-	r := &request{method: http.MethodGet, chatbot: t.target.ChatbotID, key: t.target.Key, query: url.Values{}, header: http.Header{}}
+	r := &request{method: http.MethodGet, chatbot: t.target.ChatbotID, conversation: t.conversation(), key: t.target.Key, query: url.Values{}, header: http.Header{}}
 	e.request(r)
-	req, err := okchatapi.NewListConversationsRequest(strings.TrimSuffix(t.target.URL, "/")+"/", uuid.Nil, nil)
+	req, err := e.of(strings.TrimSuffix(t.target.URL, "/") + "/")
 	if err != nil {
 		return ex, err
 	}
 	req = req.WithContext(ctx)
 	req.Method, req.Header = r.method, r.header
 	// The generated request has a path for every id but those that are none.
-	path := strings.Replace(req.URL.EscapedPath(), uuid.Nil.String(), url.PathEscape(r.chatbot), 1)
+	path := strings.NewReplacer(chatbotPlace.String(), url.PathEscape(r.chatbot), conversationPlace.String(), url.PathEscape(r.conversation)).Replace(req.URL.EscapedPath())
 	if req.URL.Path, err = url.PathUnescape(path); err != nil {
 		return ex, err
 	}
@@ -255,20 +295,24 @@ func (t *tester) send(e Expectation) (*exchange.Exchange, error) {
 	return ex, errors.Join(err, resp.Body.Close())
 }
 
-func pageOf(ex *exchange.Exchange) *okchatapi.ConversationPage {
-	var page okchatapi.ConversationPage
+// pageOf returns the page that an answer holds, or nil.
+func pageOf(ex *exchange.Exchange) *page {
+	var p page
 	body, err := ex.Body()
-	if ex.Status != http.StatusOK || err != nil || json.Unmarshal(body, &page) != nil {
+	if ex.Status != http.StatusOK || err != nil || json.Unmarshal(body, &p) != nil {
 		return nil
 	}
-	return &page
+	return &p
 }
 
 // walk asks for page after page and checks them against each other.
 func (t *tester) walk(e Expectation) (*contract.Result, error) {
 	walk, result := t.contract.NewWalk(), &contract.Result{}
 	for n := 1; n <= cmp.Or(t.target.Pages, 10); n++ {
-		one := Expectation{request: query("page", strconv.Itoa(n))}
+		one := Expectation{of: e.of, request: query("page", strconv.Itoa(n))}
+		if e.limit > 0 {
+			one.request = query("page", strconv.Itoa(n), "limit", strconv.Itoa(e.limit))
+		}
 		ex, err := t.ask(one, fmt.Sprintf("%s page %d", e.Code, n))
 		result.Exchange = ex
 		if none, ok := errors.AsType[*noAnswerError](err); ok && t.there {
@@ -278,7 +322,9 @@ func (t *tester) walk(e Expectation) (*contract.Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		result.Findings = append(result.Findings, walk.Check(ex).Findings...)
+		checked := walk.Check(ex)
+		result.Findings = append(result.Findings, checked.Findings...)
+		result.Operation = checked.Operation
 		page := pageOf(ex)
 		if page == nil {
 			result.Findings = append(result.Findings, t.finding(e, ex, fmt.Sprintf("status %d for page %d", ex.Status, n)))

@@ -120,7 +120,36 @@ func TestEachExpectationCatchesAServerThatDoesNotMeetIt(t *testing.T) {
 			fake.ServeHTTP(w, r)
 		})
 	}
-	for code, broken := range map[contract.Code]func(*okchattest.Fake) http.Handler{
+	// onlyOn breaks the paths that contain a text.
+	onlyOn := func(part string, broken func(*okchattest.Fake) http.Handler) func(*okchattest.Fake) http.Handler {
+		return func(fake *okchattest.Fake) http.Handler {
+			odd := broken(fake)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.URL.Path, part) {
+					odd.ServeHTTP(w, r)
+					return
+				}
+				fake.ServeHTTP(w, r)
+			})
+		}
+	}
+	anyConversation := func(fake *okchattest.Fake) http.Handler {
+		first, _ := fake.At(0)
+		for i := 1; len(fake.Messages(first.ID)) == 0; i++ {
+			first, _ = fake.At(i)
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if before, after, ok := strings.Cut(r.URL.Path, "/conversations/"); ok {
+				_, rest, messages := strings.Cut(after, "/")
+				r.URL.Path, r.URL.RawPath = before+"/conversations/"+first.ID.String(), ""
+				if messages {
+					r.URL.Path += "/" + rest
+				}
+			}
+			fake.ServeHTTP(w, r)
+		})
+	}
+	broken := map[contract.Code]func(*okchattest.Fake) http.Handler{
 		"first-page": func(fake *okchattest.Fake) http.Handler {
 			return edited(fake, func(b string) string { return strings.Replace(b, `"currentPage":1`, `"currentPage":0`, 1) })
 		},
@@ -140,16 +169,58 @@ func TestEachExpectationCatchesAServerThatDoesNotMeetIt(t *testing.T) {
 		"walk": func(fake *okchattest.Fake) http.Handler {
 			return edited(fake, func(b string) string { return strings.Replace(b, `"totalCount":25`, `"totalCount":26`, 1) })
 		},
-	} {
-		t.Run(string(code), func(t *testing.T) {
+		"conversation": onlyOn("/conversations/", func(fake *okchattest.Fake) http.Handler {
+			return edited(fake, func(b string) string { return strings.Replace(b, `"id":"`, `"id":"0000`, 1) })
+		}),
+		"conversation-no-key":            onlyOn("/conversations/", anyKey),
+		"unknown-conversation":           anyConversation,
+		"wrong-conversation-id":          anyConversation,
+		"messages":                       when(func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/messages") && r.URL.RawQuery == "" }),
+		"messages-limit":                 onlyOn("/messages", forget("limit")),
+		"messages-no-key":                onlyOn("/messages", anyKey),
+		"messages-unknown-conversation":  anyConversation,
+		"messages-wrong-conversation-id": anyConversation,
+		"messages-walk": onlyOn("/messages", func(fake *okchattest.Fake) http.Handler {
+			return edited(fake, func(b string) string { return strings.Replace(b, `"totalCount":`, `"totalCount":1`, 1) })
+		}),
+		"chatbots":        onlyOn("/chatbots", when(func(*http.Request) bool { return true })),
+		"chatbots-no-key": onlyOn("/chatbots", anyKey),
+	}
+	for _, e := range conform.Expectations() {
+		t.Run(string(e.Code), func(t *testing.T) {
 			t.Parallel()
-			if failed := against(t, "", broken); failed[code] == "" {
+			if broken[e.Code] == nil {
+				t.Fatal("expected a server that is broken in this way")
+			}
+			if failed := against(t, "", broken[e.Code]); failed[e.Code] == "" {
 				t.Errorf("expected it to fail, got only %v", failed)
 			}
 		})
 	}
-	if n := len(conform.Expectations()); n != 20 {
-		t.Errorf("expected a broken server for each of the %d expectations", n)
+}
+
+func TestWhatCannotBeAskedForIsNotChecked(t *testing.T) {
+	t.Parallel()
+	rules, err := contract.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake := okchattest.New()
+	server := httptest.NewServer(fake)
+	t.Cleanup(server.Close)
+	asked, not := 0, 0
+	for v := range conform.Run(t.Context(), rules, conform.Target{URL: server.URL, ChatbotID: fake.ChatbotID, Key: fake.Key}) {
+		switch {
+		case v.Err != nil || len(v.Result.Findings) > 0:
+			t.Errorf("%s: %v, %+v", v.Expectation.Code, v.Err, v.Result)
+		case v.Result.Outcome == contract.NotChecked:
+			not++
+		default:
+			asked++
+		}
+	}
+	if all := len(conform.Expectations()); not < 5 || asked+not != all {
+		t.Errorf("expected those of one conversation not to be checked, got %d of %d", not, all)
 	}
 }
 

@@ -1,9 +1,13 @@
 package conform
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/exchange"
@@ -16,13 +20,43 @@ const (
 	assumed    = "assumed"
 )
 
-var expectations = []Expectation{
+// The operations of the contract.
+var (
+	list operation = func(server string) (*http.Request, error) {
+		return okchatapi.NewListConversationsRequest(server, chatbotPlace, nil)
+	}
+	conversation operation = func(server string) (*http.Request, error) {
+		return okchatapi.NewGetConversationRequest(server, chatbotPlace, conversationPlace)
+	}
+	messages operation = func(server string) (*http.Request, error) {
+		return okchatapi.NewListMessagesRequest(server, chatbotPlace, conversationPlace, nil)
+	}
+	chatbots operation = okchatapi.NewListChatbotsRequest
+)
+
+// needsConversation reports whether a conversation must be known.
+func (e Expectation) needsConversation() bool {
+	req, err := e.of("")
+	return err == nil && strings.Contains(req.URL.Path, conversationPlace.String())
+}
+
+var expectations = slices.Concat(of(list, listExpectations), of(conversation, conversationExpectations), of(messages, messageExpectations), of(chatbots, chatbotExpectations))
+
+// of makes expectations those of an operation.
+func of(op operation, some []Expectation) []Expectation {
+	for i := range some {
+		some[i].of = op
+	}
+	return some
+}
+
+var listExpectations = []Expectation{
 	{
 		Code: "first-page", Expect: "a page of conversations, the first one", Evidence: observed,
 		request: func(*request) {},
-		judge: func(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
-			t.first = page
-			return isPage(t, ex, page)
+		judge: func(t *tester, ex *exchange.Exchange, p *page) string {
+			t.first = p
+			return isPage(t, ex, p)
 		},
 	},
 	{
@@ -36,13 +70,13 @@ var expectations = []Expectation{
 	{
 		Code: "page", Expect: "the second page when that is asked for", Evidence: assumed,
 		request: query("page", "2", "limit", "1"),
-		judge: func(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
+		judge: func(t *tester, ex *exchange.Exchange, p *page) string {
 			switch {
-			case page == nil:
-				return isPage(t, ex, page)
-			case page.Metadata.CurrentPage != 2:
-				return fmt.Sprintf("page %d", page.Metadata.CurrentPage)
-			case t.first != nil && len(t.first.Data) > 1 && len(page.Data) == 1 && page.Data[0].ID == t.first.Data[0].ID:
+			case p == nil:
+				return isPage(t, ex, p)
+			case p.Metadata.CurrentPage != 2:
+				return fmt.Sprintf("page %d", p.Metadata.CurrentPage)
+			case t.first != nil && len(t.first.Data) > 1 && len(p.Data) == 1 && p.Data[0].ID == t.first.Data[0].ID:
 				return "the first conversation again"
 			}
 			return ""
@@ -51,17 +85,7 @@ var expectations = []Expectation{
 	{
 		Code: "limit", Expect: "no more conversations than the limit, and no larger pageSize", Evidence: assumed,
 		request: query("limit", "2"),
-		judge: func(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
-			switch {
-			case page == nil:
-				return isPage(t, ex, page)
-			case len(page.Data) > 2:
-				return fmt.Sprintf("%d conversations", len(page.Data))
-			case page.Metadata.PageSize > 2:
-				return fmt.Sprintf("pageSize %d", page.Metadata.PageSize)
-			}
-			return ""
-		},
+		judge:   limited,
 	},
 	{
 		Code: "state", Expect: "only conversations in the state that was asked for", Evidence: assumed,
@@ -80,11 +104,7 @@ var expectations = []Expectation{
 	},
 	wrongNumber("page", "0"), wrongNumber("page", "-1"), wrongNumber("page", "abc"),
 	wrongNumber("limit", "0"), wrongNumber("limit", "abc"),
-	{
-		Code: "no-key", Expect: "a refusal (4XX)", Evidence: assumed, broken: true,
-		request: func(r *request) { r.key = "" },
-		judge:   refusal,
-	},
+	noKey("no-key"),
 	{
 		Code: "wrong-key", Expect: "a refusal (4XX)", Evidence: assumed,
 		request: func(r *request) { r.key = "okchat-conform-wrong-key" },
@@ -103,7 +123,7 @@ var expectations = []Expectation{
 	{
 		Code: "head", Expect: "the answer of GET without its body, or a refusal", Evidence: assumed, broken: true,
 		request: func(r *request) { r.method = http.MethodHead },
-		judge: func(t *tester, ex *exchange.Exchange, _ *okchatapi.ConversationPage) string {
+		judge: func(t *tester, ex *exchange.Exchange, _ *page) string {
 			switch {
 			case len(ex.ResponseBody) > 0:
 				return "a body"
@@ -126,6 +146,75 @@ var expectations = []Expectation{
 	{Code: "walk", Expect: "page after page to the end, each conversation once", Evidence: assumed},
 }
 
+var conversationExpectations = []Expectation{
+	{
+		Code: "conversation", Expect: "a conversation of the list by its id", Evidence: documented,
+		request: func(*request) {},
+		judge: func(t *tester, ex *exchange.Exchange, _ *page) string {
+			var got struct {
+				Session struct{ ID uuid.UUID }
+			}
+			body, err := ex.Body()
+			if ex.Status != http.StatusOK || err != nil || json.Unmarshal(body, &got) != nil {
+				return answered(ex)
+			}
+			if got.Session.ID.String() != t.conversation() {
+				return "another conversation"
+			}
+			return ""
+		},
+	},
+	noKey("conversation-no-key"),
+	unknownConversation("unknown-conversation", "a refusal (4XX)", refusal),
+	wrongConversation("wrong-conversation-id"),
+}
+
+var messageExpectations = []Expectation{
+	{Code: "messages", Expect: "a page of messages of a conversation of the list", Evidence: documented, request: func(*request) {}, judge: isPage},
+	{
+		Code: "messages-limit", Expect: "no more messages than the limit, and no larger pageSize", Evidence: assumed,
+		request: query("limit", "2"),
+		judge:   limited,
+	},
+	noKey("messages-no-key"),
+	unknownConversation("messages-unknown-conversation", "no messages, or a refusal", noneOrRefusal),
+	wrongConversation("messages-wrong-conversation-id"),
+	{Code: "messages-walk", Expect: "page after page to the end, each message once", Evidence: assumed, limit: 2},
+}
+
+var chatbotExpectations = []Expectation{
+	{
+		Code: "chatbots", Expect: "the account's chatbots", Evidence: documented,
+		request: func(*request) {},
+		judge:   isPage,
+	},
+	noKey("chatbots-no-key"),
+}
+
+func noKey(code contract.Code) Expectation {
+	return Expectation{
+		Code: code, Expect: "a refusal (4XX)", Evidence: assumed, broken: true,
+		request: func(r *request) { r.key = "" },
+		judge:   refusal,
+	}
+}
+
+func unknownConversation(code contract.Code, expect string, judge func(*tester, *exchange.Exchange, *page) string) Expectation {
+	return Expectation{
+		Code: code, Expect: expect, Evidence: assumed,
+		request: func(r *request) { r.conversation = "00000000-0000-4000-8000-000000000000" },
+		judge:   judge,
+	}
+}
+
+func wrongConversation(code contract.Code) Expectation {
+	return Expectation{
+		Code: code, Expect: "a refusal (4XX)", Evidence: assumed, broken: true,
+		request: func(r *request) { r.conversation = "not-a-uuid" },
+		judge:   refusal,
+	}
+}
+
 // query sets parameters, names and values by turns.
 func query(pairs ...string) func(*request) {
 	return func(r *request) {
@@ -143,32 +232,45 @@ func wrongNumber(name, text string) Expectation {
 	}
 }
 
-func isPage(_ *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
-	if page == nil {
+// limited is the judge of a request for two items.
+func limited(_ *tester, ex *exchange.Exchange, p *page) string {
+	switch {
+	case p == nil:
+		return answered(ex)
+	case len(p.Data) > 2:
+		return fmt.Sprintf("%d items", len(p.Data))
+	case p.Metadata.PageSize > 2:
+		return fmt.Sprintf("pageSize %d", p.Metadata.PageSize)
+	}
+	return ""
+}
+
+func isPage(_ *tester, ex *exchange.Exchange, p *page) string {
+	if p == nil {
 		return answered(ex)
 	}
 	return ""
 }
 
-func refusal(_ *tester, ex *exchange.Exchange, _ *okchatapi.ConversationPage) string {
+func refusal(_ *tester, ex *exchange.Exchange, _ *page) string {
 	if ex.Status >= 400 && ex.Status <= 499 {
 		return ""
 	}
 	return answered(ex)
 }
 
-func pageOrRefusal(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
-	if page != nil {
+func pageOrRefusal(t *tester, ex *exchange.Exchange, p *page) string {
+	if p != nil {
 		return ""
 	}
 	return refusal(t, ex, nil)
 }
 
-func noneOrRefusal(t *tester, ex *exchange.Exchange, page *okchatapi.ConversationPage) string {
-	if page != nil && len(page.Data) > 0 {
-		return fmt.Sprintf("%d conversations", len(page.Data))
+func noneOrRefusal(t *tester, ex *exchange.Exchange, p *page) string {
+	if p != nil && len(p.Data) > 0 {
+		return fmt.Sprintf("%d items", len(p.Data))
 	}
-	return pageOrRefusal(t, ex, page)
+	return pageOrRefusal(t, ex, p)
 }
 
 func answered(ex *exchange.Exchange) string {
