@@ -53,7 +53,14 @@ func TestNothingInAForeignFileRunsOrIsReliedOn(t *testing.T) {
 			before := readFile(t, path)
 			for _, open := range []func() (*Archive, error){
 				func() (*Archive, error) { return Open(t.Context(), path) },
-				func() (*Archive, error) { return Read(t.Context(), path) },
+				func() (*Archive, error) {
+					a, err := Read(t.Context(), path)
+					if err == nil {
+						defer a.Close()
+						err = a.Check(t.Context())
+					}
+					return a, err
+				},
 				func() (*Archive, error) { return Create(t.Context(), path, srv.ChatbotID) },
 			} {
 				_, err := open()
@@ -89,7 +96,11 @@ func TestAFileThatIsCutOffIsRefusedWhereverThatIs(t *testing.T) {
 	whole, path := filepath.Join(dir, "whole.sqlite"), filepath.Join(dir, "a.sqlite")
 	update(t, whole, srv.ChatbotID, client, okchat.ListOptions{}, false)
 	content := readFile(t, whole)
-	for n := 1; n < len(content); n += 3000 {
+	var lengths []int
+	for n := 1024; n < len(content); n += 1024 { // whole pages, too
+		lengths = append(lengths, n, n+1)
+	}
+	for _, n := range lengths {
 		if err := os.WriteFile(path, []byte(content[:n]), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -17,8 +17,9 @@ var errDamaged = errors.New("the archive is damaged: export to a new file")
 // nothing in it runs, and nothing is relied on, that this package would not have made.
 func (a *Archive) recognize(ctx context.Context) error {
 	var application, objects int
-	err := a.row(ctx, "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id, pragma_user_version").
-		Scan(&application, &a.version, &objects)
+	var pageSize int64
+	err := a.row(ctx, "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema), page_size FROM pragma_application_id, pragma_user_version, pragma_page_size").
+		Scan(&application, &a.version, &objects, &pageSize)
 	switch {
 	case err != nil:
 		return a.explain(err)
@@ -26,6 +27,8 @@ func (a *Archive) recognize(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", a.path, errEmpty)
 	case application != applicationID:
 		return fmt.Errorf("%s is an SQLite file, but %w", a.path, ErrNotArchive)
+	case a.file.Size()%pageSize != 0: // SQLite itself notices whole pages that are missing
+		return fmt.Errorf("%s: %w", a.path, errDamaged)
 	case a.version < 1 || a.version > schemaVersion:
 		return fmt.Errorf("%s has schema version %d, expected 1 to %d: use the okchat that made it", a.path, a.version, schemaVersion)
 	}
@@ -41,17 +44,13 @@ func (a *Archive) recognize(ctx context.Context) error {
 	return a.explain(err)
 }
 
-// checkIntegrity reads the whole file and fails where it is damaged.
-func (a *Archive) checkIntegrity(ctx context.Context) error {
+// Check reads the whole file and fails where it is damaged. That takes about a second a gigabyte.
+func (a *Archive) Check(ctx context.Context) error {
 	var finding string
-	var pageSize int64
-	if err := a.row(ctx, "PRAGMA page_size").Scan(&pageSize); err != nil {
-		return a.explain(err)
-	}
 	if err := a.row(ctx, "PRAGMA quick_check(1)").Scan(&finding); err != nil {
 		return a.explain(err)
 	}
-	if finding != "ok" || a.file.Size()%pageSize != 0 {
+	if finding != "ok" {
 		return fmt.Errorf("%s: %w", a.path, errDamaged)
 	}
 	return nil
@@ -116,6 +115,10 @@ func Kept(ctx context.Context, path string) (bool, error) {
 		return false, nil //nolint:nilerr // whoever writes there will tell
 	}
 	a, err := Read(ctx, path)
+	if err == nil {
+		defer func() { _ = a.Close() }()
+		err = a.Check(ctx)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return false, ctx.Err()
@@ -124,8 +127,7 @@ func Kept(ctx context.Context, path string) (bool, error) {
 	case err != nil:
 		return true, nil //nolint:nilerr // see above
 	}
-	kept, err := a.kept(ctx)
-	return kept, errors.Join(err, a.Close())
+	return a.kept(ctx)
 }
 
 func (a *Archive) kept(ctx context.Context) (kept bool, err error) {

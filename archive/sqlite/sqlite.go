@@ -102,7 +102,8 @@ func Create(ctx context.Context, path, chatbotID string) (*Archive, error) {
 	return a, nil
 }
 
-// Read opens the archive at path for reading alone.
+// Read opens the archive at path for reading alone. One that is cut short is refused at once; a damaged page is an error of the
+// call that reads it, and [Archive.Check] looks for those in the whole file.
 func Read(ctx context.Context, path string) (*Archive, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -122,9 +123,6 @@ func Read(ctx context.Context, path string) (*Archive, error) {
 		if err = a.open("mode=ro&immutable=1"); err == nil {
 			err = a.recognize(ctx)
 		}
-	}
-	if err == nil {
-		err = a.checkIntegrity(ctx)
 	}
 	if err != nil {
 		_ = a.Close()
@@ -164,7 +162,7 @@ func (a *Archive) attachOnce(ctx context.Context, chatbot string, create bool) e
 	}
 	err := a.retry(ctx, func() error { return a.recognize(ctx) })
 	if err == nil {
-		err = a.checkIntegrity(ctx)
+		err = a.Check(ctx)
 	}
 	if err != nil && !(create && errors.Is(err, errEmpty)) {
 		return err

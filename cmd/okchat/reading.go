@@ -150,6 +150,10 @@ func (f *readingFlags) open(ctx context.Context, std streams, command string, op
 		if err != nil {
 			return nil, archiveError(err)
 		}
+		if err := a.Check(ctx); err != nil { // what is read whole is to be whole
+			_ = a.Close()
+			return nil, archiveError(err)
+		}
 		r.archive, r.chatbot, r.close = a, a.ChatbotID(), func() { _ = a.Close() }
 		r.source = a.Select(f.Filter)
 	} else {
