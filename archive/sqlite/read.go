@@ -193,9 +193,23 @@ func (a *Archive) transcript(ctx context.Context, conversationID string, yield f
 	return rows.Err()
 }
 
-// Messages implements [archive.MessageSource] by [Archive.Transcript], without a look at the options.
+// Messages implements [archive.MessageSource] by [Archive.Transcript], without a look at the options. Where the messages of the
+// conversation were never read, the error matches [okchat.ErrNotFound]. It may be used within the pages of an [Archive.Select].
 func (a *Archive) Messages(ctx context.Context, _, conversationID string, _ okchat.MessageOptions) iter.Seq2[okchat.Message, error] {
 	return func(yield func(okchat.Message, error) bool) {
+		unread := a.version < 3
+		if !unread {
+			err := a.row(ctx, `SELECT messages_read_at IS NULL AND NOT EXISTS (SELECT 1 FROM messages WHERE session_id = id)
+				FROM conversations WHERE id = ?`, strings.ToLower(conversationID)).Scan(&unread)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				yield(okchat.Message{}, a.explain(err))
+				return
+			}
+		}
+		if unread {
+			yield(okchat.Message{}, fmt.Errorf("%s has no messages of conversation %s: %w", a.path, conversationID, okchat.ErrNotFound))
+			return
+		}
 		for m, err := range a.Transcript(ctx, conversationID) {
 			if !yield(m.Message, err) {
 				return

@@ -149,7 +149,7 @@ const common = 5000
 func (a *Archive) holds(ctx context.Context, t searched, text string) (condition string, args []any, err error) {
 	var indexed, many bool
 	if utf8.RuneCountInString(text) >= 3 { // the index is one of three characters each
-		if err := a.row(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?)", t.index).Scan(&indexed); err != nil {
+		if indexed, err = a.hasTable(ctx, t.index); err != nil {
 			return "", nil, err
 		}
 	}

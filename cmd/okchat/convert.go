@@ -14,7 +14,9 @@ func newConvert(std streams) *cobra.Command {
 		Use:   "convert ARCHIVE -o FILE",
 		Short: "Write an archive's conversations to another file, without a request",
 		Long: `Write the conversations of an SQLite archive as okchat export would have written them, in each of its formats and with its
-filters, without asking the server. Those that have left the list come with --gone.`,
+filters, without asking the server. Those that have left the list come with --gone.
+
+With --messages each line of NDJSON has the messages, too, as those of okchat export --messages; null where the archive has none.`,
 		Example: `  okchat convert conversations.sqlite -o conversations.xlsx --tz Asia/Seoul
   okchat convert conversations.sqlite -o - --since 7d | jq -r .platform
   okchat convert conversations.sqlite -o person.ndjson --user 1234567890 --gone`,
@@ -26,13 +28,14 @@ filters, without asking the server. Those that have left the list come with --go
 		},
 		ValidArgsFunction: cobra.FixedCompletions(endingsOf("sqlite"), cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			flags.archive = args[0]
+			flags.archive, flags.parallel = args[0], 1
 			return convert(cmd.Context(), std, flags)
 		},
 	}
 	flags.addFilter(cmd)
 	flags.addGone(cmd)
 	flags.addOutput(cmd)
+	cmd.Flags().BoolVar(&flags.messages, "messages", false, "NDJSON with all messages of each conversation")
 	return cmd
 }
 
@@ -40,6 +43,9 @@ func convert(ctx context.Context, std streams, flags exportFlags) error {
 	kind, err := flags.kind()
 	if err != nil {
 		return err
+	}
+	if flags.messages && kind != "ndjson" {
+		return usageErrorf("--messages goes with NDJSON: name a file that ends in .ndjson with -o")
 	}
 	if from, err := os.Stat(flags.archive); err == nil {
 		if to, err := os.Stat(flags.output); err == nil && os.SameFile(from, to) {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive/sqlite"
 	"github.com/okchat/okchat-go/internal/atomicfile"
 	"github.com/okchat/okchat-go/internal/terminal"
 )
@@ -141,7 +142,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetHelpTemplate(plainHelp + "{{if not .HasParent}}" + environmentHelp + "{{end}}" + exitCodeHelp)
 	root.Version = versionText()
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(newChatbots(std), newList(std), newShow(std), newExport(std), newConvert(std), newStats(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
+	root.AddCommand(newChatbots(std), newList(std), newShow(std), newSearch(std), newExport(std), newConvert(std), newStats(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
 	for _, cmd := range []*cobra.Command{newCheck(std), newConform(std), newCoverage(std), newProxy(std), newRedact(std)} {
 		cmd.SetHelpTemplate(plainHelp) // the commands that check have codes of their own
 		root.AddCommand(cmd)
@@ -227,7 +228,7 @@ func errorText(err error, code int) string {
 	switch {
 	case code == exitUnauthorized:
 		text += " (the key comes from " + okchat.EnvKey + " or --key-file)"
-	case code == exitNotFound, errors.Is(err, okchat.ErrArgument):
+	case errors.Is(err, okchat.ErrNotFound), errors.Is(err, okchat.ErrArgument):
 		text += " (the id of the chatbot comes from --chatbot or " + envChatbot + ")"
 	case code == exitInterrupted:
 		text = "interrupted"
@@ -250,7 +251,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.Is(err, okchat.ErrUnauthorized):
 		return exitUnauthorized
-	case errors.Is(err, okchat.ErrNotFound):
+	case errors.Is(err, okchat.ErrNotFound), errors.Is(err, sqlite.ErrNoConversation):
 		return exitNotFound
 	case errors.Is(err, okchat.ErrRateLimited):
 		return exitRateLimited

@@ -74,8 +74,12 @@ func (f *readingFlags) addZone(cmd *cobra.Command) {
 }
 
 func (f *readingFlags) addArchive(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.archive, "archive", "", "read the SQLite `file` of okchat export instead of a server")
+	f.addArchiveFile(cmd)
 	f.addGone(cmd)
+}
+
+func (f *readingFlags) addArchiveFile(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.archive, "archive", "", "read the SQLite `file` of okchat export instead of a server")
 	_ = cmd.MarkFlagFilename("archive", endingsOf("sqlite")...)
 }
 
@@ -131,7 +135,7 @@ type reading struct {
 	progress *progress      // the same, shown
 	told     *tally
 	own      *ownLimit             // nil for an archive
-	messages archive.MessageSource // of the same client; nil for an archive
+	messages archive.MessageSource // of the same client or archive
 	chatbot  string
 	sample   *sample         // nil but for the recorded sample
 	archive  *sqlite.Archive // nil for a server
@@ -143,19 +147,16 @@ type reading struct {
 func (f *readingFlags) open(ctx context.Context, std streams, command string, opts okchat.ListOptions, chosen, quiet bool) (*reading, error) {
 	r := &reading{told: &tally{}, progress: newProgress(std, quiet)}
 	if f.archive != "" {
-		if f.chatbot != "" || f.keyFile != "" {
-			return nil, usageErrorf("--archive needs neither --chatbot nor --key-file: leave out one or the other")
-		}
-		a, err := sqlite.Read(ctx, f.archive)
+		a, err := f.readArchive(ctx)
 		if err != nil {
-			return nil, archiveError(err)
+			return nil, err
 		}
 		if err := a.Check(ctx); err != nil { // what is read whole is to be whole
 			_ = a.Close()
 			return nil, archiveError(err)
 		}
 		r.archive, r.chatbot, r.close = a, a.ChatbotID(), func() { _ = a.Close() }
-		r.source = a.Select(f.Filter)
+		r.source, r.messages = a.Select(f.Filter), a
 	} else {
 		if f.Gone {
 			return nil, usageErrorf("--gone needs an archive: name it with --archive FILE")
@@ -179,6 +180,18 @@ func (f *readingFlags) open(ctx context.Context, std streams, command string, op
 	r.progress.from = r.source
 	r.progress.bounded = f.picks() || !opts.CreatedAfter.IsZero() || !opts.CreatedBefore.IsZero()
 	return r, nil
+}
+
+// readArchive opens the archive.
+func (f *readingFlags) readArchive(ctx context.Context) (*sqlite.Archive, error) {
+	if f.chatbot != "" || f.keyFile != "" {
+		return nil, usageErrorf("--archive needs neither --chatbot nor --key-file: leave out one or the other")
+	}
+	a, err := sqlite.Read(ctx, f.archive)
+	if err != nil {
+		return nil, archiveError(err)
+	}
+	return a, nil
 }
 
 // options returns what the flags mean for the client.

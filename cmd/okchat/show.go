@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive/sqlite"
 	"github.com/okchat/okchat-go/internal/terminal"
 )
 
@@ -31,18 +33,20 @@ func newShow(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one conversation with its messages",
-		Long: `Show one conversation with its messages, oldest first. okchat list --json prints the ids of conversations.
+		Long: `Show one conversation with its messages, oldest first, from the server or from an archive. okchat list --json prints the ids of
+conversations; of an archive's, the beginning of one is enough if no other begins with it.
 
 Text is wrapped at the width of the terminal, or at 80 columns where it is piped. The sample's messages are synthetic.
 
 ` + keyHelp,
 		Example: `  okchat show dcda7e8a-e344-41a2-8a7e-b7400add6971
-  ` + okchat.EnvKey + `=... okchat show ID --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 --tz Asia/Seoul --json`,
+  okchat show dcda7e8a --archive conversations.sqlite --tz Asia/Seoul
+  ` + okchat.EnvKey + `=... okchat show ID --chatbot 5afe16ed-5fd2-4552-a993-903bc9c32bb6 --json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageErrorf("okchat show takes the id of one conversation: okchat list --json prints ids")
 			}
-			if _, err := uuid.Parse(args[0]); err != nil {
+			if _, err := uuid.Parse(args[0]); err != nil && flags.archive == "" {
 				return usageErrorf("the id of the conversation is %s, expected a UUID: okchat list --json prints ids", shown(args[0]))
 			}
 			return nil
@@ -52,9 +56,19 @@ Text is wrapped at the width of the terminal, or at 80 columns where it is piped
 	}
 	flags.addServer(cmd)
 	flags.addZone(cmd)
+	flags.addArchiveFile(cmd)
 	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` messages, 0 for the server's own size")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print the conversation as one JSON object, with its messages in the member messages")
 	return cmd
+}
+
+// whole is a conversation and where its messages come from.
+type whole struct {
+	conv     *okchat.Conversation
+	gone     time.Time // when it left the list
+	unread   bool      // an archive does not have its messages
+	messages iter.Seq2[sqlite.Message, error]
+	close    func()
 }
 
 func show(ctx context.Context, std streams, flags showFlags, id string) error {
@@ -62,38 +76,26 @@ func show(ctx context.Context, std streams, flags showFlags, id string) error {
 	if err != nil {
 		return err
 	}
-	waits := newProgress(std, false)
-	waits.width = 0 // a bar would run through the text
-	opts, err := flags.options(okchat.Hooks{Try: waits.tried})
+	read := flags.fromServer
+	if flags.archive != "" {
+		read = flags.fromArchive
+	}
+	w, err := read(ctx, std, id)
 	if err != nil {
 		return err
 	}
-	from, err := flags.accountFlags.open(std, "okchat show ID", opts...)
-	if err != nil {
-		return err
-	}
-	defer from.close()
-	if from.sample != nil {
-		fmt.Fprintln(std.err, "The messages are synthetic.")
-	}
-	conv, err := from.client.Conversation(ctx, from.chatbot, id, okchat.CallOptions{})
-	if errors.Is(err, okchat.ErrNotFound) {
-		err = fmt.Errorf("%w; okchat list --json prints the ids of conversations", err)
-	}
-	if err != nil {
-		return flags.explain(err)
-	}
+	defer w.close()
 	told := &tally{}
-	told.add(&conv)
+	told.add(w.conv)
 
 	out := bufio.NewWriter(terminal.Guard(std.out, flags.json && std.width > 0))
 	t := transcript{out, zone, cmp.Or(std.width, 80)}
 	if !flags.json {
-		t.head(&conv)
+		t.head(w)
 	}
 	messages := []json.RawMessage{}
 	var ended error
-	for message, err := range from.client.Messages(ctx, from.chatbot, id, okchat.MessageOptions{Limit: flags.limit}) {
+	for message, err := range w.messages {
 		if err != nil {
 			ended = err
 		} else if messages = append(messages, message.Raw()); !flags.json {
@@ -102,16 +104,68 @@ func show(ctx context.Context, std streams, flags showFlags, id string) error {
 	}
 	if flags.json && !flags.spoils(ended) { // the document is complete or not there at all
 		document := map[string]json.RawMessage{}
-		err = json.Unmarshal(conv.Raw(), &document)
+		err = json.Unmarshal(w.conv.Raw(), &document)
 		list, failed := json.Marshal(messages)
+		if w.unread {
+			list = []byte("null")
+		}
 		document["messages"] = list
 		err = cmp.Or(err, failed, writeJSON(out, document))
 	}
 	if err = cmp.Or(err, out.Flush()); err != nil {
 		return fmt.Errorf("cannot write the conversation: %w", err)
 	}
-	fmt.Fprintln(std.err, number(len(messages), "message"))
+	if w.unread {
+		fmt.Fprintf(std.err, "Its messages are not in the archive: okchat export --update %s --messages brings them\n", terminal.Line(flags.archive))
+	} else {
+		fmt.Fprintln(std.err, number(len(messages), "message"))
+	}
 	return flags.finish(std, false, told, ended)
+}
+
+func (f *showFlags) fromServer(ctx context.Context, std streams, id string) (*whole, error) {
+	waits := newProgress(std, false)
+	waits.width = 0 // a bar would run through the text
+	opts, err := f.options(okchat.Hooks{Try: waits.tried})
+	if err != nil {
+		return nil, err
+	}
+	from, err := f.accountFlags.open(std, "okchat show ID", opts...)
+	if err != nil {
+		return nil, err
+	}
+	if from.sample != nil {
+		fmt.Fprintln(std.err, "The messages are synthetic.")
+	}
+	conv, err := from.client.Conversation(ctx, from.chatbot, id, okchat.CallOptions{})
+	if err != nil {
+		from.close()
+		if errors.Is(err, okchat.ErrNotFound) {
+			err = fmt.Errorf("%w; okchat list --json prints the ids of conversations", err)
+		}
+		return nil, f.explain(err)
+	}
+	return &whole{conv: &conv, close: from.close, messages: func(yield func(sqlite.Message, error) bool) {
+		for message, err := range from.client.Messages(ctx, from.chatbot, id, okchat.MessageOptions{Limit: f.limit}) {
+			if !yield(sqlite.Message{Message: message}, err) {
+				return
+			}
+		}
+	}}, nil
+}
+
+func (f *showFlags) fromArchive(ctx context.Context, _ streams, id string) (*whole, error) {
+	a, err := f.readArchive(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.Conversation(ctx, id)
+	if err != nil {
+		_ = a.Close()
+		return nil, archiveError(err)
+	}
+	w := &whole{conv: &c.Conversation, gone: c.GoneAt, unread: c.MessagesReadAt.IsZero(), messages: a.Transcript(ctx, c.ID.String()), close: func() { _ = a.Close() }}
+	return w, nil
 }
 
 // transcript writes a conversation as people read one. The writer keeps its first error.
@@ -125,7 +179,8 @@ func (t *transcript) time(at time.Time) string {
 	return at.In(t.zone).Format("2006-01-02 15:04:05 MST")
 }
 
-func (t *transcript) head(conv *okchat.Conversation) {
+func (t *transcript) head(w *whole) {
+	conv := w.conv
 	row := func(name, value string) {
 		if value = terminal.Line(value); value != "" {
 			fmt.Fprintf(t.out, "%-12s  %s\n", name, value)
@@ -144,13 +199,27 @@ func (t *transcript) head(conv *okchat.Conversation) {
 	if !conv.UpdatedAt.IsZero() { // it came
 		row("updated", t.time(conv.UpdatedAt))
 	}
+	if !w.gone.IsZero() {
+		row("left", t.time(w.gone)+", as the list no longer has it")
+	}
+	if text, ok := conv.LastMessage.Content(); ok && w.unread {
+		t.text("\nlast message", text)
+	}
 }
 
-func (t *transcript) message(m *okchat.Message) {
-	fmt.Fprintf(t.out, "\n%s  %s\n", t.time(m.CreatedAt), terminal.Line(string(m.SenderType)))
-	for line := range strings.SplitSeq(strings.TrimSpace(m.Content), "\n") {
+func (t *transcript) text(head, text string) {
+	fmt.Fprintln(t.out, head)
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		wrap(t.out, terminal.Line(line), t.width)
 	}
+}
+
+func (t *transcript) message(m *sqlite.Message) {
+	head := "\n" + t.time(m.CreatedAt) + "  " + terminal.Line(string(m.SenderType))
+	if !m.GoneAt.IsZero() {
+		head += " (taken back)"
+	}
+	t.text(head, m.Content)
 	for _, file := range m.Attachments {
 		fmt.Fprintf(t.out, "attachment %s: %s\n", terminal.Line(file.Name), terminal.Line(file.URL))
 	}

@@ -169,6 +169,10 @@ func archiveError(err error) error {
 		return usageErrorf("%w: name another file, or its chatbot with --chatbot", err)
 	case errors.Is(err, sqlite.ErrNotArchive):
 		return usageErrorf("%w: make one with okchat export -o FILE.sqlite", err)
+	case errors.Is(err, sqlite.ErrNoConversation), errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, okchat.ErrArgument):
+		return usageErrorf("%s", err.Error()) // and none of the chatbot's id
 	case errors.As(err, &place) && errors.Is(err, fs.ErrNotExist):
 		return usageErrorf("there is no file %s: make an archive with okchat export -o FILE.sqlite", place.Path)
 	}
