@@ -76,47 +76,41 @@ func (a *Archive) seize() error {
 
 // forget removes the rows.
 func (a *Archive) forget(ctx context.Context, user string) (gone Forgotten, err error) {
-	const theirs = "SELECT id FROM temp.forgotten"
+	const theirs = "(SELECT id FROM temp.forgotten)"
 	if _, err := a.conn.ExecContext(ctx, "CREATE TEMP TABLE forgotten AS SELECT n, id FROM conversations WHERE sns_user_id = ?1 OR user_id = ?1", user); err != nil {
 		return gone, err
 	}
-	for _, part := range []struct {
-		index, query string
-		count        *int
-	}{
-		{"messages_search", "DELETE FROM messages_search WHERE rowid IN (SELECT n FROM messages WHERE session_id IN (" + theirs + "))", nil},
-		{"conversations_search", "DELETE FROM conversations_search WHERE rowid IN (SELECT n FROM temp.forgotten)", nil},
-		{"", "DELETE FROM messages WHERE session_id IN (" + theirs + ")", &gone.Messages},
-		{"", "DELETE FROM changes WHERE conversation_id IN (" + theirs + ")", &gone.Changes},
-		{"", "DELETE FROM conversations WHERE id IN (" + theirs + ")", &gone.Conversations},
-	} {
-		if part.index != "" {
-			if there, err := a.hasTable(ctx, part.index); err != nil || !there {
-				if err != nil {
-					return gone, err
-				}
-				continue
-			}
+	indexed, err := a.hasFullText(ctx)
+	if err != nil {
+		return gone, err
+	}
+	if indexed {
+		// An entry is only marked as deleted until its part of the index is merged with another.
+		const statements = `DELETE FROM messages_search WHERE rowid IN (SELECT n FROM messages WHERE session_id IN ` + theirs + `);
+			DELETE FROM conversations_search WHERE rowid IN (SELECT n FROM temp.forgotten);
+			INSERT INTO messages_search (messages_search) VALUES ('optimize');
+			INSERT INTO conversations_search (conversations_search) VALUES ('optimize')`
+		if _, err := a.conn.ExecContext(ctx, statements); err != nil {
+			return gone, err
 		}
+	}
+	for _, part := range []struct {
+		query string
+		count *int
+	}{
+		{"DELETE FROM messages WHERE session_id IN " + theirs, &gone.Messages},
+		{"DELETE FROM changes WHERE conversation_id IN " + theirs, &gone.Changes},
+		{"DELETE FROM conversations WHERE id IN " + theirs, &gone.Conversations},
+	} {
 		result, err := a.conn.ExecContext(ctx, part.query)
 		if err != nil {
 			return gone, err
 		}
-		if part.count != nil {
-			n, err := result.RowsAffected()
-			if err != nil {
-				return gone, err
-			}
-			*part.count = int(n)
-		} else if _, err := a.conn.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%[1]s) VALUES ('optimize')", part.index)); err != nil {
-			return gone, err // an entry is only marked as deleted until its part of the index is merged
+		n, err := result.RowsAffected()
+		if err != nil {
+			return gone, err
 		}
+		*part.count = int(n)
 	}
 	return gone, nil
-}
-
-// hasTable reports whether the archive has a table of this name.
-func (a *Archive) hasTable(ctx context.Context, name string) (there bool, err error) {
-	err = a.row(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?)", name).Scan(&there)
-	return there, err
 }

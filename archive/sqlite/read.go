@@ -12,7 +12,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
-	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/column"
 )
 
 // ErrNoConversation matches the error of [Archive.Conversation] where no id, or more than one, begins as asked for.

@@ -14,8 +14,8 @@ import (
 	"github.com/okchat/okchat-go/okchattest"
 )
 
-// read opens the archive for reading until the test ends.
-func read(t testing.TB, path string) *Archive {
+// reader opens the archive for reading until the test ends.
+func reader(t testing.TB, path string) *Archive {
 	t.Helper()
 	a, err := Read(t.Context(), path)
 	if err != nil {
@@ -29,7 +29,7 @@ func TestAConversationIsFoundByAnUnambiguousBeginningOfItsID(t *testing.T) {
 	srv, client := serve(t, okchattest.Synthetic(1, 300))
 	path := filepath.Join(t.TempDir(), "a.sqlite")
 	update(t, path, srv.ChatbotID, client, okchat.ListOptions{Limit: 100}, false)
-	a := read(t, path)
+	a := reader(t, path)
 	ids := query(t, path, "SELECT id FROM conversations")
 	for _, id := range ids {
 		for n := 1; n <= len(id); n++ {
@@ -63,7 +63,7 @@ func TestTheNewestComeFirstWhateverTheSizeOfAPage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.sqlite")
 	update(t, path, srv.ChatbotID, client, okchat.ListOptions{}, false)
 	change(t, path, "UPDATE conversations SET created_at = (SELECT min(created_at) FROM conversations) WHERE rowid % 3 = 0")
-	a := read(t, path)
+	a := reader(t, path)
 	for _, f := range []archive.Filter{{}, {Platform: "web"}} {
 		var want []string
 		for size := 100; size > 0; size -= 11 {
@@ -108,7 +108,7 @@ func TestTextIsFoundAsItWasTyped(t *testing.T) {
 		change(t, path, fmt.Sprintf("UPDATE conversations SET last_message = '%s', updated_at = '2025-03-07T00:00:%02d.000000Z' WHERE rowid = %d", text, i, i+1))
 	}
 	change(t, path, "UPDATE conversations SET last_message = NULL WHERE rowid > 10")
-	a := read(t, path)
+	a := reader(t, path)
 	for text, want := range map[string][]int{
 		"%": {0}, "0% s": {0}, "_": {1}, "e_c": {1}, `\`: {2}, `:\t`: {2}, `"`: {3}, `"hello"`: {3}, "환불": {4}, "환": {4}, "드립니": {4},
 		"refund": {6, 5}, "Refund": {6, 5}, "nd": {6, 5}, "a\nb": {7}, "é": {8}, "needle": {9}, "refund,please": nil,

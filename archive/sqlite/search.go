@@ -11,7 +11,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
-	"github.com/okchat/okchat-go/archive/internal/column"
+	"github.com/okchat/okchat-go/internal/column"
 )
 
 // Hit is a message that holds a text.
@@ -141,15 +141,15 @@ func (a *Archive) searchTable(ctx context.Context, t searched, text string, opts
 	return hits, rows.Err()
 }
 
-// common is how many hits make it quicker to go through the messages, newest first, until enough of them hold the text, than to
+// common (a test lowers it) is how many hits make it quicker to go through the messages, newest first, until enough of them hold the text, than to
 // sort what the index finds.
-const common = 5000
+var common = 5000
 
 // holds returns the condition of the rows that hold the text: by the index if there is one that serves the text.
 func (a *Archive) holds(ctx context.Context, t searched, text string) (condition string, args []any, err error) {
 	var indexed, many bool
 	if utf8.RuneCountInString(text) >= 3 { // the index is one of three characters each
-		if indexed, err = a.hasTable(ctx, t.index); err != nil {
+		if indexed, err = a.hasFullText(ctx); err != nil {
 			return "", nil, err
 		}
 	}
