@@ -19,7 +19,7 @@ import (
 
 // The words of an end user stand in conversations, messages, attachments, the history and the index. In the index they are
 // three characters at a time, without those that an entry shares with the one before it.
-var words = []string{"뷁뷃뷅뷇", "zyxwvut", "person-8c1f", "qjxkqzv.png", "뷇뷅", "wvut"}
+var words = []string{"뷁뷃뷅뷇", "zyxwvut", "person-8c1f", "qjxkqzv.png", "뷃뷅", "뷅뷇", "wvut"}
 
 func TestNothingOfAForgottenUserIsLeftInTheFile(t *testing.T) {
 	srv, client := serve(t, okchattest.Synthetic(1, 40))

@@ -108,7 +108,7 @@ func timeOf(text sql.NullString) time.Time {
 func (a *Archive) Newest(ctx context.Context, opts okchat.ListOptions, f archive.Filter, after Position, limit int) ([]Conversation, error) {
 	where, args := conditions(opts, f)
 	behind, place := after.behind("created_at", "rowid")
-	query := "SELECT " + a.stored() + " FROM conversations WHERE " + where + " AND " + behind + " ORDER BY created_at DESC, rowid DESC LIMIT ?" //nolint:gosec // of this package
+	query := "SELECT " + a.stored() + " FROM conversations WHERE " + where + " AND " + behind + " ORDER BY created_at DESC, rowid DESC LIMIT ?"
 	return a.conversations(ctx, query, append(append(args, place...), limit)...)
 }
 

@@ -113,7 +113,7 @@ func (a *Archive) searchTable(ctx context.Context, t searched, text string, opts
 	if !f.Gone && t.table == "messages" {
 		add("s.gone_at IS NULL")
 	}
-	query := fmt.Sprintf("SELECT %s, %s, s.%s, %s FROM %s s WHERE %s ORDER BY %[2]s DESC, %[1]s DESC LIMIT ?",
+	query := fmt.Sprintf("SELECT %s, %s, s.%s, %s FROM %s s WHERE %s ORDER BY %[2]s DESC, %[1]s DESC LIMIT ?", //nolint:gosec // of this package
 		t.row, t.at, t.text, t.columns, t.table, strings.Join(and, " AND "))
 	rows, err := a.conn.QueryContext(ctx, query, append(args, limit)...)
 	if err != nil {
