@@ -3,7 +3,6 @@ package exchange
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -13,13 +12,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-// lenient is how a recording is read: it tells what was seen, which need not be sound.
-var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
 // Exchange reads the exchange of an entry. The exchange is never nil: with an error, which tells on one line what was
 // expected and what came, it has what could be read, so that the caller can leave out what is not its business.
@@ -29,197 +25,92 @@ func (p *Part) Exchange() (*Exchange, error) {
 	if err == nil {
 		err = e.read()
 	}
-	var syntax *jsontext.SyntacticError
-	switch {
-	case errors.As(err, &syntax):
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		return e.ex, fmt.Errorf("%s: byte %d: expected JSON, got something else: record it again as HAR 1.2", p.Source.File, p.Source.Offset+syntax.ByteOffset)
-	case err == nil:
+	}
+	if err == nil {
 		err = e.finish()
 	}
-	e.ex.Synthetic = e.marks.synthetic
-	e.ex.Shareable = e.marks.synthetic || e.marks.published || e.marks.redacted
 	if err != nil {
 		return e.ex, fmt.Errorf("%s:%d: %s: %w", p.Source.File, p.Source.Line, p.Source.EntryName(), err)
 	}
 	return e.ex, nil
 }
 
-// entry is a HAR entry while it is read.
+// entry is a HAR entry while an exchange is made of it.
 type entry struct {
-	part  *Part
-	dec   *jsontext.Decoder
-	ex    *Exchange
-	marks marks
-
-	status    jsontext.Value // nil where there is none
-	headers   bool           // whether the response has a list of headers
-	query     url.Values
-	order     []string // the names of query as they came
-	failure   string
-	content   bool // whether the response has a content
-	text      bool // whether the content has a text
-	cut       bool // whether that was dropped for its length
-	raw       bool // whether it is as it was sent
-	truncated bool
-	encoding  string
-	mime      string
-	comment   string
-	file      string
-	size      int
+	part *Part
+	har  harEntry
+	ex   *Exchange
 }
 
 func newEntry(p *Part) *entry {
 	return &entry{
 		part: p,
-		dec:  jsontext.NewDecoder(bytes.NewBuffer(p.Text), lenient...),
-		ex: &Exchange{
-			Source: p.Source, entrySource: p.Source, Entry: p.Text, Decoded: true, maxBody: p.maxBody, squeezed: p.squeezed,
-			RequestHeader: make(http.Header), ResponseHeader: make(http.Header),
-		},
-		marks: p.marks,
-		size:  -1,
+		har:  harEntry{Published: p.marks.published, Redacted: p.marks.redacted, Synthetic: p.marks.synthetic, Response: harResponse{Content: harContent{Size: -1}}},
+		ex:   &Exchange{Source: p.Source, entrySource: p.Source, Entry: p.Text, Decoded: true, maxBody: p.maxBody, squeezed: p.squeezed},
 	}
 }
 
+// read decodes the entry, and copies what stands in it to the exchange.
 func (e *entry) read() error {
-	return e.object(func(name string) error {
-		switch name {
-		case "request":
-			return e.object(e.request)
-		case "response":
-			return e.object(e.response)
-		case "comment":
-			return e.string(&e.ex.Comment)
-		case "startedDateTime":
-			var text string
-			err := e.string(&text)
-			e.ex.Time = parseTime(text)
-			return err
-		}
-		if e.dec.PeekKind() == 't' {
-			e.marks.set(name)
-		}
-		return e.dec.SkipValue()
-	})
+	err := json.UnmarshalDecode(jsontext.NewDecoder(bytes.NewBuffer(e.part.Text), lenient), &e.har, lenient)
+	ex, h := e.ex, &e.har
+	ex.Synthetic = h.Synthetic
+	ex.Shareable = h.Synthetic || h.Published || h.Redacted
+	ex.Comment, ex.Time = h.Comment, parseTime(h.Started)
+	ex.Method, ex.URL = strings.ToUpper(h.Request.Method), h.Request.URL
+	ex.RequestHeader, ex.ResponseHeader = h.Request.Headers.header(), h.Response.Headers.header()
+	ex.Cookies = len(h.Request.Cookies)+len(h.Response.Cookies) > 0
+	if h.Request.Post != nil {
+		ex.RequestBody = []byte(h.Request.Post.Text)
+	}
+	if text := &h.Response.Content.Text; text.given {
+		ex.ResponseBody, ex.Garbled, ex.BodyOffset = text.content, text.garbled, text.at
+		ex.body = literal{text: e.part.Text[text.at:text.end], quoted: true}
+		ex.Source = ex.AtEntry(text.at)
+	}
+	return err
 }
 
-func (e *entry) request(name string) error {
-	switch name {
-	case "method":
-		err := e.string(&e.ex.Method)
-		e.ex.Method = strings.ToUpper(e.ex.Method)
-		return err
-	case "url":
-		return e.string(&e.ex.URL)
-	case "headers":
-		return e.header(e.ex.RequestHeader)
-	case "cookies":
-		return e.cookies()
-	case "queryString":
-		e.query = make(url.Values)
-		return e.fields(func(name, value string) {
-			e.query.Add(name, value)
-			e.order = append(e.order, name)
-		})
-	case "postData":
-		var body string
-		err := e.object(func(name string) error {
-			if name == "text" {
-				return e.string(&body)
-			}
-			return e.dec.SkipValue()
-		})
-		e.ex.RequestBody = []byte(body)
-		return err
-	}
-	return e.dec.SkipValue()
-}
-
-func (e *entry) response(name string) (err error) {
-	switch name {
-	case "status":
-		value, err := e.dec.ReadValue()
-		e.status = value.Clone()
-		return err
-	case "headers":
-		e.headers = e.dec.PeekKind() == '[' || e.dec.PeekKind() == '{'
-		return e.header(e.ex.ResponseHeader)
-	case "cookies":
-		return e.cookies()
-	case "content":
-		e.content = true
-		return e.object(e.body)
-	case "_error", "_failureText":
-		return e.string(&e.failure)
-	}
-	return e.dec.SkipValue()
-}
-
-func (e *entry) body(name string) error {
-	switch name {
-	case "text":
-		if e.dec.PeekKind() != '"' {
-			return e.dec.SkipValue()
+// header returns the fields without the pseudo-fields of HTTP/2 that browsers list among them.
+func (h harFields) header() http.Header {
+	out := make(http.Header)
+	for _, f := range h {
+		if name := strings.TrimSpace(f.Name); name != "" && name[0] != ':' {
+			out.Add(name, f.Value)
 		}
-		quoted, err := e.dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		body, err := jsontext.AppendUnquote(nil, quoted)
-		e.text, e.ex.ResponseBody, e.ex.Garbled = true, body, err != nil || !utf8.Valid(quoted)
-		end := int(e.dec.InputOffset())
-		at := end - len(quoted)
-		e.cut = slices.Contains(e.part.cuts, at)
-		e.ex.body = literal{text: e.part.Text[at:end], quoted: true}
-		e.ex.Source, e.ex.BodyOffset = e.ex.AtEntry(at), at
-		return nil
-	case "encoding":
-		err := e.string(&e.encoding)
-		e.encoding = strings.ToLower(e.encoding)
-		return err
-	case "mimeType":
-		return e.string(&e.mime)
-	case "comment":
-		return e.string(&e.comment)
-	case "size":
-		return e.int(&e.size)
-	case "_file":
-		return e.string(&e.file)
-	case "_encoded":
-		e.raw = e.dec.PeekKind() == 't'
-	case "truncated", "_truncated":
-		e.truncated = e.dec.PeekKind() == 't'
 	}
-	return e.dec.SkipValue()
+	return out
 }
 
 // finish puts together what the entry tells.
 func (e *entry) finish() error {
-	ex := e.ex
+	ex, status := e.ex, e.har.Response.Status
 	if ex.Method == "" || ex.URL == "" {
 		return errors.New("expected a request with method and url, got none: record the call again or remove the entry")
 	}
-	if len(e.order) > 0 && !strings.Contains(ex.URL, "?") {
+	if !strings.Contains(ex.URL, "?") {
 		e.addQuery()
 	}
 	switch {
-	case e.status == nil || e.status.Kind() == 'n':
+	case status == nil || status.Kind() == 'n':
 		ex.Unread = NoAnswer
 		return nil
-	case e.status.Kind() != '0':
-		return fmt.Errorf("response.status is a JSON %s, expected a whole number: record the call again", kindName(e.status))
+	case status.Kind() != '0':
+		return fmt.Errorf("response.status is a JSON %s, expected a whole number: record the call again", kindName(status))
 	}
-	status, err := strconv.ParseFloat(string(e.status), 64)
-	if err != nil || status != math.Trunc(status) || math.Abs(status) > math.MaxInt32 {
+	number, err := strconv.ParseFloat(string(status), 64)
+	if err != nil || number != math.Trunc(number) || math.Abs(number) > math.MaxInt32 {
 		return errors.New("response.status is a JSON number, expected a whole one: record the call again")
 	}
-	if ex.Status = int(status); ex.Status <= 0 {
+	if ex.Status = int(number); ex.Status <= 0 {
 		ex.Status, ex.Unread = 0, NoAnswer
 		return nil
 	}
-	ex.headless = !e.headers
-	if !e.headers && e.mime != "" && e.mime != "x-unknown" {
-		ex.ResponseHeader.Set("Content-Type", e.mime)
+	ex.headless = e.har.Response.Headers == nil
+	if mime := e.har.Response.Content.MIMEType; ex.headless && mime != "" && mime != "x-unknown" {
+		ex.ResponseHeader.Set("Content-Type", mime)
 	}
 	if err := e.decode(); err != nil {
 		return err
@@ -232,9 +123,8 @@ func (e *entry) finish() error {
 func (e *entry) addQuery() {
 	target, fragment, _ := strings.Cut(e.ex.URL, "#")
 	separator := "?"
-	for _, name := range e.order {
-		target += separator + url.QueryEscape(name) + "=" + url.QueryEscape(e.query[name][0])
-		e.query[name] = e.query[name][1:]
+	for _, f := range e.har.Request.Query {
+		target += separator + url.QueryEscape(f.Name) + "=" + url.QueryEscape(f.Value)
 		separator = "&"
 	}
 	if fragment != "" {
@@ -245,21 +135,21 @@ func (e *entry) addQuery() {
 
 // decode undoes how the recording encoded the body's bytes.
 func (e *entry) decode() error {
-	ex := e.ex
-	switch e.encoding {
+	ex, content := e.ex, &e.har.Response.Content
+	switch strings.ToLower(content.Encoding) {
 	case "base64":
 		body, err := decodeBase64(ex.ResponseBody)
 		if err != nil {
 			return errors.New("expected base64 in response.content.text, got other text: record the call again")
 		}
 		e.setBody(body)
-		ex.Decoded = !e.raw
+		ex.Decoded = !content.Raw
 	case "", "utf-8", "utf8", "none", "identity", "text", "plain", "7bit", "8bit", "binary":
-		if e.size == len(ex.ResponseBody) || !e.text || strings.Contains(e.mime, "text/plain") {
+		if content.Size == len(ex.ResponseBody) || !content.Text.given || strings.Contains(content.MIMEType, "text/plain") {
 			break // the text was sent like this
 		}
 		// Some recorders forget to mark base64.
-		if body, err := decodeBase64(ex.ResponseBody); err == nil && len(body) > 1 && (json.Valid(body) || bytes.HasPrefix(body, gzipMagic)) {
+		if body, err := decodeBase64(ex.ResponseBody); err == nil && len(body) > 1 && (isJSON(body) || bytes.HasPrefix(body, gzipMagic)) {
 			e.setBody(body)
 		}
 	default:
@@ -279,12 +169,13 @@ func (e *entry) setBody(body []byte) {
 
 // unread returns why there is no body, or not all of it.
 func (e *entry) unread() Reason {
-	ex := e.ex
+	ex, response, content := e.ex, &e.har.Response, &e.har.Response.Content
 	length, err := strconv.Atoi(ex.ResponseHeader.Get("Content-Length"))
 	if err != nil || ex.ResponseHeader.Get("Content-Encoding") != "" {
 		length = -1
 	}
-	size := max(e.size, length)
+	size := max(content.Size, length)
+	broken := response.Error != "" || response.FailureText != "" || content.Truncated || content.OtherTruncated || size > len(ex.ResponseBody)
 	switch {
 	case ex.Status == http.StatusSwitchingProtocols:
 		return Upgraded
@@ -292,19 +183,21 @@ func (e *entry) unread() Reason {
 		return NotModified
 	case ex.Unread != "":
 		return ex.Unread
-	case e.cut, len(ex.ResponseBody) > ex.limit():
+	case content.Text.given && slices.Contains(e.part.cuts, content.Text.at), len(ex.ResponseBody) > ex.limit():
 		return TooLarge
 	case ex.Method == http.MethodHead, ex.Status == http.StatusNoContent, ex.Status < 200:
 		return ""
-	case !e.text && !e.part.file && (e.file != "" || e.comment != "" || !e.content || size > 0 || e.size < 0):
+	case !content.Text.given && !e.part.file && (content.File != "" || content.Comment != "" || size > 0 || content.Size < 0):
 		return NotRecorded
-	case len(ex.ResponseBody) == 0 && size > 0, len(ex.ResponseBody) == 0 && e.comment != "":
+	case len(ex.ResponseBody) == 0 && (size > 0 || content.Comment != ""):
 		return NotRecorded
-	case (e.failure != "" || e.truncated || size > len(ex.ResponseBody)) && !ex.encoded() && !json.Valid(ex.ResponseBody):
+	case broken && !ex.encoded() && !isJSON(ex.ResponseBody):
 		return Cut
 	}
 	return ""
 }
+
+func isJSON(text []byte) bool { return jsontext.Value(text).IsValid(lenient) }
 
 func decodeBase64(text []byte) ([]byte, error) {
 	clean := bytes.TrimRight(bytes.Join(bytes.Fields(text), nil), "=")
@@ -357,113 +250,4 @@ func kindName(v jsontext.Value) string {
 		return "array"
 	}
 	return "boolean"
-}
-
-// object reads an object, and calls member for each of its members to read the value. It skips what is no object.
-func (e *entry) object(member func(name string) error) error {
-	return e.each('{', func() error {
-		name, err := e.dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		return member(name.String())
-	})
-}
-
-// each reads an object or an array, and calls item for each of its members or items to read it. It skips all else.
-func (e *entry) each(begin jsontext.Kind, item func() error) error {
-	if e.dec.PeekKind() != begin {
-		return e.dec.SkipValue()
-	}
-	if _, err := e.dec.ReadToken(); err != nil {
-		return err
-	}
-	for kind := e.dec.PeekKind(); kind != '}' && kind != ']'; kind = e.dec.PeekKind() {
-		if err := item(); err != nil {
-			return err
-		}
-	}
-	_, err := e.dec.ReadToken()
-	return err
-}
-
-// string reads a string into s, and skips what is none.
-func (e *entry) string(s *string) error {
-	if e.dec.PeekKind() != '"' {
-		return e.dec.SkipValue()
-	}
-	token, err := e.dec.ReadToken()
-	if err == nil {
-		*s = token.String()
-	}
-	return err
-}
-
-// scalar reads a string or another value that holds no others into s.
-func (e *entry) scalar(s *string) error {
-	switch e.dec.PeekKind() {
-	case '"', '{', '[', 'n':
-		return e.string(s)
-	}
-	value, err := e.dec.ReadValue()
-	*s = string(value)
-	return err
-}
-
-// int reads a whole number into n, and skips what is none.
-func (e *entry) int(n *int) error {
-	if e.dec.PeekKind() != '0' {
-		return e.dec.SkipValue()
-	}
-	value, err := e.dec.ReadValue()
-	if f, bad := strconv.ParseFloat(string(value), 64); bad == nil && math.Abs(f) < math.MaxInt32 {
-		*n = int(f)
-	}
-	return err
-}
-
-// fields reads a list of objects with name and value, or an object of values by their names.
-func (e *entry) fields(take func(name, value string)) error {
-	if e.dec.PeekKind() == '{' {
-		return e.object(func(name string) error {
-			if e.dec.PeekKind() == '[' {
-				return e.each('[', func() error { return e.field(name, take) })
-			}
-			return e.field(name, take)
-		})
-	}
-	return e.each('[', func() error {
-		var name, value string
-		err := e.object(func(member string) error {
-			switch member {
-			case "name":
-				return e.string(&name)
-			case "value":
-				return e.scalar(&value)
-			}
-			return e.dec.SkipValue()
-		})
-		take(name, value)
-		return err
-	})
-}
-
-func (e *entry) field(name string, take func(name, value string)) error {
-	var value string
-	err := e.scalar(&value)
-	take(name, value)
-	return err
-}
-
-// header gathers fields, without the pseudo-fields of HTTP/2 that browsers list among them.
-func (e *entry) header(h http.Header) error {
-	return e.fields(func(name, value string) {
-		if name = strings.TrimSpace(name); name != "" && name[0] != ':' {
-			h.Add(name, value)
-		}
-	})
-}
-
-func (e *entry) cookies() error {
-	return e.fields(func(string, string) { e.ex.Cookies = true })
 }

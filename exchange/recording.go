@@ -194,10 +194,10 @@ func (p *Part) attach(files fs.FS, limit int) {
 		return
 	}
 	e := newEntry(p)
-	if e.read() != nil || e.file == "" {
+	if e.read() != nil || e.har.Response.Content.File == "" {
 		return
 	}
-	file, err := files.Open(e.file)
+	file, err := files.Open(e.har.Response.Content.File)
 	if err != nil {
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -25,59 +26,6 @@ type HARWriter struct {
 // NewHARWriter returns a writer that writes to w. An exchange is written as it is: make it safe to
 // share before.
 func NewHARWriter(w io.Writer) *HARWriter { return &HARWriter{w: w} }
-
-type (
-	harField struct {
-		Name  string `json:"name"`
-		Value string `json:"value"`
-	}
-	harContent struct {
-		Size     int     `json:"size"`
-		MIMEType string  `json:"mimeType"`
-		Text     *string `json:"text,omitempty"`
-		Encoding string  `json:"encoding,omitempty"`
-		Raw      bool    `json:"_encoded,omitempty"` // the text is the body as it was sent
-		Comment  string  `json:"comment,omitempty"`
-	}
-	harPost struct {
-		MIMEType string     `json:"mimeType"`
-		Params   []harField `json:"params"`
-		Text     string     `json:"text"`
-	}
-	harRequest struct {
-		Method      string     `json:"method"`
-		URL         string     `json:"url"`
-		HTTPVersion string     `json:"httpVersion"`
-		Cookies     []harField `json:"cookies"`
-		Headers     []harField `json:"headers"`
-		Query       []harField `json:"queryString"`
-		Post        *harPost   `json:"postData,omitempty"`
-		HeadersSize int        `json:"headersSize"`
-		BodySize    int        `json:"bodySize"`
-	}
-	harResponse struct {
-		Status      int        `json:"status"`
-		StatusText  string     `json:"statusText"`
-		HTTPVersion string     `json:"httpVersion"`
-		Cookies     []harField `json:"cookies"`
-		Headers     []harField `json:"headers"`
-		Content     harContent `json:"content"`
-		RedirectURL string     `json:"redirectURL"`
-		HeadersSize int        `json:"headersSize"`
-		BodySize    int        `json:"bodySize"`
-	}
-	harOut struct {
-		Redacted  bool           `json:"_redacted,omitempty"`
-		Synthetic bool           `json:"_synthetic,omitempty"`
-		Started   string         `json:"startedDateTime"`
-		Time      int            `json:"time"`
-		Request   harRequest     `json:"request"`
-		Response  harResponse    `json:"response"`
-		Cache     map[string]any `json:"cache"`
-		Timings   map[string]int `json:"timings"`
-		Comment   string         `json:"comment,omitempty"`
-	}
-)
 
 // Write writes one exchange. After an error it writes nothing more and returns that error again.
 func (h *HARWriter) Write(ex *Exchange) error {
@@ -130,59 +78,46 @@ func (h *HARWriter) print(text []byte) {
 
 // Marshal returns an exchange as an entry of a recording.
 func Marshal(ex *Exchange) ([]byte, error) {
-	return json.MarshalIndent(entryOf(ex), "      ", "  ")
-}
-
-func entryOf(ex *Exchange) *harOut {
 	started := ex.Time
 	if started.IsZero() {
 		started = time.Now()
 	}
-	none, text := []harField{}, string(ex.ResponseBody)
-	out := &harOut{
+	none := harFields{}
+	out := harEntry{
 		Redacted:  ex.Shareable && !ex.Synthetic,
 		Synthetic: ex.Synthetic,
 		Started:   started.UTC().Format("2006-01-02T15:04:05.000Z07:00"),
 		Comment:   ex.Comment,
-		Cache:     map[string]any{},
-		Timings:   map[string]int{"send": 0, "wait": 0, "receive": 0},
 		Request: harRequest{
 			Method: ex.Method, URL: ex.URL, HTTPVersion: "HTTP/1.1", Cookies: none,
-			Headers: fieldsOf(ex.RequestHeader), Query: []harField{}, HeadersSize: -1, BodySize: len(ex.RequestBody),
+			Headers: fieldsOf(ex.RequestHeader), Query: none, HeadersSize: -1, BodySize: len(ex.RequestBody),
 		},
 		Response: harResponse{
-			Status: ex.Status, StatusText: http.StatusText(ex.Status), HTTPVersion: "HTTP/1.1", Cookies: none,
+			Status: []byte(strconv.Itoa(ex.Status)), StatusText: http.StatusText(ex.Status), HTTPVersion: "HTTP/1.1", Cookies: none,
 			Headers: fieldsOf(ex.ResponseHeader), HeadersSize: -1, BodySize: -1,
-			Content: harContent{Size: len(ex.ResponseBody), MIMEType: ex.ResponseHeader.Get("Content-Type"), Text: &text},
+			Content: harContent{Size: -1, MIMEType: ex.ResponseHeader.Get("Content-Type"), Comment: string(ex.Unread)},
 		},
 	}
 	if target, err := url.Parse(ex.URL); err == nil {
-		query := target.Query()
-		for _, name := range slices.Sorted(maps.Keys(query)) {
-			for _, v := range query[name] {
-				out.Request.Query = append(out.Request.Query, harField{name, v})
-			}
-		}
+		out.Request.Query = fieldsOf(target.Query())
 	}
 	if ex.RequestBody != nil {
 		out.Request.Post = &harPost{ex.RequestHeader.Get("Content-Type"), none, string(ex.RequestBody)}
 	}
-	if ex.Unread != "" { // readers find the reason by the lack of a text
-		out.Response.Content = harContent{Size: -1, MIMEType: ex.ResponseHeader.Get("Content-Type"), Comment: string(ex.Unread)}
-		return out
+	if content := &out.Response.Content; ex.Unread == "" { // readers find the reason by the lack of a text
+		content.Size, content.Text = len(ex.ResponseBody), harText{given: true, content: ex.ResponseBody}
+		content.Raw = !ex.Decoded && (len(ex.encodings()) > 0 || bytes.HasPrefix(ex.ResponseBody, gzipMagic))
+		if content.Raw || !utf8.Valid(ex.ResponseBody) {
+			content.Encoding, content.Text.content = "base64", base64.StdEncoding.AppendEncode(nil, ex.ResponseBody)
+		}
 	}
-	raw := !ex.Decoded && (len(ex.encodings()) > 0 || bytes.HasPrefix(ex.ResponseBody, gzipMagic))
-	if raw || !utf8.Valid(ex.ResponseBody) {
-		text, out.Response.Content.Encoding = base64.StdEncoding.EncodeToString(ex.ResponseBody), "base64"
-		out.Response.Content.Raw = raw
-	}
-	return out
+	return json.MarshalIndent(out, "      ", "  ")
 }
 
-func fieldsOf(h http.Header) []harField {
-	fields := []harField{}
-	for _, name := range slices.Sorted(maps.Keys(h)) {
-		for _, v := range h[name] {
+func fieldsOf(values map[string][]string) harFields {
+	fields := harFields{}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		for _, v := range values[name] {
 			fields = append(fields, harField{name, v})
 		}
 	}
