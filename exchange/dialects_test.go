@@ -389,9 +389,9 @@ func TestWhatIsTooLargeIsNotKept(t *testing.T) {
 	}
 }
 
-// TestARecordingWhoseRecorderDiedIsRead cuts one of our own at each byte: what was written whole is read, and what was not is
-// told.
-func TestARecordingWhoseRecorderDiedIsRead(t *testing.T) {
+// TestARecordingWhoseRecorderDiedIsReadAsFarAsItGoes cuts a stream at each byte: the entries that are whole are read, and then
+// the cut is told.
+func TestARecordingWhoseRecorderDiedIsReadAsFarAsItGoes(t *testing.T) {
 	t.Parallel()
 	var file bytes.Buffer
 	w := exchange.NewHARWriter(&file)
@@ -403,7 +403,7 @@ func TestARecordingWhoseRecorderDiedIsRead(t *testing.T) {
 		ends = append(ends, file.Len())
 	}
 	_ = w.Close()
-	for cut := ends[0]; cut <= file.Len(); cut++ {
+	for cut := ends[0]; cut < file.Len()-1; cut++ {
 		whole, broken := 0, 0
 		for _, err := range exchange.ReadHAR(bytes.NewReader(file.Bytes()[:cut]), "x.har") {
 			if err != nil {
@@ -413,9 +413,8 @@ func TestARecordingWhoseRecorderDiedIsRead(t *testing.T) {
 			}
 		}
 		n, _ := slices.BinarySearch(ends, cut+1)
-		inEntry := cut > ends[n-1]+len(",\n      ") && n < len(ends)
-		if whole != n || broken > 1 || (broken == 1) != inEntry {
-			t.Fatalf("byte %d of %d: expected %d entries, told to be cut: %v; got %d and %d errors", cut, file.Len(), n, inEntry, whole, broken)
+		if whole != n || broken != 1 {
+			t.Fatalf("byte %d of %d: expected %d entries and an error, got %d and %d errors", cut, file.Len(), n, whole, broken)
 		}
 	}
 }

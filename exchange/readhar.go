@@ -107,7 +107,6 @@ type harReader struct {
 	found     bool // log.entries
 	index     int  // of the entry at hand, counted from 1
 	marks     marks
-	ours      bool // the recording was written by HARWriter
 }
 
 func (h *harReader) errorf(format string, args ...any) error {
@@ -137,8 +136,6 @@ func (h *harReader) read(r io.Reader) error {
 		})
 	})
 	switch {
-	case h.ours && h.index > 0 && errors.Is(err, errCutBetween):
-		return nil // its recorder died, after it had written the last entry to its end
 	case err != nil:
 		return err
 	case !h.found:
@@ -189,19 +186,14 @@ func (h *harReader) sequence(begin, end byte, what string, read func() error) er
 	for first := true; ; first = false {
 		c, err := h.scan.peek()
 		switch {
-		case err != nil && first:
-			return h.broken(err)
 		case err != nil:
-			return h.brokenBetween(err)
+			return h.broken(err)
 		case c == end:
 			h.scan.pos++
 			return nil
 		case !first:
 			if err := h.expect(',', "a comma"); err != nil {
 				return err
-			}
-			if _, err := h.scan.peek(); err != nil {
-				return h.brokenBetween(err)
 			}
 		}
 		if err := read(); err != nil {
@@ -260,7 +252,6 @@ func (h *harReader) part(p *Part) error {
 	if bytes.Equal(p.Text, []byte("true")) {
 		h.marks.set(p.Name)
 	}
-	h.ours = h.ours || p.Name == "creator" && bytes.Contains(p.Text, []byte(`"`+creator+`"`))
 	if !h.window.yield(p, nil) {
 		return errStop
 	}
@@ -276,9 +267,6 @@ func (h *harReader) unexpected(what string) error {
 	return h.errorf("byte %d: expected %s, got something else: record it again as HAR 1.2", h.scan.place.Offset, what)
 }
 
-// errCutBetween marks the error of a file that breaks off after a whole value.
-var errCutBetween = errors.New("cut off between values")
-
 // broken tells at which byte the file breaks off, or why it cannot be read on.
 func (h *harReader) broken(err error) error {
 	h.scan.settle()
@@ -287,19 +275,6 @@ func (h *harReader) broken(err error) error {
 	}
 	return fmt.Errorf("%s: byte %d: expected to read on, got: %w: check the file and its permissions", h.recording.Name, h.scan.place.Offset, err)
 }
-
-func (h *harReader) brokenBetween(err error) error {
-	broken := h.broken(err)
-	if errors.Is(err, io.EOF) {
-		return &betweenError{broken}
-	}
-	return broken
-}
-
-// betweenError is the error of a file that breaks off after a whole value.
-type betweenError struct{ error }
-
-func (b *betweenError) Is(target error) bool { return target == errCutBetween }
 
 // window puts the entries of a recording in the order of their times, as far as those that belong together stand within
 // its bounds.

@@ -15,35 +15,26 @@ import (
 	"unicode/utf8"
 )
 
-// HARWriter writes exchanges as a recording in the HAR 1.2 format, one by one. [NewHARWriter] makes one. It is not safe for
-// concurrent use.
+// HARWriter writes exchanges as a recording in the HAR 1.2 format, one by one. [NewHARWriter] and [NewHARFile] make one. It
+// is not safe for concurrent use.
 type HARWriter struct {
-	w   io.Writer
-	n   int
-	err error
+	stream io.Writer // nil where file is written
+	file   Document
+	size   int64 // of the document without its end; 0 before the first exchange
 }
 
-// NewHARWriter returns a writer that writes to w. An exchange is written as it is: make it safe to
-// share before.
-func NewHARWriter(w io.Writer) *HARWriter { return &HARWriter{w: w} }
-
-// Write writes one exchange. After an error it writes nothing more and returns that error again.
-func (h *HARWriter) Write(ex *Exchange) error {
-	entry, err := Marshal(ex)
-	if err != nil && h.err == nil {
-		h.err = err
-	}
-	if h.n++; h.n == 1 {
-		h.print([]byte(harHead))
-	} else {
-		h.print([]byte(harBetween))
-	}
-	h.print(entry)
-	return h.err
+// Document is a file in which [NewHARFile] writes.
+type Document interface {
+	io.WriterAt
+	Truncate(size int64) error
 }
 
-// creator is the name by which recordings of this package are signed.
-const creator = "okchat-go"
+// NewHARWriter returns a writer that writes to a stream. Close ends the document.
+func NewHARWriter(w io.Writer) *HARWriter { return &HARWriter{stream: w} }
+
+// NewHARFile returns a writer that writes in an empty file. After each exchange the file is a whole document, whatever happens
+// to the process or to the disk then.
+func NewHARFile(file Document) *HARWriter { return &HARWriter{file: file} }
 
 // The text of a recording before, between and after its entries.
 const (
@@ -51,7 +42,7 @@ const (
   "log": {
     "version": "1.2",
     "creator": {
-      "name": "` + creator + `",
+      "name": "okchat-go",
       "version": "1"
     },
     "entries": [
@@ -60,20 +51,43 @@ const (
 	harTail    = "\n    ]\n  }\n}\n"
 )
 
+// Write writes one exchange as it is: make it safe to share before. After an error the exchange is not in a file, those before it
+// are, and the next one may be written; a stream is broken.
+func (h *HARWriter) Write(ex *Exchange) error {
+	entry, err := Marshal(ex)
+	if err != nil {
+		return err
+	}
+	begin, undone := harBetween, harTail
+	if h.size == 0 {
+		begin, undone = harHead, ""
+	}
+	text := append([]byte(begin), entry...)
+	size := h.size + int64(len(text))
+	if h.file == nil {
+		_, err = h.stream.Write(text)
+	} else if _, err = h.file.WriteAt(append(text, harTail...), h.size); err != nil {
+		// The end that was there gave way to the entry. On a full disk it is put back, for which there was room.
+		_, failed := h.file.WriteAt([]byte(undone), h.size)
+		err = errors.Join(err, failed, h.file.Truncate(h.size+int64(len(undone))))
+	}
+	if err == nil {
+		h.size = size
+	}
+	return err
+}
+
 // Close ends the recording. It does not close what the recording is written to. A recording without exchanges is an
 // error, as no reader takes one.
 func (h *HARWriter) Close() error {
-	if h.n == 0 && h.err == nil {
+	switch {
+	case h.size == 0:
 		return errors.New("expected an exchange to record, got none")
+	case h.file != nil:
+		return nil
 	}
-	h.print([]byte(harTail))
-	return h.err
-}
-
-func (h *HARWriter) print(text []byte) {
-	if h.err == nil {
-		_, h.err = h.w.Write(text)
-	}
+	_, err := io.WriteString(h.stream, harTail)
+	return err
 }
 
 // Marshal returns an exchange as an entry of a recording.
@@ -122,42 +136,4 @@ func fieldsOf(values map[string][]string) harFields {
 		}
 	}
 	return fields
-}
-
-// HARFile is a recording under way in a file. After each exchange the file is a whole document, whatever happens to the
-// process or to the disk then. [NewHARFile] makes one. It is not safe for concurrent use.
-type HARFile struct {
-	file Document
-	size int64 // of the document without its end; 0 before the first exchange
-}
-
-// Document is a file as [HARFile] writes it.
-type Document interface {
-	io.WriterAt
-	Truncate(size int64) error
-}
-
-// NewHARFile returns a recording in an empty file. It has no end to write, and does not close the file.
-func NewHARFile(file Document) *HARFile { return &HARFile{file: file} }
-
-// Write records one exchange. An exchange is written as it is: make it safe to share before. After an error the exchange is
-// not in the file, those before it are, and the next one may be written.
-func (h *HARFile) Write(ex *Exchange) error {
-	entry, err := Marshal(ex)
-	if err != nil {
-		return err
-	}
-	begin, undone := harBetween, harTail
-	if h.size == 0 {
-		begin, undone = harHead, ""
-	}
-	text := append([]byte(begin), entry...)
-	size := h.size + int64(len(text))
-	// The end that is there gives way to the entry and a new end. On a full disk it is put back, for which there was room.
-	if _, err := h.file.WriteAt(append(text, harTail...), h.size); err != nil {
-		_, failed := h.file.WriteAt([]byte(undone), h.size)
-		return errors.Join(err, failed, h.file.Truncate(h.size+int64(len(undone))))
-	}
-	h.size = size
-	return nil
 }

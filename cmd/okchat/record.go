@@ -81,14 +81,11 @@ type recorder struct {
 	redactor *redact.Redactor
 	path     string
 	file     *atomicfile.File
-	har      interface {
-		Write(*exchange.Exchange) error
-	}
-	end     func() error // writes the document's end where that is not there yet
-	count   report.Count
-	written int
-	left    int // exchanges that could not be written
-	errs    map[string]bool
+	har      *exchange.HARWriter
+	count    report.Count
+	written  int
+	left     int // exchanges that could not be written
+	errs     map[string]bool
 }
 
 func startRecorder(ctx context.Context, std streams, c *contract.Contract, flag, path, saltFile string) (*recorder, error) {
@@ -104,12 +101,9 @@ func startRecorder(ctx context.Context, std streams, c *contract.Contract, flag,
 	if err != nil {
 		return nil, fmt.Errorf("cannot write %s: %w: name another file with %s", path, err, flag)
 	}
-	r := &recorder{std: std, redactor: redactor, path: path, file: file, errs: make(map[string]bool)}
+	r := &recorder{std: std, redactor: redactor, path: path, file: file, har: exchange.NewHARFile(file), errs: make(map[string]bool)}
 	if file.Direct() { // such as a pipe, in which nothing can be written over
-		har := exchange.NewHARWriter(file)
-		r.har, r.end = har, har.Close
-	} else {
-		r.har, r.end = exchange.NewHARFile(file), func() error { return nil }
+		r.har = exchange.NewHARWriter(file)
 	}
 	return r, nil
 }
@@ -139,7 +133,7 @@ func (r *recorder) take(result *contract.Result) {
 func (r *recorder) finish() error {
 	if r.written == 0 {
 		r.file.Abort()
-	} else if err := errors.Join(r.end(), r.file.Commit()); err != nil {
+	} else if err := errors.Join(r.har.Close(), r.file.Commit()); err != nil {
 		return fmt.Errorf("cannot write %s: %w", r.path, err)
 	} else {
 		fmt.Fprintf(r.std.err, "%s: %s\n", r.path, &r.count)
