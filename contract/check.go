@@ -2,11 +2,14 @@ package contract
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 	"github.com/okchat/okchat-go/contract/internal/rule"
@@ -78,13 +81,32 @@ func (r *Result) requestBody() {
 	if schema == nil {
 		return
 	}
-	t, err := jsontree.Parse(body, maxDepth)
-	if err != nil {
-		r.faults.Outside(Violation, CodeJSON, PartRequestBody, "", content.Key, "one JSON document", err.Error())
-		return
+	if page := r.document(PartRequestBody, content.Key, schema, body, nil); page != nil {
+		r.sent = page.Body
 	}
-	valid := spec.Validate(schema, t, PartRequestBody, &r.faults)
-	r.rules(rule.NewPage(r.contract.rules, nil, r.Request, t, valid, r.moment(time.Now()), time.Now()))
+}
+
+// document parses and validates the body of a part. It evaluates the rules beside its schemas and, where op is not nil, those of
+// the operation. It returns nil where the body cannot be parsed.
+func (r *Result) document(part Part, at *yaml.Node, schema *spec.Schema, body []byte, op *spec.Operation) *rule.Page {
+	t, err := jsontree.Parse(body, maxDepth)
+	if syntax, ok := errors.AsType[*jsontree.SyntaxError](err); ok {
+		r.faults.Add(spec.Fault{Severity: Violation, Code: CodeJSON, Part: part, Offset: syntax.Offset, At: at,
+			Expected: "one JSON document", Got: syntax.Got})
+		return nil
+	}
+	if err != nil {
+		r.stop(NotChecked, fmt.Sprintf("the %s is %v", part, err))
+		return nil
+	}
+	now := time.Now()
+	page := rule.NewPage(r.contract.rules, op, r.Request, spec.Validate(schema, t, part, &r.faults), r.moment(now), now)
+	page.Check()
+	if u := page.Undecided; u != nil && !r.faults.Broken(part) {
+		r.faults.Outside(Violation, CodeRule, part, "", u.Node, "that the rule "+string(u.Code)+" can be decided", "a body where it cannot")
+	}
+	r.skipped(page)
+	return page
 }
 
 // walkKey returns what the requests of one walk have in common.
@@ -168,33 +190,12 @@ func (r *Result) response() {
 		r.faults.Outside(Violation, CodeContentEncoding, PartResponseHeader, "Content-Encoding", content.Key, "the encoding that the body is in", err.Error())
 		return
 	}
-	t, err := jsontree.Parse(body, maxDepth)
-	if syntax, ok := errors.AsType[*jsontree.SyntaxError](err); ok {
-		r.faults.Add(spec.Fault{Severity: Violation, Code: CodeJSON, Part: PartResponseBody, Offset: syntax.Offset, At: content.Key,
-			Expected: "one JSON document", Got: syntax.Got})
-		return
-	}
-	if err != nil {
-		r.stop(NotChecked, "the body is "+err.Error())
-		return
-	}
 	if ex.Garbled {
 		r.faults.Outside(Violation, CodeEncoding, PartResponseBody, "", content.Key, "Unicode text in UTF-8", "bytes that are not")
 	}
-	valid := spec.Validate(schema, t, PartResponseBody, &r.faults)
-	r.Body, r.Schemas = t, valid.Schemas
-	now := time.Now()
-	r.page = rule.NewPage(r.contract.rules, r.Operation, r.Request, t, valid, r.moment(now), now)
-	r.rules(r.page)
-}
-
-// rules evaluates the rules about one page.
-func (r *Result) rules(page *rule.Page) {
-	page.Check()
-	if u := page.Undecided; u != nil && !r.faults.Broken(PartResponseBody) {
-		r.faults.Outside(Violation, CodeRule, PartResponseBody, "", u.Node, "that the rule "+string(u.Code)+" can be decided", "an answer where it cannot")
+	if r.page = r.document(PartResponseBody, content.Key, schema, body, r.Operation); r.page != nil {
+		r.Body = r.page.Body
 	}
-	r.skipped(page)
 }
 
 func (r *Result) skipped(page *rule.Page) {

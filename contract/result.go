@@ -48,13 +48,12 @@ type Result struct {
 	Request *spec.Request
 	// Response is the description of the response's status in the contract, nil where it has none.
 	Response *spec.Response
-	// Body is the parsed body of the response, nil where it is no JSON or where the contract has no schema for it. Schemas
-	// has, by the position of a value in Body, the schema that a string or number keeps.
-	Body    *jsontree.Tree
-	Schemas []*spec.Schema
+	// Body is the validated body of the response, nil where it is no JSON or where the contract has no schema for it.
+	Body *spec.Validation
 
 	contract *Contract
-	near     *spec.Operation // the one that was nearly called
+	sent     *spec.Validation // the request's body, as Body
+	near     *spec.Operation  // the one that was nearly called
 	faults   spec.Faults
 	page     *rule.Page
 	walk     string // tells the walk from others
@@ -63,28 +62,30 @@ type Result struct {
 // Contract returns the contract of the check, nil where the result comes from no check.
 func (r *Result) Contract() *Contract { return r.contract }
 
-// Read returns the parsed body and what its values are, as Body and Schemas, where the check did not get as far: it called
-// nearly one of the contract's operations, or the media type is wrong. body is without its content encoding.
-func (r *Result) Read(body []byte) (*jsontree.Tree, []*spec.Schema, error) {
-	if r.Body != nil {
-		return r.Body, r.Schemas, nil
+// Read returns the body of the request or of the response (PartRequestBody or PartResponseBody) with what is known of its
+// values. It has an answer where the check did not get as far: it called nearly one of the contract's operations, or the media
+// type is wrong. body is without its content encoding.
+func (r *Result) Read(part Part, body []byte) (*spec.Validation, error) {
+	known, op := r.Body, cmp.Or(r.Operation, r.near)
+	var content *spec.Content
+	if part == PartRequestBody {
+		known = r.sent
+	}
+	if known != nil {
+		return known, nil
 	}
 	t, err := jsontree.Parse(body, maxDepth)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	op := cmp.Or(r.Operation, r.near)
-	if op == nil {
-		return t, make([]*spec.Schema, len(t.Nodes)), nil
-	}
-	if answer := op.Answer(max(r.Exchange.Status, 100)); answer != nil && answer.Content != nil {
-		for _, m := range answer.Content.Media {
-			if m.Schema != nil {
-				return t, spec.Validate(m.Schema, t, PartResponseBody, &spec.Faults{}).Schemas, nil
-			}
+	if op != nil && part == PartRequestBody {
+		content = op.Body
+	} else if op != nil {
+		if answer := op.Answer(max(r.Exchange.Status, 100)); answer != nil {
+			content = answer.Content
 		}
 	}
-	return t, make([]*spec.Schema, len(t.Nodes)), nil
+	return spec.Validate(content.FirstSchema(), t, part, &spec.Faults{}), nil
 }
 
 // maxDepth bounds the nesting of a body, as the client does.

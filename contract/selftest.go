@@ -67,10 +67,9 @@ type selfTest struct {
 
 // subject is a body of the exchange that is broken in each way.
 type subject struct {
-	tree    *jsontree.Tree
-	schemas []*spec.Schema
-	put     func(*exchange.Exchange, []byte)
-	told    map[*spec.Schema]int // mutants of each schema
+	*spec.Validation
+	put  func(*exchange.Exchange, []byte)
+	told map[*spec.Schema]int // mutants of each schema
 }
 
 func (t *selfTest) operation(op *spec.Operation) error {
@@ -91,7 +90,7 @@ func (t *selfTest) operation(op *spec.Operation) error {
 		t.body(answer, t.base.ResponseBody, func(ex *exchange.Exchange, b []byte) { ex.ResponseBody = b })
 		for _, r := range t.contract.rules.OfOperation(op) {
 			delete(t.met, r) // another operation may share it
-			if t.rule(r, t.tree.Root()); !t.met[r] && t.missed == nil {
+			if t.rule(r, t.Root()); !t.met[r] && t.missed == nil {
 				return t.unbroken(r)
 			}
 		}
@@ -214,7 +213,7 @@ func (t *selfTest) body(s *spec.Schema, body []byte, put func(*exchange.Exchange
 		return // it was clean
 	}
 	valid := spec.Validate(s, tree, PartResponseBody, &spec.Faults{})
-	t.subject = &subject{tree: tree, schemas: valid.Schemas, put: put, told: make(map[*spec.Schema]int)}
+	t.subject = &subject{Validation: valid, put: put, told: make(map[*spec.Schema]int)}
 	t.expect("a body that breaks off", t.op.Key, t.splice(len(body)-1, len(body), ""), CodeJSON)
 	t.expect("two documents", t.op.Key, t.splice(0, 0, "{}"), CodeJSON)
 	t.expect("a byte order mark", t.op.Key, t.splice(0, 0, "\xef\xbb\xbf"), CodeJSON)
@@ -224,7 +223,7 @@ func (t *selfTest) body(s *spec.Schema, body []byte, put func(*exchange.Exchange
 // splice returns what the check finds once a part of the body has been replaced.
 func (t *selfTest) splice(start, end int, literal string) []Finding {
 	ex := t.base
-	t.put(&ex, []byte(t.tree.Text[:start]+literal+t.tree.Text[end:]))
+	t.put(&ex, []byte(t.Text[:start]+literal+t.Text[end:]))
 	return t.contract.Check(&ex).Findings
 }
 
@@ -309,7 +308,7 @@ func (t *selfTest) members(s *spec.Schema, n *jsontree.Node) {
 			t.expect("a member dropped", p.Required, t.drop(n, member), CodeMissing)
 			t.expect("a member renamed", p.Required, t.splice(int(member.Key), int(member.Start), `"selftest":`), CodeMissing)
 		}
-		t.expect("a member twice", p.Key, t.splice(int(member.Key), int(member.Key), t.tree.Text[member.Key:member.End]+","), CodeDuplicate)
+		t.expect("a member twice", p.Key, t.splice(int(member.Key), int(member.Key), t.Text[member.Key:member.End]+","), CodeDuplicate)
 		t.values(p.Schema, member)
 	}
 	if n.Size > 0 && s.Extra == nil {
@@ -341,7 +340,7 @@ func (t *selfTest) rule(r *rule.Rule, this *jsontree.Node) {
 	for _, all := range []bool{true, false} {
 		r.Each(this, func(n *jsontree.Node, _ int) {
 			for _, literal := range t.candidates(n) {
-				for _, body := range []string{t.tree.Text, t.fresh()} {
+				for _, body := range []string{t.Text, t.fresh()} {
 					if t.met[r] {
 						return
 					}
@@ -364,7 +363,7 @@ func (t *selfTest) rule(r *rule.Rule, this *jsontree.Node) {
 // candidates returns literals that may break a rule about a value.
 func (t *selfTest) candidates(n *jsontree.Node) []string {
 	list := []string{"null", n.Literal()}
-	s := t.schemas[n.Index]
+	s := t.Schemas[n.Index]
 	switch {
 	case n.Kind == jsontree.String && s != nil && s.Format == "date-time":
 		list = append(list, `"1000-01-01T00:00:00Z"`, `"9000-01-01T00:00:00Z"`)
@@ -373,8 +372,8 @@ func (t *selfTest) candidates(n *jsontree.Node) []string {
 		}
 	case n.Kind == jsontree.String || n.Kind == jsontree.Null:
 		list = append(list, `"selftest"`, `" "`, `"00000000-0000-4000-8000-000000000000"`)
-		for i := range t.tree.Nodes { // what stands elsewhere in the page
-			if other := &t.tree.Nodes[i]; other.Kind == jsontree.String && other.Name == n.Name && other.Text != n.Text {
+		for i := range t.Nodes { // what stands elsewhere in the page
+			if other := &t.Nodes[i]; other.Kind == jsontree.String && other.Name == n.Name && other.Text != n.Text {
 				list = append(list, other.Literal())
 			}
 		}
@@ -394,7 +393,7 @@ var uuids = lazy.Regexp(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
 // fresh returns the body with every UUID but those of the path replaced by another: a page of other conversations.
 func (t *selfTest) fresh() string {
 	random := rand.New(rand.NewPCG(1, 1))
-	return uuids().ReplaceAllStringFunc(t.tree.Text, func(id string) string {
+	return uuids().ReplaceAllStringFunc(t.Text, func(id string) string {
 		if strings.Contains(t.base.URL, id) {
 			return id
 		}

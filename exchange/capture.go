@@ -57,13 +57,6 @@ func (c *Capture) begin(req *http.Request, url string) *Exchange {
 	return ex
 }
 
-func (c *Capture) limit() int {
-	if c.MaxBody == 0 {
-		return DefaultMaxBody
-	}
-	return c.MaxBody
-}
-
 // kept is the beginning of a body as it passes, all of it while that is no more than a limit.
 type kept struct {
 	buffer bytes.Buffer
@@ -106,7 +99,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ex.Time = time.Now()
 	if req.GetBody != nil { // a body that can be read only once belongs to the transport
 		if body, err := req.GetBody(); err == nil {
-			ex.RequestBody, _ = io.ReadAll(io.LimitReader(body, int64(t.capture.limit())))
+			ex.RequestBody, _ = io.ReadAll(io.LimitReader(body, int64(limitOf(t.capture.MaxBody))))
 			body.Close()
 		}
 	}
@@ -121,7 +114,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, nil // whose body can be written to
 	}
 	body := &watchedBody{body: resp.Body, exchange: ex, request: req.Context(), take: t.capture.Take, length: resp.ContentLength}
-	body.kept.limit = t.capture.limit()
+	body.kept.limit = limitOf(t.capture.MaxBody)
 	if resp.Body == http.NoBody {
 		body.length = 0
 	}

@@ -19,20 +19,14 @@ import (
 // maxEncodings bounds the content encodings of one body.
 const maxEncodings = 4
 
-// EncodingError tells how a body contradicts its Content-Encoding. It quotes nothing of the body.
-type EncodingError struct{ Got string }
-
-// Error returns what came.
-func (e *EncodingError) Error() string { return e.Got }
-
 var (
 	gzipMagic = []byte{0x1f, 0x8b}
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
 // Body returns the response's body with its content encodings undone, the last one first: gzip, deflate, br and zstd. An
-// error is the [Reason] why nobody here can do so, or an *[EncodingError] where the body is not in the encoding that its
-// header names.
+// error is the [Reason] why nobody here can do so, or else tells how the body contradicts the encoding that its header names.
+// It quotes nothing of the body.
 //
 // Recordings keep the headers of an answer, but most keep its body decoded. Of a recorded body nothing is undone unless it
 // still looks encoded.
@@ -43,14 +37,14 @@ func (ex *Exchange) Body() ([]byte, error) {
 	encodings := ex.encodings()
 	body := ex.ResponseBody
 	switch {
-	case len(body) > ex.limit():
+	case len(body) > limitOf(ex.maxBody):
 		return nil, TooLarge
 	case len(body) == 0:
 		return body, nil // of HEAD for instance, whose headers are those of GET
 	case len(encodings) == 0 && ex.headless && bytes.HasPrefix(body, gzipMagic):
 		encodings = []string{"gzip"} // the recorder dropped the headers
 	case len(encodings) == 0 && bytes.HasPrefix(body, gzipMagic):
-		return nil, &EncodingError{"none, and a body in gzip"}
+		return nil, errors.New("none, and a body in gzip")
 	case len(encodings) > maxEncodings:
 		return nil, UnknownEncoding
 	}
@@ -58,7 +52,7 @@ func (ex *Exchange) Body() ([]byte, error) {
 		if ex.Decoded && !looksEncoded(name, body) {
 			continue
 		}
-		decoded, err := undo(name, body, ex.limit())
+		decoded, err := undo(name, body, limitOf(ex.maxBody))
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +99,7 @@ func undo(name string, body []byte, limit int) ([]byte, error) {
 	switch name {
 	case "gzip":
 		if r, err = gzip.NewReader(source); err != nil {
-			return nil, &EncodingError{"gzip, and a body that is not"}
+			return nil, errors.New("gzip, and a body that is not")
 		}
 	case "deflate":
 		// The name means zlib's format, but some servers send what that wraps.
@@ -131,11 +125,11 @@ func undo(name string, body []byte, limit int) ([]byte, error) {
 	case out.Len() > limit:
 		return nil, TooLarge
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, &EncodingError{name + " that breaks off"}
+		return nil, errors.New(name + " that breaks off")
 	case err != nil:
-		return nil, &EncodingError{name + ", and a body that is not"}
+		return nil, errors.New(name + ", and a body that is not")
 	case source.Len() > 0:
-		return nil, &EncodingError{name + ", and more after its end"}
+		return nil, errors.New(name + ", and more after its end")
 	}
 	return out.Bytes(), nil
 }

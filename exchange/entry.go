@@ -61,13 +61,12 @@ func (e *entry) read() error {
 	ex.Comment, ex.Time = h.Comment, parseTime(h.Started)
 	ex.Method, ex.URL = strings.ToUpper(h.Request.Method), h.Request.URL
 	ex.RequestHeader, ex.ResponseHeader = h.Request.Headers.header(), h.Response.Headers.header()
-	ex.Cookies = len(h.Request.Cookies)+len(h.Response.Cookies) > 0
 	if h.Request.Post != nil {
 		ex.RequestBody = []byte(h.Request.Post.Text)
 	}
 	if text := &h.Response.Content.Text; text.given {
 		ex.ResponseBody, ex.Garbled, ex.BodyOffset = text.content, text.garbled, text.at
-		ex.body = literal{text: e.part.Text[text.at:text.end], quoted: true}
+		ex.literal = e.part.Text[text.at:text.end]
 		ex.Source = ex.AtEntry(text.at)
 	}
 	return err
@@ -163,7 +162,7 @@ func (e *entry) decode() error {
 
 // setBody replaces the body by one that does not stand in the entry as text.
 func (e *entry) setBody(body []byte) {
-	e.ex.ResponseBody, e.ex.body, e.ex.Garbled = body, literal{}, false
+	e.ex.ResponseBody, e.ex.literal, e.ex.Garbled = body, nil, false
 	e.ex.Source = e.ex.entrySource
 }
 
@@ -183,7 +182,7 @@ func (e *entry) unread() Reason {
 		return NotModified
 	case ex.Unread != "":
 		return ex.Unread
-	case content.Text.given && slices.Contains(e.part.cuts, content.Text.at), len(ex.ResponseBody) > ex.limit():
+	case content.Text.given && slices.Contains(e.part.cuts, content.Text.at), len(ex.ResponseBody) > limitOf(ex.maxBody):
 		return TooLarge
 	case ex.Method == http.MethodHead, ex.Status == http.StatusNoContent, ex.Status < 200:
 		return ""

@@ -65,14 +65,12 @@ type Exchange struct {
 	Entry []byte
 	// BodyOffset is where in Entry the literal stands from which ResponseBody was read, 0 where it was not.
 	BodyOffset int
-	// Cookies reports whether the HAR entry lists cookies beside the headers.
-	Cookies bool
 
-	entrySource Source  // of Entry
-	body        literal // of ResponseBody in Entry
-	maxBody     int     // bound on the decoded body, 0 for DefaultMaxBody
-	squeezed    bool    // whether Entry lacks white space, so that no place in it is known
-	headless    bool    // whether the recording has no response headers, not even none
+	entrySource Source // of Entry
+	literal     []byte // the JSON string in Entry from which ResponseBody was read
+	maxBody     int    // bound on the decoded body, 0 for DefaultMaxBody
+	squeezed    bool   // whether Entry lacks white space, so that no place in it is known
+	headless    bool   // whether the recording has no response headers, not even none
 	keys        func() []string
 }
 
@@ -138,21 +136,6 @@ func (s Source) Place() string {
 	return place
 }
 
-// NewBody returns the exchange of a response body that was kept without its request: a GET of that URL answered with
-// status 200 and JSON. file is its name.
-func NewBody(file, url string, body []byte) *Exchange {
-	return &Exchange{
-		Source:         Source{File: file, Line: 1, Column: 1},
-		Method:         http.MethodGet,
-		URL:            url,
-		RequestHeader:  make(http.Header),
-		Status:         http.StatusOK,
-		ResponseHeader: http.Header{"Content-Type": {"application/json"}},
-		ResponseBody:   body,
-		body:           literal{text: body},
-	}
-}
-
 // Keys returns the values of the request's key headers where the exchange was captured: RequestHeader does not have them.
 // Whoever records the exchange searches for them.
 func (ex *Exchange) Keys() []string {
@@ -180,12 +163,6 @@ func (ex *Exchange) String() string {
 // methods are those that String repeats; whatever else stands in their place may be anything.
 var methods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
-}
-
-// literal is a body as it stands in its file: as it is, or quoted as a JSON string.
-type literal struct {
-	text   []byte
-	quoted bool
 }
 
 // after returns the place behind a text that stands at s.
@@ -243,13 +220,16 @@ func literalOffset(literal []byte, offset int) int {
 // At returns the place of a byte of the body, or the exchange's own place where the body is not in the file as text or
 // offset is negative.
 func (ex *Exchange) At(offset int) Source {
-	if offset < 0 || ex.body.text == nil {
+	text := ex.literal
+	switch {
+	case offset < 0:
 		return ex.Source
+	case text != nil:
+		offset = literalOffset(text, offset)
+	case ex.Source.Entry == 0: // the file is the body
+		text = ex.ResponseBody
 	}
-	if ex.body.quoted {
-		offset = literalOffset(ex.body.text, offset)
-	}
-	return ex.Source.after(ex.body.text[:min(offset, len(ex.body.text))])
+	return ex.Source.after(text[:min(offset, len(text))])
 }
 
 // AtEntry returns the place of a byte of Entry.
@@ -260,8 +240,7 @@ func (ex *Exchange) AtEntry(offset int) Source {
 	return ex.entrySource.after(ex.Entry[:min(max(offset, 0), len(ex.Entry))])
 }
 
-func (ex *Exchange) limit() int { return limitOf(ex.maxBody) }
-
+// limitOf returns the bound that a field MaxBody stands for.
 func limitOf(maxBody int) int {
 	if maxBody > 0 {
 		return maxBody

@@ -15,14 +15,14 @@ func (c *Capture) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		ex := c.begin(req, cmp.Or(req.RequestURI, req.URL.RequestURI()))
 		ex.Time = time.Now()
-		sent := kept{limit: c.limit()}
+		sent := kept{limit: limitOf(c.MaxBody)}
 		if req.Body != nil && req.Body != http.NoBody {
 			req.Body = struct {
 				io.Reader
 				io.Closer
 			}{io.TeeReader(req.Body, &sent), req.Body}
 		}
-		tee := &teeWriter{ResponseWriter: w, kept: kept{limit: c.limit()}, head: ex.Method == http.MethodHead}
+		tee := &teeWriter{ResponseWriter: w, kept: kept{limit: limitOf(c.MaxBody)}, head: ex.Method == http.MethodHead}
 		if c.KeepBody != nil && !c.KeepBody(req) {
 			tee.kept.unread = NotRecorded
 		}

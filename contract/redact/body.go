@@ -15,17 +15,17 @@ import (
 	"github.com/okchat/okchat-go/internal/lazy"
 )
 
-// document returns a JSON document with pseudonyms. schemas has the schema that each string and number keeps, nil for none.
-func (r *Redactor) document(t *jsontree.Tree, schemas []*spec.Schema) []byte {
+// document returns a JSON document with pseudonyms.
+func (r *Redactor) document(doc *spec.Validation) []byte {
 	var out strings.Builder
 	at := int32(0)
 	put := func(start, end int32, literal string) {
-		out.WriteString(t.Text[at:start])
+		out.WriteString(doc.Text[at:start])
 		out.WriteString(literal)
 		at = end
 	}
-	for i := range t.Nodes {
-		n, s := &t.Nodes[i], schemas[i]
+	for i := range doc.Nodes {
+		n, s := &doc.Nodes[i], doc.Schemas[i]
 		if s == nil {
 			s = &spec.Schema{}
 		}
@@ -38,7 +38,7 @@ func (r *Redactor) document(t *jsontree.Tree, schemas []*spec.Schema) []byte {
 		switch {
 		case n.Kind == jsontree.String && isGarbled(n.Literal()):
 			put(n.Start, n.End, garbled(n.Literal(), "x"))
-		case n.Kind == jsontree.String && schemas[i] == nil && namesSecret(n.Name):
+		case n.Kind == jsontree.String && doc.Schemas[i] == nil && namesSecret(n.Name):
 			// A name that the contract knows from another place stays. Beside it no pseudonym could be told from a secret.
 			put(n.Start, n.End, quoteJSON(exchange.Redacted))
 		case n.Kind == jsontree.String:
@@ -46,12 +46,12 @@ func (r *Redactor) document(t *jsontree.Tree, schemas []*spec.Schema) []byte {
 				put(n.Start, n.End, quoteJSON(pseudonym))
 			}
 		case n.Kind&jsontree.Number != 0:
-			if s := r.value(n.Text, schemas[i] != nil); s != n.Text {
+			if s := r.value(n.Text, doc.Schemas[i] != nil); s != n.Text {
 				put(n.Start, n.End, s)
 			}
 		}
 	}
-	out.WriteString(t.Text[at:])
+	out.WriteString(doc.Text[at:])
 	return []byte(out.String())
 }
 

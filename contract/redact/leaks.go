@@ -36,8 +36,8 @@ func Leaks(r *contract.Result) []contract.Finding {
 	if err != nil {
 		body = ex.ResponseBody
 	}
-	if t, schemas, err := r.Read(body); err == nil {
-		l.body(t, schemas, ex.Shareable)
+	if doc, err := r.Read(contract.PartResponseBody, body); err == nil {
+		l.body(doc, ex.Shareable)
 	} else {
 		l.text("", string(body), 0, 0)
 	}
@@ -173,14 +173,14 @@ func (l *leaks) url(text string) {
 }
 
 // body searches a body whose values are known, and tells of each kind of personal data once, where it comes first.
-func (l *leaks) body(t *jsontree.Tree, schemas []*spec.Schema, shareable bool) {
+func (l *leaks) body(doc *spec.Validation, shareable bool) {
 	type kind struct {
 		first *jsontree.Node
 		n     int
 	}
 	personal := make(map[string]*kind)
-	for i := range t.Nodes {
-		n, s := &t.Nodes[i], schemas[i]
+	for i := range doc.Nodes {
+		n, s := &doc.Nodes[i], doc.Schemas[i]
 		if n.Name != "" && !l.contract.Compiled().Names[n.Name] {
 			l.text("", n.Name, int(n.Key), 0)
 		}

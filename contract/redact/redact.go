@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/okchat/okchat-go/contract"
-	"github.com/okchat/okchat-go/contract/internal/jsontree"
-	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -206,22 +204,12 @@ func (r *Redactor) requestBody(result *contract.Result) []byte {
 	if len(body) == 0 || result.Operation == nil || result.Operation.Body == nil {
 		return nil
 	}
-	t, err := jsontree.Parse(body, maxDepth)
+	valid, err := result.Read(contract.PartRequestBody, body)
 	if err != nil {
 		return r.broken(body)
 	}
-	schemas := make([]*spec.Schema, len(t.Nodes))
-	for _, m := range result.Operation.Body.Media {
-		if m.Schema != nil {
-			schemas = spec.Validate(m.Schema, t, contract.PartRequestBody, &spec.Faults{}).Schemas
-			break
-		}
-	}
-	return r.document(t, schemas)
+	return r.document(valid)
 }
-
-// maxDepth bounds the nesting of a request's body, as the check does.
-const maxDepth = 64
 
 // setBody sets the body of an answer, and how it is encoded.
 func (r *Redactor) setBody(out *exchange.Exchange, result *contract.Result) {
@@ -240,10 +228,10 @@ func (r *Redactor) setBody(out *exchange.Exchange, result *contract.Result) {
 		}
 		return
 	}
-	t, schemas, err := result.Read(body)
+	valid, err := result.Read(contract.PartResponseBody, body)
 	switch {
 	case err == nil:
-		out.ResponseBody = r.document(t, schemas)
+		out.ResponseBody = r.document(valid)
 	case slices.ContainsFunc(result.Findings, func(f contract.Finding) bool {
 		return f.Code == contract.CodeJSON && f.Part == contract.PartResponseBody
 	}):

@@ -15,10 +15,11 @@ import (
 
 // Page is a validated body with what rules need beside it. It is not safe for concurrent use.
 type Page struct {
+	// Body is the body itself.
+	Body *spec.Validation
+
 	set     *Set
 	op      *spec.Operation
-	valid   *spec.Validation
-	root    *jsontree.Node
 	doc     *document
 	request *spec.Request
 	given   ref.Val // the request as rules see it
@@ -35,9 +36,9 @@ type Page struct {
 
 // NewPage returns the page that valid is about. now is when the server answered, today when the rules are evaluated. Faults
 // are added to valid's.
-func NewPage(set *Set, op *spec.Operation, request *spec.Request, t *jsontree.Tree, valid *spec.Validation, now, today time.Time) *Page {
+func NewPage(set *Set, op *spec.Operation, request *spec.Request, valid *spec.Validation, now, today time.Time) *Page {
 	p := &Page{
-		set: set, op: op, valid: valid, root: t.Root(), doc: newDocument(t, valid.Schemas, new(int)),
+		Body: valid, set: set, op: op, doc: newDocument(valid, new(int)),
 		request: request, given: requestValue(request),
 		now: types.Timestamp{Time: now}, today: types.Timestamp{Time: today}, faults: valid.Faults, broken: make(map[spec.Code]bool),
 	}
@@ -61,10 +62,10 @@ func requestValue(r *spec.Request) ref.Val {
 
 // Check evaluates the rules that are about the page alone.
 func (p *Page) Check() {
-	for _, beside := range p.valid.Ruled {
+	for _, beside := range p.Body.Ruled {
 		p.evaluate(p.set.schemas[beside.Schema], beside.Node)
 	}
-	p.evaluate(p.set.operations[p.op], p.root)
+	p.evaluate(p.set.operations[p.op], p.Body.Root())
 }
 
 func (p *Page) evaluate(rules []*Rule, this *jsontree.Node) {
@@ -104,7 +105,7 @@ func (s *scope) ResolveName(name string) (any, bool) {
 	case "this":
 		return s.page.doc.of(s.this), true
 	case "body":
-		return s.page.doc.of(s.page.root), true
+		return s.page.doc.of(s.page.Body.Root()), true
 	case "index":
 		return types.Int(s.index), true
 	case "before":
@@ -115,7 +116,7 @@ func (s *scope) ResolveName(name string) (any, bool) {
 		if s.previous == nil {
 			return nil, false
 		}
-		return s.previous.doc.of(s.previous.root), true
+		return s.previous.doc.of(s.previous.Body.Root()), true
 	case "request":
 		return s.page.given, true
 	case "now":
@@ -144,7 +145,7 @@ func (p *Page) apply(r *Rule, this *jsontree.Node) {
 	if r.looksBack {
 		s.before = &values{steps: steps}
 	}
-	*steps = -budget(len(p.doc.nodes))
+	*steps = -budget(len(p.Body.Nodes))
 	r.Each(this, func(n *jsontree.Node, index int) {
 		if *steps > 0 {
 			return
@@ -155,13 +156,13 @@ func (p *Page) apply(r *Rule, this *jsontree.Node) {
 		case *steps > 0:
 			p.Skipped = append(p.Skipped, r.Code)
 		case err != nil:
-			if !p.faults.Broken(p.valid.Part) && p.Undecided == nil {
+			if !p.faults.Broken(p.Body.Part) && p.Undecided == nil {
 				p.Undecided = r
 			}
 		case result != types.True && !p.blamed(r, s):
 			p.broken[r.Code] = true
-			p.valid.Blame(n, spec.Violation)
-			p.faults.Add(spec.Fault{Severity: spec.Violation, Code: r.Code, Part: p.valid.Part, Node: n, At: r.Node,
+			p.Body.Blame(n, spec.Violation)
+			p.faults.Add(spec.Fault{Severity: spec.Violation, Code: r.Code, Part: p.Body.Part, Node: n, At: r.Node,
 				Expected: r.expected(s), Got: p.describe(n), Evidence: r.Evidence})
 		}
 		if r.looksBack {
@@ -208,7 +209,7 @@ func (p *Page) requestBroken(r *Rule) bool {
 // that one fault yields one finding. A value that is only new to an open set does not excuse itself.
 func (p *Page) blamed(r *Rule, s *scope) bool {
 	for _, u := range append([]use{{root: "self"}}, r.uses...) {
-		n := p.root
+		n := p.Body.Root()
 		switch {
 		case u.root == "self":
 			n = s.self
@@ -221,10 +222,10 @@ func (p *Page) blamed(r *Rule, s *scope) bool {
 		}
 		drift := u.root != "self"
 		for holder := n; ; holder = holder.Parent() {
-			if p.valid.Blamed(holder, drift) {
+			if p.Body.Blamed(holder, drift) {
 				return true
 			}
-			if holder == p.root {
+			if holder == p.Body.Root() {
 				break
 			}
 		}
@@ -232,7 +233,7 @@ func (p *Page) blamed(r *Rule, s *scope) bool {
 			if n = n.Member(name); n == nil {
 				break
 			}
-			if p.valid.Blamed(n, drift) {
+			if p.Body.Blamed(n, drift) {
 				return true
 			}
 		}
@@ -242,7 +243,7 @@ func (p *Page) blamed(r *Rule, s *scope) bool {
 
 // describe says what a value is that breaks a rule: numbers count something and times are no one's, so both are told.
 func (p *Page) describe(n *jsontree.Node) string {
-	s := p.doc.schemas[n.Index]
+	s := p.Body.Schemas[n.Index]
 	switch {
 	case s == nil:
 		return spec.Describe(n)
@@ -271,7 +272,7 @@ func (t *Trail) Follow(p *Page) {
 		for _, r := range p.set.operations[p.op] {
 			if p.scope.earlier = t.earlier[strings.Join(r.Path, "/")]; r.Walk && p.scope.earlier != nil {
 				p.scope.earlier.steps = p.doc.steps
-				p.apply(r, p.root)
+				p.apply(r, p.Body.Root())
 			}
 		}
 		p.scope.previous, p.scope.kept = nil, nil // the page before is no longer needed
@@ -293,7 +294,7 @@ func (t *Trail) Follow(p *Page) {
 			t.earlier[path] = all
 		}
 		before := len(all.list)
-		r.Each(p.root, func(n *jsontree.Node, _ int) {
+		r.Each(p.Body.Root(), func(n *jsontree.Node, _ int) {
 			v := p.doc.of(n)
 			if s, ok := v.(types.String); ok {
 				v = types.String(strings.Clone(string(s))) // or it would hold the whole page

@@ -22,10 +22,9 @@ import (
 
 // document gives the values of a tree to rules.
 type document struct {
-	nodes   []jsontree.Node
-	schemas []*spec.Schema
-	values  []value // by the nodes' positions
-	steps   *int    // counts what rules look at
+	*spec.Validation
+	values []value // by the nodes' positions
+	steps  *int    // counts what rules look at
 }
 
 // value is a node as rules see it. Objects and arrays are their own CEL values.
@@ -35,8 +34,8 @@ type value struct {
 	made ref.Val // nil until it is asked for
 }
 
-func newDocument(t *jsontree.Tree, schemas []*spec.Schema, steps *int) *document {
-	return &document{nodes: t.Nodes, schemas: schemas, values: make([]value, len(t.Nodes)), steps: steps}
+func newDocument(valid *spec.Validation, steps *int) *document {
+	return &document{valid, make([]value, len(valid.Nodes)), steps}
 }
 
 // of returns a value as rules see it.
@@ -50,7 +49,7 @@ func (d *document) of(n *jsontree.Node) ref.Val {
 		case jsontree.Array:
 			v.made = (*array)(v)
 		default:
-			v.made = scalar(n, d.schemas[n.Index])
+			v.made = scalar(n, d.Schemas[n.Index])
 		}
 	}
 	return v.made

@@ -128,6 +128,19 @@ type Media struct {
 	Node   *yaml.Node
 }
 
+// FirstSchema returns the schema of the first media type that has one, nil where there is none or c is nil.
+func (c *Content) FirstSchema() *Schema {
+	if c == nil {
+		return nil
+	}
+	for _, m := range c.Media {
+		if m.Schema != nil {
+			return m.Schema
+		}
+	}
+	return nil
+}
+
 // Example returns the JSON of the first example of a body, nil where there is none.
 func (m *Media) Example() []byte {
 	for _, example := range m.examples() {

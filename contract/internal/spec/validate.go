@@ -13,8 +13,9 @@ import (
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 )
 
-// Validation validates one JSON document against a schema.
+// Validation is one JSON document that is validated against a schema.
 type Validation struct {
+	*jsontree.Tree
 	// Faults collects the faults that it finds.
 	Faults *Faults
 	// Part is where the document stands.
@@ -43,9 +44,12 @@ const (
 	markedDrift
 )
 
-// Validate validates a document. part is where it stands.
+// Validate validates a document. part is where it stands. s is nil where the contract says nothing of it.
 func Validate(s *Schema, t *jsontree.Tree, part Part, faults *Faults) *Validation {
-	v := &Validation{Faults: faults, Part: part, Schemas: make([]*Schema, len(t.Nodes))}
+	v := &Validation{Tree: t, Faults: faults, Part: part, Schemas: make([]*Schema, len(t.Nodes))}
+	if s == nil {
+		return v
+	}
 	if n := t.Garbled(); n != nil {
 		v.add(Violation, CodeEncoding, n, s.Node, "Unicode text in UTF-8", "bytes that are not")
 	}
