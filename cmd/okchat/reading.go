@@ -170,8 +170,8 @@ func (f *readingFlags) open(ctx context.Context, std streams, command string, op
 			return nil, err
 		}
 		r.chatbot, r.sample, r.close = from.chatbot, from.sample, from.close
-		r.messages = from.client
 		r.own = &ownLimit{from: from.client, say: r.progress.say, chosen: chosen}
+		r.messages = r.own
 		if r.source = r.own; opts.ReadAhead > 1 {
 			r.source = archive.Ahead(r.source, opts.ReadAhead)
 		}
@@ -279,29 +279,57 @@ func (s *size) Set(text string) error {
 	return nil
 }
 
-// ownLimit is a source that asks for the server's own page size where the server refuses a page size that this program has
-// chosen, not its user.
+// ownLimit reads lists from a client. Where the server refuses a page size that this program has chosen, not its user, it asks
+// for the server's own. Several goroutines may use it at once.
 type ownLimit struct {
-	from    archive.Source
-	say     func(format string, args ...any)
-	chosen  bool        // by this program
-	gaveWay atomic.Bool // pages are read ahead
+	from           *okchat.Client
+	say            func(format string, args ...any)
+	chosen         bool        // by this program
+	list, messages atomic.Bool // the server's own size is asked for
 }
 
 func (o *ownLimit) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
-	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
+	if opts.After != "" { // which belongs to a page size
+		return o.from.Pages(ctx, chatbotID, opts)
+	}
+	return limited(o, "conversations", &o.list, opts.Limit, func(limit int) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
+		opts.Limit = limit
+		return o.from.Pages(ctx, chatbotID, opts)
+	})
+}
+
+func (o *ownLimit) MessagePages(ctx context.Context, chatbotID, conversationID string, opts okchat.MessageOptions) iter.Seq2[*okchat.Page[okchat.Message], error] {
+	return limited(o, "messages", &o.messages, opts.Limit, func(limit int) iter.Seq2[*okchat.Page[okchat.Message], error] {
+		opts.Limit = limit
+		return o.from.MessagePages(ctx, chatbotID, conversationID, opts)
+	})
+}
+
+func (o *ownLimit) Messages(ctx context.Context, chatbotID, conversationID string, opts okchat.MessageOptions) iter.Seq2[okchat.Message, error] {
+	return limited(o, "messages", &o.messages, opts.Limit, func(limit int) iter.Seq2[okchat.Message, error] {
+		opts.Limit = limit
+		return o.from.Messages(ctx, chatbotID, conversationID, opts)
+	})
+}
+
+// limited reads with a page size of limit, unless the server has refused it before or does so now.
+func limited[T any](o *ownLimit, items string, gaveWay *atomic.Bool, limit int, read func(limit int) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		if gaveWay.Load() {
+			limit = 0
+		}
 		came := false
-		for page, err := range o.from.Pages(ctx, chatbotID, opts) {
-			if api, ok := errors.AsType[*okchat.APIError](err); ok && o.chosen && !came && opts.Limit > 0 && opts.After == "" &&
+		for item, err := range read(limit) {
+			if api, ok := errors.AsType[*okchat.APIError](err); ok && o.chosen && !came && limit > 0 &&
 				(api.StatusCode == http.StatusBadRequest || api.StatusCode == http.StatusUnprocessableEntity) {
-				o.say("the server refuses pages of %d conversations: asking for its own page size", opts.Limit)
-				opts.Limit = 0
-				o.gaveWay.Store(true)
-				o.from.Pages(ctx, chatbotID, opts)(yield)
+				if !gaveWay.Swap(true) {
+					o.say("the server refuses pages of %d %s: asking for its own page size", limit, items)
+				}
+				read(0)(yield)
 				return
 			}
 			came = came || err == nil
-			if !yield(page, err) {
+			if !yield(item, err) {
 				return
 			}
 		}

@@ -74,6 +74,38 @@ func TestAPageSizeIsReadInBytesAndUnits(t *testing.T) {
 	}
 }
 
+func TestAPageSizeOfMessagesGivesWayToTheServersOwn(t *testing.T) {
+	srv := exported(t, 25)
+	srv.Every(refusing("100"))
+	conv, _ := srv.At(0)
+	pages := 2 + 3 + 1 // of the list, refused ones included, and of the messages that are refused
+	for i := range srv.Len() {
+		conv, _ := srv.At(i)
+		n := (len(srv.Messages(conv.ID)) + 9) / 10
+		if pages += max(n, 1); n > 1 {
+			pages += n
+		}
+	}
+	for _, tt := range []struct {
+		args []string
+		gave int
+	}{
+		{[]string{"show", conv.ID.String()}, 1},
+		{[]string{"export", "--messages", "--parallel", "1", "--read-ahead", "1", "-o", filepath.Join(t.TempDir(), "a.ndjson")}, 2},
+	} {
+		args := append(tt.args, "--chatbot", srv.ChatbotID)
+		before := srv.Count()
+		code, _, errs := okchatRun(t, 0, args...)
+		if n := srv.Count() - before; code != exitOK || strings.Count(errs, "own page size") != tt.gave || n > pages {
+			t.Errorf("%v: exit %d after %d requests, expected at most %d: %s", args, code, n, pages, errs)
+		}
+		code, _, errs = okchatRun(t, 0, append(args, "--limit", "100")...)
+		if code != exitFailed || !strings.Contains(errs, "limit must not be greater than 50") {
+			t.Errorf("%v with a limit of the user's: exit %d: %s", args, code, errs)
+		}
+	}
+}
+
 // refusing answers 400 to a request for pages of n conversations.
 func refusing(n string) okchattest.Fault {
 	return func(next http.Handler) http.Handler {

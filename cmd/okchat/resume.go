@@ -163,7 +163,7 @@ func (e *exporter) resumed(ctx context.Context, kind string) error {
 		}
 		if err = w.WritePage(page.Items); err == nil {
 			r.Tally = *e.told
-			err = r.page(w, page, e.own.gaveWay.Load())
+			err = r.page(w, page, e.own.list.Load())
 		}
 		if err != nil {
 			r.file.Leave()

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	okchat "github.com/okchat/okchat-go"
@@ -48,7 +49,7 @@ func TestMain(m *testing.M) {
 //
 // The key of the fake server is in no output of any script.
 func TestScripts(t *testing.T) {
-	exchanges := exchanges(t)
+	exchanges, messages := exchanges(t), sampleMessages(t, "dcda7e8a-e344-41a2-8a7e-b7400add6971")
 	for _, name := range []string{"jq", "python3", "sqlite3", "script", "bash"} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Logf("NOT TESTED: %s is not here, so the scripts skip what they hold against it", name)
@@ -69,6 +70,7 @@ func TestScripts(t *testing.T) {
 			recordings, err := filepath.Abs("../../contract_test/recordings")
 			env.Setenv("RECORDINGS", recordings)
 			env.Setenv("EXCHANGES", exchanges) // what check counts in them
+			env.Setenv("MESSAGES", messages)   // how many the first conversation of the sample has
 			env.Defer(func() {
 				run.close()
 				if err := keyIn(env.WorkDir); err != nil {
@@ -88,6 +90,20 @@ func TestScripts(t *testing.T) {
 			"start": scriptStart, "says": scriptSays, "ends": scriptEnds, "port": scriptPort, "fetch": scriptFetch, "replace": scriptReplace,
 		},
 	})
+}
+
+// sampleMessages returns how many messages a conversation of the sample has.
+func sampleMessages(t *testing.T, id string) string {
+	t.Helper()
+	list, _, err := readSample()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(okchattest.New(okchattest.Conversations(list...), okchattest.MadeUpMessages()).Messages(uuid.MustParse(id)))
+	if n < 2 {
+		t.Fatalf("conversation %s of the sample has %d messages, expected some", id, n)
+	}
+	return strconv.Itoa(n)
 }
 
 // scriptReplace puts a text in the place of another in a file: replace OLD NEW FILE.

@@ -24,8 +24,9 @@ import (
 type showFlags struct {
 	readingFlags
 
-	limit int
-	json  bool
+	limit  int
+	chosen bool // the limit, by this program
+	json   bool
 }
 
 func newShow(std streams) *cobra.Command {
@@ -52,7 +53,10 @@ Text is wrapped at the width of the terminal, or at 80 columns where it is piped
 			return nil
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              func(cmd *cobra.Command, args []string) error { return show(cmd.Context(), std, flags, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.chosen = !cmd.Flags().Changed("limit")
+			return show(cmd.Context(), std, flags, args[0])
+		},
 	}
 	flags.addServer(cmd)
 	flags.addZone(cmd)
@@ -146,7 +150,8 @@ func (f *showFlags) fromServer(ctx context.Context, std streams, id string) (*wh
 		return nil, f.explain(err)
 	}
 	return &whole{conv: &conv, close: from.close, messages: func(yield func(sqlite.Message, error) bool) {
-		for message, err := range from.client.Messages(ctx, from.chatbot, id, okchat.MessageOptions{Limit: f.limit}) {
+		own := &ownLimit{from: from.client, say: waits.say, chosen: f.chosen}
+		for message, err := range own.Messages(ctx, from.chatbot, id, okchat.MessageOptions{Limit: f.limit}) {
 			if !yield(sqlite.Message{Message: message}, err) {
 				return
 			}
