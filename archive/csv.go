@@ -28,10 +28,13 @@ type CSVOptions struct {
 // digits of fraction, which sort as text; null as an empty cell; objects as JSON. No cell can start a formula in a
 // spreadsheet: docs/archive.md tells how, and the way back.
 func NewCSV(w io.Writer, opts CSVOptions) Writer {
-	buffered := bufio.NewWriterSize(w, bufferSize)
-	c := &csvWriter{out: csv.NewWriter(buffered), columns: column.Conversations().Columns, CSVOptions: opts}
-	c.cells = make([]string, len(c.columns))
-	if c.out.UseCRLF = opts.Excel; opts.Excel && !opts.Append {
+	return newCSVWriter(bufio.NewWriterSize(w, bufferSize), column.Conversations().Columns, opts)
+}
+
+func newCSVWriter(buffered *bufio.Writer, columns []column.Column, opts CSVOptions) *csvWriter {
+	c := &csvWriter{columns: columns, cells: make([]string, len(columns)), CSVOptions: opts}
+	c.to(buffered)
+	if opts.Excel && !opts.Append {
 		_, _ = buffered.WriteString("\ufeff") // an error comes back with the next one
 	}
 	return c
@@ -46,20 +49,34 @@ type csvWriter struct {
 	cells   []string
 }
 
+// to has the lines that follow written to w.
+func (c *csvWriter) to(w io.Writer) {
+	c.out = csv.NewWriter(w)
+	c.out.UseCRLF = c.Excel
+}
+
 func (c *csvWriter) WritePage(page []okchat.Conversation) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
 	for i := range page {
-		if err := c.row.Read(&page[i]); err != nil {
+		if err := c.fill(0, &page[i]); err != nil {
 			return err
-		}
-		for j, value := range c.row.Values {
-			c.cells[j] = c.cell(&c.columns[j], value)
 		}
 		if err := c.out.Write(c.cells); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// fill fills the cells from a place on with the columns of an item.
+func (c *csvWriter) fill(from int, item column.Item) error {
+	if err := c.row.Read(item); err != nil {
+		return err
+	}
+	for i, value := range c.row.Values {
+		c.cells[from+i] = c.cell(&c.columns[from+i], value)
 	}
 	return nil
 }

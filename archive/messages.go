@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/internal/column"
@@ -20,13 +21,14 @@ type MessageSource interface {
 	Messages(ctx context.Context, chatbotID, conversationID string, opts okchat.MessageOptions) iter.Seq2[okchat.Message, error]
 }
 
-// Transcripts is a [Writer] of whole conversations as NDJSON, see [NewTranscripts]. It is not for concurrent use.
+// Transcripts is a [Writer] of whole conversations, see [NewTranscripts] and [NewCSVTranscripts]. It is not for concurrent use.
 type Transcripts struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	out    *bufio.Writer
 	from   MessageSource
 	opts   okchat.MessageOptions
+	format func() transcript
 
 	reading chan struct{} // holds a value for each conversation that is being read
 	pending []chan line   // the lines that are not written yet, in their order
@@ -46,7 +48,30 @@ const window = 64
 func NewTranscripts(ctx context.Context, w io.Writer, from MessageSource, opts okchat.MessageOptions, parallel int) *Transcripts {
 	t := &Transcripts{out: bufio.NewWriterSize(w, bufferSize), from: from, opts: opts, reading: make(chan struct{}, max(parallel, 1))}
 	t.ctx, t.cancel = context.WithCancel(ctx)
+	t.format = func() transcript { return new(ndjsonTranscript) }
 	return t
+}
+
+// NewCSVTranscripts returns a writer of one message a line, as [NewCSV] writes conversations: first the columns of its
+// conversation, then its own under names that begin with message_. A conversation without messages has one line, with empty
+// cells there. All else is that of [NewTranscripts].
+func NewCSVTranscripts(ctx context.Context, w io.Writer, from MessageSource, opts okchat.MessageOptions, parallel int, variant CSVOptions) *Transcripts {
+	t := NewTranscripts(ctx, w, from, opts, parallel)
+	head := newCSVWriter(t.out, slices.Concat(column.Conversations().Columns, messageColumns()), variant)
+	_ = head.Flush() // an error comes back with the next write
+	t.format = func() transcript {
+		return &csvTranscript{csvWriter: &csvWriter{CSVOptions: variant, columns: head.columns, cells: make([]string, len(head.columns))}}
+	}
+	return t
+}
+
+// messageColumns returns the columns of messages under names of their own.
+func messageColumns() []column.Column {
+	columns := slices.Clone(column.Messages().Columns)
+	for i := range columns {
+		columns[i].Name = "message_" + columns[i].Name
+	}
+	return columns
 }
 
 // Count returns how many messages were written.
@@ -114,20 +139,18 @@ type line struct {
 	err      error
 }
 
-// read returns the line of a conversation.
+// read returns the output for a conversation.
 func (t *Transcripts) read(ctx context.Context, conv *okchat.Conversation) line {
-	raw, err := column.Raw(conv)
-	if err != nil {
+	out := t.format()
+	if err := out.begin(conv); err != nil {
 		return line{err: err}
 	}
-	b, ok := bytes.CutSuffix(fastjson.AppendCompact(nil, raw), []byte("}"))
-	if !ok {
-		return line{err: fmt.Errorf("conversation %s is no JSON object", conv.ID)}
-	}
-	l := line{json: append(b, `,"messages":[`...)}
+	var l line
+	known := true
 	for m, err := range t.from.Messages(ctx, conv.ChatbotID.String(), conv.ID.String(), t.opts) {
 		if errors.Is(err, okchat.ErrNotFound) && l.messages == 0 {
-			return line{json: append(b, ",\"messages\":null}\n"...)}
+			known = false
+			break
 		}
 		if err != nil {
 			l.err = fmt.Errorf("messages of conversation %s: %w", conv.ID, err)
@@ -136,15 +159,84 @@ func (t *Transcripts) read(ctx context.Context, conv *okchat.Conversation) line 
 			}
 			break
 		}
-		raw, err := m.MarshalJSON()
-		if err != nil {
+		l.messages++
+		if err := out.add(&m); err != nil {
 			return line{err: err}
 		}
-		if l.messages++; l.messages > 1 {
-			l.json = append(l.json, ',')
-		}
-		l.json = fastjson.AppendCompact(l.json, raw)
 	}
-	l.json = append(l.json, "]}\n"...)
+	l.json = out.end(known)
 	return l
+}
+
+// transcript is the output for one conversation.
+type transcript interface {
+	begin(conv *okchat.Conversation) error
+	add(m *okchat.Message) error
+	// end returns the output; known reports whether the server knew the conversation.
+	end(known bool) []byte
+}
+
+type ndjsonTranscript struct {
+	b        []byte
+	messages int
+}
+
+func (n *ndjsonTranscript) begin(conv *okchat.Conversation) error {
+	raw, err := column.Raw(conv)
+	if err != nil {
+		return err
+	}
+	var ok bool
+	if n.b, ok = bytes.CutSuffix(fastjson.AppendCompact(nil, raw), []byte("}")); !ok {
+		return fmt.Errorf("conversation %s is no JSON object", conv.ID)
+	}
+	n.b = append(n.b, `,"messages":[`...)
+	return nil
+}
+
+func (n *ndjsonTranscript) add(m *okchat.Message) error {
+	raw, err := column.Raw(m)
+	if err != nil {
+		return err
+	}
+	if n.messages++; n.messages > 1 {
+		n.b = append(n.b, ',')
+	}
+	n.b = fastjson.AppendCompact(n.b, raw)
+	return nil
+}
+
+func (n *ndjsonTranscript) end(known bool) []byte {
+	if !known {
+		return append(bytes.TrimSuffix(n.b, []byte("[")), "null}\n"...)
+	}
+	return append(n.b, "]}\n"...)
+}
+
+type csvTranscript struct {
+	*csvWriter
+
+	messages int
+	lines    bytes.Buffer
+}
+
+func (c *csvTranscript) begin(conv *okchat.Conversation) error {
+	c.to(&c.lines)
+	return c.fill(0, conv)
+}
+
+func (c *csvTranscript) add(m *okchat.Message) error {
+	c.messages++
+	if err := c.fill(len(column.Conversations().Columns), m); err != nil {
+		return err
+	}
+	return c.out.Write(c.cells)
+}
+
+func (c *csvTranscript) end(bool) []byte {
+	if c.messages == 0 {
+		_ = c.out.Write(c.cells) // a bytes.Buffer takes all
+	}
+	c.out.Flush()
+	return c.lines.Bytes()
 }

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +17,14 @@ import (
 )
 
 func transcripts(t *testing.T, parallel int, script func(*okchattest.Server)) (lines []string, count int, err error) {
+	t.Helper()
+	out, count, err := transcriptsAs(t, func(ctx context.Context, w io.Writer, client *okchat.Client) *Transcripts {
+		return NewTranscripts(ctx, w, client, okchat.MessageOptions{Limit: 100}, parallel)
+	}, script)
+	return strings.SplitAfter(out, "\n"), count, err
+}
+
+func transcriptsAs(t *testing.T, writer func(context.Context, io.Writer, *okchat.Client) *Transcripts, script func(*okchattest.Server)) (text string, count int, err error) {
 	t.Helper()
 	srv := okchattest.NewServer(t, okchattest.Synthetic(3, 60))
 	client, err := okchat.New(srv.Key, okchat.WithBaseURL(srv.URL), okchat.WithRetry(okchat.RetryPolicy{MaxTries: 1}))
@@ -28,9 +39,9 @@ func transcripts(t *testing.T, parallel int, script func(*okchattest.Server)) (l
 		script(srv)
 	}
 	var out bytes.Buffer
-	w := NewTranscripts(t.Context(), &out, client, okchat.MessageOptions{Limit: 100}, parallel)
+	w := writer(t.Context(), &out, client)
 	err = cmp.Or(w.WritePage(page.Items), w.Flush())
-	return strings.SplitAfter(out.String(), "\n"), w.Count(), err
+	return out.String(), w.Count(), err
 }
 
 func TestEachLineOfATranscriptHoldsAllMessages(t *testing.T) {
@@ -77,6 +88,48 @@ func TestEachLineOfATranscriptHoldsAllMessages(t *testing.T) {
 		if count != total || total < 100 {
 			t.Errorf("expected a count of %d, got %d", total, count)
 		}
+	}
+}
+
+func TestEachLineOfATranscriptAsCSVHoldsOneMessage(t *testing.T) {
+	t.Parallel()
+	var fake *okchattest.Server
+	text, count, err := transcriptsAs(t, func(ctx context.Context, w io.Writer, client *okchat.Client) *Transcripts {
+		return NewCSVTranscripts(ctx, w, client, okchat.MessageOptions{Limit: 100}, 8, CSVOptions{})
+	}, func(srv *okchattest.Server) { fake = srv })
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := func(row []string, name string) string { return row[slices.Index(rows[0], name)] }
+	next := 1
+	for i := range fake.Len() {
+		conv, _ := fake.At(i)
+		messages := fake.Messages(conv.ID)
+		for range max(len(messages), 1) {
+			row := rows[next]
+			next++
+			if got := column(row, "id"); got != conv.ID.String() {
+				t.Fatalf("line %d is of conversation %s, expected %s", next, got, conv.ID)
+			}
+			if len(messages) == 0 {
+				if got := column(row, "message_id") + column(row, "message_content"); got != "" {
+					t.Errorf("a conversation without messages has %q", got)
+				}
+				continue
+			}
+			m := messages[0]
+			messages = messages[1:]
+			if column(row, "message_id") != m.ID.String() || column(row, "message_content") != defuse(m.Content) || column(row, "message_session_id") != conv.ID.String() {
+				t.Errorf("line %d is %q, expected message %s", next, row, m.ID)
+			}
+		}
+	}
+	if next != len(rows) || count < 100 {
+		t.Errorf("there are %d lines and %d messages, expected %d lines", len(rows), count, next)
 	}
 }
 

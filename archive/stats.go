@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/gen/okchatapi"
 	"github.com/okchat/okchat-go/internal/column"
 )
 
@@ -27,6 +29,35 @@ type Stats struct {
 	PerDay      []Count `json:"per_day"`
 	PerPlatform []Count `json:"per_platform"`
 	PerState    []Count `json:"per_state"`
+	// Messages counts the messages of these conversations; nil where none were read.
+	Messages *MessageStats `json:"messages,omitempty"`
+}
+
+// MessageStats counts the messages that are stored of the conversations of a [Stats].
+type MessageStats struct {
+	// Conversations is on how many conversations the numbers rest: those whose messages were read whole, at any time.
+	Conversations int `json:"conversations"`
+	// Total counts messages, those that are gone included; User and Bot those of the two senders that the samples show.
+	Total int `json:"total"`
+	User  int `json:"user"`
+	Bot   int `json:"bot"`
+	// Answered counts the conversations in which somebody else wrote after the user's first message, and FirstAnswer is the
+	// median of the seconds from that message to the first one after it of another sender; 0 where there are none.
+	Answered    int     `json:"answered"`
+	FirstAnswer float64 `json:"first_answer_seconds"`
+	// Human counts the conversations that show that a human took part: is_human_mode is set, or somebody wrote who is neither
+	// user nor bot (assumed, as no recording shows a human's message).
+	Human int `json:"human"`
+	// PerDay has a count for each day on which a message was sent, oldest first.
+	PerDay []MessageCount `json:"per_day"`
+}
+
+// MessageCount is how many messages were sent on a day such as 2025-03-07, and by whom.
+type MessageCount struct {
+	Day   string `json:"day"`
+	User  int    `json:"user"`
+	Bot   int    `json:"bot"`
+	Other int    `json:"other"`
 }
 
 // Count is how many conversations there are of a name, or of a day such as 2025-03-07.
@@ -64,11 +95,14 @@ func NewStats(ctx context.Context, from Source, chatbotID string, opts okchat.Li
 
 func named(v column.Value) Count { return Count{Name: v.Text, Missing: v.Null} }
 
-// Counter adds up a [Stats] one conversation at a time. Its memory grows with the days, platforms and states that there are.
+// Counter adds up a [Stats] one conversation at a time. Its memory grows with the days, platforms and states that there are, and
+// by eight bytes for each conversation with messages.
 type Counter struct {
 	stats                   Stats
 	zone                    *time.Location
 	days, platforms, states map[Count]int
+	messageDays             map[string]*MessageCount
+	waits                   []float64 // seconds from a user's first message to the answer
 }
 
 // NewCounter returns a counter for the list of a chatbot as it was at a time, with days of the time zone, nil for UTC.
@@ -92,11 +126,73 @@ func (c *Counter) Add(created time.Time, platform, state Count, active, humanMod
 	c.states[state]++
 }
 
+// Sent is when a message was sent, and by whom.
+type Sent struct {
+	At     time.Time
+	Sender okchat.SenderType
+}
+
+// AddMessages counts the messages of one conversation, which [Counter.Add] has counted with the same humanMode. It sorts them by
+// their time.
+func (c *Counter) AddMessages(messages []Sent, humanMode bool) {
+	slices.SortStableFunc(messages, func(a, b Sent) int { return a.At.Compare(b.At) })
+	if c.stats.Messages == nil {
+		c.stats.Messages, c.messageDays = &MessageStats{}, map[string]*MessageCount{}
+	}
+	m := c.stats.Messages
+	m.Conversations++
+	human := humanMode
+	var asked, answered time.Time
+	for _, message := range messages {
+		name := message.At.In(c.zone).Format(time.DateOnly)
+		day := c.messageDays[name]
+		if day == nil {
+			day = &MessageCount{Day: name}
+			c.messageDays[name] = day
+		}
+		m.Total++
+		switch message.Sender {
+		case okchatapi.SenderTypeUser:
+			m.User++
+			day.User++
+			if asked.IsZero() {
+				asked = message.At
+			}
+			continue
+		case okchatapi.SenderTypeBot:
+			m.Bot++
+			day.Bot++
+		default:
+			day.Other++
+			human = true
+		}
+		if !asked.IsZero() && answered.IsZero() {
+			answered = message.At
+			c.waits = append(c.waits, answered.Sub(asked).Seconds())
+		}
+	}
+	if human {
+		m.Human++
+	}
+}
+
 // Stats returns what was counted.
 func (c *Counter) Stats() *Stats {
 	s := c.stats
 	s.PerDay, s.PerPlatform, s.PerState = counts(c.days), counts(c.platforms), counts(c.states)
 	slices.SortFunc(s.PerDay, func(a, b Count) int { return cmp.Compare(a.Name, b.Name) })
+	if s.Messages != nil {
+		m := *s.Messages
+		m.PerDay, m.Answered = make([]MessageCount, 0, len(c.messageDays)), len(c.waits)
+		for _, day := range slices.Sorted(maps.Keys(c.messageDays)) {
+			m.PerDay = append(m.PerDay, *c.messageDays[day])
+		}
+		if n := len(c.waits); n > 0 {
+			slices.Sort(c.waits)
+			m.FirstAnswer = (c.waits[(n-1)/2] + c.waits[n/2]) / 2
+		}
+		s.Messages = &m
+	}
 	return &s
 }
 

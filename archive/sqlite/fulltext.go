@@ -5,13 +5,23 @@ import (
 	"fmt"
 )
 
-// The full-text tables of conversations and messages hold the row numbers of each three characters in a row, in Korean too, where
-// a tokenizer of words would find no part of one. They hold no text.
+// The full-text tables of conversations and messages find any three characters in a row, in Korean too, where a tokenizer of
+// words would find no part of one. They hold no text of their own but read it from the table.
 
 // fullText returns the name of the table's full-text table and the statement that creates it.
 func (r *rows) fullText() (name, definition string) {
 	name = r.name + "_search"
-	return name, fmt.Sprintf("CREATE VIRTUAL TABLE %s USING fts5(%s, content='', contentless_delete=1, tokenize='trigram')", name, r.text)
+	return name, fmt.Sprintf("CREATE VIRTUAL TABLE %s USING fts5(%s, content='%s', content_rowid='n', tokenize='trigram')", name, r.text, r.name)
+}
+
+// index and unindex return the statements that put a row's text into the full-text table and, before the row changes, take it
+// out again.
+func (r *rows) index() string {
+	return fmt.Sprintf("INSERT INTO %s_search (rowid, %s) VALUES (?, ?)", r.name, r.text)
+}
+
+func (r *rows) unindex() string {
+	return fmt.Sprintf("INSERT INTO %s_search (%[1]s_search, rowid, %s) SELECT 'delete', n, %[2]s FROM %[1]s WHERE n = ?", r.name, r.text)
 }
 
 // hasFullText reports whether the archive has full-text tables, made by the statements of this program.
@@ -33,20 +43,15 @@ func (a *Archive) setFullText(ctx context.Context, wanted bool) error {
 		return err
 	}
 	for _, r := range []*rows{conversationRows, messageRows} {
-		name, definition := r.fullText()
-		statement := "DROP TABLE " + name
+		name, statement := r.fullText()
 		if wanted {
-			statement = fmt.Sprintf("%s; INSERT INTO %s (rowid, %s) SELECT n, %[3]s FROM %[4]s WHERE %[3]s IS NOT NULL", definition, name, r.text, r.name)
+			statement += fmt.Sprintf("; INSERT INTO %s (%[1]s) VALUES ('rebuild')", name)
+		} else {
+			statement = "DROP TABLE " + name
 		}
 		if err := a.exec(statement); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// reindex returns the statement that brings a row's text to the full-text table.
-func (r *rows) reindex() string {
-	name, _ := r.fullText()
-	return fmt.Sprintf("INSERT OR REPLACE INTO %s (rowid, %s) VALUES (?, ?)", name, r.text)
 }

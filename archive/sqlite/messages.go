@@ -75,7 +75,7 @@ func (a *Archive) UpdateMessages(ctx context.Context, list okchat.ListOptions, f
 	if err == nil {
 		err = r.run(ctx, list, f)
 	}
-	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.put, r.index, r.missing, r.done} {
+	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.put, r.index, r.unindex, r.missing, r.done} {
 		if stmt != nil {
 			_ = stmt.Close()
 		}
@@ -94,7 +94,7 @@ type messageRun struct {
 	failure error // the first one that did not end the run
 	inRow   int   // conversations that failed one after the other
 
-	lookup, touch, put, index, missing, done *sql.Stmt
+	lookup, touch, put, index, unindex, missing, done *sql.Stmt
 
 	row column.Row
 	raw []byte
@@ -129,7 +129,8 @@ func (r *messageRun) prepare(ctx context.Context) (err error) {
 		{&r.lookup, "SELECT n, raw = ?3 FROM messages WHERE session_id = ?1 AND id = ?2", a.fresh},
 		{&r.touch, "UPDATE messages SET last_seen = max(last_seen, ?2), gone_at = NULL WHERE n = ?1", a.fresh},
 		{&r.put, messageRows.put(""), false},
-		{&r.index, messageRows.reindex(), !indexed},
+		{&r.index, messageRows.index(), !indexed},
+		{&r.unindex, messageRows.unindex(), !indexed},
 		{&r.missing, "UPDATE messages SET gone_at = ?2 WHERE session_id = ?1 AND gone_at IS NULL AND last_seen < ?2", a.fresh},
 		{&r.done, `UPDATE conversations SET messages_read_at = ?2, messages_age = CASE WHEN raw = ?3 AND (last_message_id IS NULL OR
 			EXISTS (SELECT 1 FROM messages WHERE session_id = conversations.id AND messages.id = last_message_id)) THEN ?4 END WHERE n = ?1`, false},
@@ -315,6 +316,11 @@ func (r *messageRun) storeOne(m *okchat.Message, of *stale) error {
 	}
 	if err := r.row.Read(m); err != nil {
 		return err
+	}
+	if n > 0 && r.unindex != nil {
+		if _, err := r.unindex.Exec(n); err != nil {
+			return err
+		}
 	}
 	result, err := r.put.Exec(append(arguments(&r.row), raw, of.readAt, of.readAt)...)
 	if err != nil {

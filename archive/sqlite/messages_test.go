@@ -80,6 +80,9 @@ func holdsMessages(t *testing.T, path string, srv *okchattest.Server) {
 // finds returns how many rows the full-text tables give for a text, and how many hold it.
 func finds(t *testing.T, path, text string) (found, there string) {
 	t.Helper()
+	for _, name := range []string{"messages_search", "conversations_search"} { // compares each row with its text
+		change(t, path, "INSERT INTO "+name+" ("+name+", rank) VALUES ('integrity-check', 1)")
+	}
 	found = one(t, path, fmt.Sprintf(`SELECT (SELECT count(*) FROM messages_search WHERE content MATCH '"%s"') || ' ' ||
 		(SELECT count(*) FROM conversations_search WHERE last_message MATCH '"%[1]s"')`, text))
 	there = one(t, path, fmt.Sprintf(`SELECT (SELECT count(*) FROM messages WHERE instr(lower(content), '%s')) || ' ' ||
@@ -294,12 +297,27 @@ func TestTheIndexComesAndGoesAsItIsAskedFor(t *testing.T) {
 			t.Errorf("without an index: %v, expected %v", got, none)
 		}
 		srv.AddNew(2)
+		conv, _ := srv.At(srv.Len() - 1)
+		srv.Remove(conv.ID)
+		text := "하세요 changed to " + fmt.Sprint(srv.Len())
+		conv.LastMessage = okchatapi.LastMessage{Text: &text}
+		srv.Insert(conv)
 		update(t, path, srv.ChatbotID, client, okchat.ListOptions{}, false) // keeps the index of last messages
 		if none {
 			continue
 		}
 		if found, there := finds(t, path, "하세요"); found != there {
 			t.Errorf("the search finds %s, expected %s", found, there)
+		}
+	}
+}
+
+func TestTheColumnsOfMessagesAreDocumented(t *testing.T) {
+	_, section, _ := strings.Cut(readFile(t, "../../docs/archive.md"), "\n### Messages\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, c := range messageRows.columns().Columns {
+		if !strings.Contains(section, "`"+c.Name+"`") {
+			t.Errorf("docs/archive.md says nothing of the column %s", c.Name)
 		}
 	}
 }

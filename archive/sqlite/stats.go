@@ -45,7 +45,58 @@ func (a *Archive) stats(ctx context.Context, opts okchat.ListOptions, f archive.
 		}
 		counter.Add(at, named(platform), named(state), active, humanMode)
 	}
-	return counter.Stats(), rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if a.version < schemaVersion { // which has no messages
+		return counter.Stats(), nil
+	}
+	if err := a.countMessages(ctx, counter, where, args); err != nil {
+		return nil, err
+	}
+	return counter.Stats(), nil
+}
+
+// countMessages adds the messages of the conversations that match the condition to the counter.
+func (a *Archive) countMessages(ctx context.Context, counter *archive.Counter, where string, args []any) error {
+	//nolint:gosec // the condition is of this package
+	query := fmt.Sprintf(`SELECT c.n, coalesce(is_human_mode, 0), m.created_at, coalesce(sender_type, '')
+		FROM (SELECT n, id, is_human_mode FROM conversations WHERE messages_read_at IS NOT NULL AND %s) c
+		LEFT JOIN messages m ON m.session_id = c.id ORDER BY c.n`, where)
+	rows, err := a.conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	var of, n int64
+	var human, nextHuman bool
+	var messages []archive.Sent
+	count := func() {
+		if of != 0 {
+			counter.AddMessages(messages, human)
+		}
+	}
+	for rows.Next() {
+		var created sql.NullString
+		var sender string
+		if err := rows.Scan(&n, &nextHuman, &created, &sender); err != nil {
+			return err
+		}
+		if n != of {
+			count()
+			of, human, messages = n, nextHuman, messages[:0]
+		}
+		if !created.Valid {
+			continue
+		}
+		at, err := time.Parse(column.TimeLayout, created.String)
+		if err != nil {
+			return fmt.Errorf("%s: the time %q of a message: %w", a.path, created.String, errDamaged)
+		}
+		messages = append(messages, archive.Sent{At: at, Sender: okchat.SenderType(sender)})
+	}
+	count()
+	return rows.Err()
 }
 
 func named(s sql.NullString) archive.Count { return archive.Count{Name: s.String, Missing: !s.Valid} }

@@ -59,3 +59,34 @@ func TestTheServerAndTheArchiveCountTheSame(t *testing.T) {
 		}
 	}
 }
+
+func TestTheMessagesOfAnArchiveAreCounted(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(3, 300))
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	if _, err := bring(t, path, srv.ChatbotID, client, MessageOptions{Parallel: 8}); err != nil {
+		t.Fatal(err)
+	}
+	srv.AddNew(1)
+	update(t, path, srv.ChatbotID, client, okchat.ListOptions{}, false) // one whose messages are not read does not count
+	want := archive.NewCounter(srv.ChatbotID, time.Time{}, nil)
+	for i := 1; i < srv.Len(); i++ {
+		conv, _ := srv.At(i)
+		var sent []archive.Sent
+		for _, m := range srv.Messages(conv.ID) {
+			sent = append(sent, archive.Sent{At: m.CreatedAt, Sender: m.SenderType})
+		}
+		want.AddMessages(sent, conv.IsHumanMode)
+	}
+	s, err := Read(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	got, err := s.Stats(t.Context(), okchat.ListOptions{}, archive.Filter{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Messages, want.Stats().Messages) || got.Messages.Conversations != 300 || got.Messages.Answered == 0 {
+		t.Errorf("the archive counts\n%+v, expected\n%+v", got.Messages, want.Stats().Messages)
+	}
+}

@@ -92,7 +92,7 @@ type run struct {
 	gap     int64  // the first run since which something may be missing
 
 	lookup, touch, remember, put *sql.Stmt
-	index                        *sql.Stmt // nil where there are no full-text tables
+	index, unindex               *sql.Stmt // nil where there are no full-text tables
 
 	runs map[string]int64 // ids by started_at, as far as they were asked for
 	row  column.Row
@@ -138,14 +138,15 @@ func (r *run) begin(ctx context.Context) error {
 		{&r.touch, "UPDATE conversations SET last_seen = ?2, gone_at = NULL WHERE id = ?1"},
 		{&r.remember, rememberQuery()},
 		{&r.put, conversationRows.put(", messages_age = NULL")},
-		{&r.index, conversationRows.reindex()},
+		{&r.index, conversationRows.index()},
+		{&r.unindex, conversationRows.unindex()},
 	}
 	indexed, err := a.hasFullText(ctx)
 	if err != nil {
 		return a.explain(err)
 	}
 	if !indexed {
-		statements = statements[:len(statements)-1]
+		statements = statements[:len(statements)-2]
 	}
 	for _, p := range statements {
 		if *p.stmt, err = a.conn.PrepareContext(context.Background(), p.query); err != nil { //nolint:sqlclosecheck // close does
@@ -230,6 +231,11 @@ func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
 	} else {
 		r.result.Changed++
 		if err := r.keep(id, values); err != nil {
+			return 0, err
+		}
+	}
+	if firstSeen != "" && r.unindex != nil {
+		if _, err := r.unindex.Exec(n); err != nil {
 			return 0, err
 		}
 	}
@@ -376,7 +382,7 @@ func (r *run) since() any {
 }
 
 func (r *run) close() {
-	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.remember, r.put, r.index} {
+	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.remember, r.put, r.index, r.unindex} {
 		if stmt != nil {
 			_ = stmt.Close()
 		}

@@ -31,8 +31,9 @@ type exportFlags struct {
 	output, format, update        string
 	limit, readAhead              int
 	newOnly, quiet, force, resume bool
-	excel, messages               bool
+	excel, messages, noIndex      bool
 	parallel                      int
+	recheck                       time.Duration
 	ownLimit                      bool // --limit was not given
 }
 
@@ -48,12 +49,14 @@ there still.
 
 With --resume an export to NDJSON or CSV that ends early, by whatever, leaves FILE.part, and the same command continues it.
 
-With --messages each line of NDJSON holds a whole conversation: a member messages with all of them, oldest first. It is null for
-a conversation that the server no longer knows.
+With --messages whole conversations are exported, at a request or more for each. A line of NDJSON holds a conversation with a
+member messages: all of them, oldest first, null where the server no longer knows it. CSV has a line for each message. SQLite has
+a table of them and an index for okchat search.
 
 With --update an SQLite archive is brought up to date in place, or begun where there is none. A conversation that left the
 list is marked and kept, and so are the earlier values of one that changed. An interrupt leaves what has come; the next run
-brings the rest.
+brings the rest. With --messages those conversations are read that came or changed, or went on less than --recheck before they
+were read last.
 
 ` + keyHelp,
 		Example: `  okchat export -o conversations.ndjson
@@ -76,8 +79,10 @@ brings the rest.
 	flags.addOutput(cmd)
 	cmd.Flags().StringVar(&flags.update, "update", "", "bring the SQLite archive `file` up to date, instead of -o")
 	cmd.Flags().BoolVar(&flags.newOnly, "new-only", false, "with --update: end at the first page that holds nothing unknown")
-	cmd.Flags().BoolVar(&flags.messages, "messages", false, "NDJSON with all messages of each conversation, at a request or more for each")
+	cmd.Flags().BoolVar(&flags.messages, "messages", false, "with all messages of each conversation: NDJSON, CSV or SQLite")
 	cmd.Flags().IntVar(&flags.parallel, "parallel", defaultAhead, "with --messages: read the messages of `n` conversations at once, 1 to 64")
+	cmd.Flags().DurationVar(&flags.recheck, "recheck", 48*time.Hour, "with --update and --messages: read a conversation again until it has been quiet for this `time`")
+	cmd.Flags().BoolVar(&flags.noIndex, "no-index", false, "with --messages to SQLite: without the index for okchat search, or drop it")
 	cmd.Flags().BoolVar(&flags.resume, "resume", false, "with -o: leave FILE.part when the run ends early, and continue it the next time")
 	cmd.Flags().IntVar(&flags.limit, "limit", defaultPage, "ask for pages of `n` conversations, 0 for the server's own size")
 	cmd.Flags().IntVar(&flags.readAhead, "read-ahead", defaultAhead, fmt.Sprintf("read `n` pages at once, 1 to %d", okchat.MaxReadAhead))
@@ -115,8 +120,10 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 		return err
 	}
 	switch {
-	case flags.messages && (kind != "ndjson" || flags.update != "" || flags.resume):
-		return usageErrorf("--messages writes whole NDJSON files: name one that ends in .ndjson with -o, without --update and --resume")
+	case flags.messages && (kind == "xlsx" || flags.resume):
+		return usageErrorf("--messages writes NDJSON, CSV or SQLite, and not with --resume: keep an archive with --update, which goes on where it was")
+	case flags.recheck < 0:
+		return usageErrorf("--recheck is %v, expected 0 or more", flags.recheck)
 	case flags.parallel < 1 || flags.parallel > 64:
 		return usageErrorf("--parallel is %d, expected 1 to 64", flags.parallel)
 	}
@@ -158,7 +165,10 @@ func (e *exporter) run(ctx context.Context, kind string, kept *sqlite.Archive) (
 		err = e.bring(ctx, kept)
 	case kind == "sqlite":
 		sweep(e.std, e.target)
-		_, err = sqlite.Export(ctx, e.target, e.chatbot, e.progress, e.opts, sqlite.ExportOptions{Force: e.force, Partial: e.partial, Picked: e.picks()})
+		var r sqlite.Result
+		r, err = sqlite.Export(ctx, e.target, e.chatbot, e.progress, e.opts,
+			sqlite.ExportOptions{Force: e.force, Partial: e.partial, Picked: e.picks(), Messages: e.messageOptions()})
+		e.stored = r.Messages
 		err = e.replaced(err)
 	case e.target == "-":
 		err = e.stream(ctx, e.writer(ctx, kind, terminal.Guard(e.std.out, e.std.width > 0)))
@@ -184,6 +194,16 @@ type exporter struct {
 	target string
 
 	transcripts *archive.Transcripts // with --messages, once there is a writer
+	stored      sqlite.MessageResult // with --messages to SQLite
+}
+
+// messageOptions returns how messages are stored in an archive, nil where they are not.
+func (e *exporter) messageOptions() *sqlite.MessageOptions {
+	if !e.exportFlags.messages {
+		return nil
+	}
+	return &sqlite.MessageOptions{From: e.own, MessageOptions: okchat.MessageOptions{Limit: e.opts.Limit},
+		Parallel: e.parallel, Recheck: e.recheck, NoIndex: e.noIndex, Progress: e.progress.readMessages}
 }
 
 // writer returns the writer of the whole output. Messages are read by the client of the walk, so that they share its pace.
@@ -191,20 +211,28 @@ func (e *exporter) writer(ctx context.Context, kind string, out io.Writer) archi
 	if !e.exportFlags.messages {
 		return e.newWriter(kind, out, false)
 	}
-	e.transcripts = archive.NewTranscripts(ctx, out, e.reading.messages, okchat.MessageOptions{Limit: e.opts.Limit}, e.parallel)
+	opts := okchat.MessageOptions{Limit: e.opts.Limit}
+	if kind == "csv" {
+		e.transcripts = archive.NewCSVTranscripts(ctx, out, e.reading.messages, opts, e.parallel, e.csvOptions(false))
+	} else {
+		e.transcripts = archive.NewTranscripts(ctx, out, e.reading.messages, opts, e.parallel)
+	}
 	return e.transcripts
 }
 
 // counted tells how much was written.
 func (e *exporter) counted() string {
-	if e.transcripts == nil {
+	if !e.exportFlags.messages {
 		return fmt.Sprintf("%d conversations", e.progress.count)
 	}
-	made := ""
+	made, count := "", e.stored.Added
 	if e.sample != nil {
 		made = "synthetic "
 	}
-	return fmt.Sprintf("%d conversations with %d %smessages", e.progress.count, e.transcripts.Count(), made)
+	if e.transcripts != nil {
+		count = e.transcripts.Count()
+	}
+	return fmt.Sprintf("%d conversations with %d %smessages", e.progress.count, count, made)
 }
 
 // newWriter returns the writer of a format. Appending is for an output that has an earlier part of it already.
@@ -214,13 +242,17 @@ func (f *exportFlags) newWriter(kind string, out io.Writer, appending bool) arch
 	case "xlsx":
 		return archive.NewXLSX(out, zone)
 	case "csv":
-		opts := archive.CSVOptions{Excel: f.excel, Append: appending}
-		if zone != time.UTC {
-			opts.Zone = zone
-		}
-		return archive.NewCSV(out, opts)
+		return archive.NewCSV(out, f.csvOptions(appending))
 	}
 	return archive.NewNDJSON(out)
+}
+
+func (f *exportFlags) csvOptions(appending bool) archive.CSVOptions {
+	opts := archive.CSVOptions{Excel: f.excel, Append: appending}
+	if zone, _ := f.location(); zone != time.UTC {
+		opts.Zone = zone
+	}
+	return opts
 }
 
 // write writes all pages of the walk. An error that does not spoil the output is returned once everything is written.
@@ -281,19 +313,40 @@ func (e *exporter) replaced(err error) error {
 
 // bring brings an archive up to date.
 func (e *exporter) bring(ctx context.Context, kept *sqlite.Archive) error {
-	r, err := kept.Update(ctx, e.progress, e.opts, e.newOnly)
-	err = cmp.Or(err, kept.Close())
+	spoiled := func(err error) bool {
+		return err != nil && !errors.Is(err, okchat.ErrItems) && !errors.Is(err, okchat.ErrIncomplete)
+	}
+	r, listing := kept.Update(ctx, e.progress, e.opts, e.newOnly)
+	var reading error
+	messages := ""
+	if e.exportFlags.messages && !spoiled(listing) {
+		r.Messages, reading = kept.UpdateMessages(ctx, e.opts, e.Filter, *e.messageOptions())
+		messages = saidOf(r.Messages)
+	}
+	err := cmp.Or(listing, reading, kept.Close())
 	switch _, missing := os.Lstat(e.target); {
-	case err == nil:
-		e.progress.summary("%s is up to date: %d new, %d changed, %d gone", e.target, r.Added, r.Changed, r.Gone)
+	case err == nil, listing == nil && r.Messages.Failed > 0:
+		e.progress.summary("%s is up to date: %d new, %d changed, %d gone%s", e.target, r.Added, r.Changed, r.Gone, messages)
 	case missing != nil:
 		e.progress.say("%s was not written", e.target)
 	case r.Pages == 0:
 		e.progress.say("%s is as it was before", e.target)
-	case errors.Is(err, okchat.ErrItems), errors.Is(err, okchat.ErrIncomplete):
-		e.progress.summary("%s has all that came: %d new, %d changed; nothing was marked as gone", e.target, r.Added, r.Changed)
+	case !spoiled(err):
+		e.progress.summary("%s has all that came: %d new, %d changed; nothing was marked as gone%s", e.target, r.Added, r.Changed, messages)
 	default:
-		e.progress.say("%s is whole: %d new and %d changed conversations came so far, the next run brings the rest", e.target, r.Added, r.Changed)
+		e.progress.say("%s is whole: %d new and %d changed conversations came so far%s; the next run brings the rest", e.target, r.Added, r.Changed, messages)
 	}
 	return err
+}
+
+// saidOf tells what became of the messages.
+func saidOf(r sqlite.MessageResult) string {
+	text := fmt.Sprintf("; %d conversations read: %d new messages, %d gone", r.Conversations-r.Failed, r.Added, r.Gone)
+	if r.Unknown > 0 {
+		text += fmt.Sprintf(", %d conversations are unknown to the server", r.Unknown)
+	}
+	if r.Failed > 0 {
+		text += fmt.Sprintf(", %d conversations failed: the next run reads them", r.Failed)
+	}
+	return text
 }

@@ -155,3 +155,46 @@ func TestAnUpdateKilledAtAnyMomentLosesNothing(t *testing.T) {
 		}
 	}
 }
+
+// messages selects what two archives of the same list have in common beside content.
+const messages = `SELECT coalesce(group_concat(raw, x'0a'), '') FROM (SELECT raw FROM messages
+	WHERE session_id IN (SELECT id FROM conversations WHERE gone_at IS NULL) ORDER BY session_id, created_at, id)`
+
+// The last run reads nothing that an earlier one has read whole. Run with OKCHAT_KILLS=60 for more kills.
+func TestMessagesAreReadOnToTheEndHoweverOftenTheRunsAreKilled(t *testing.T) {
+	t.Parallel()
+	k := newKilling(t)
+	dir := t.TempDir()
+	file, fresh := filepath.Join(dir, "a.sqlite"), filepath.Join(dir, "fresh.sqlite")
+	whole := k.srv.Count()
+	k.must("-o", fresh, "--messages", "--limit", "100")
+	whole = k.srv.Count() - whole
+	for n, runs := 0, 0; n < kills(); runs++ {
+		if n%10 == 0 {
+			k.change()
+		}
+		if requests, killed := k.run(1+k.random.IntN(whole/4), "--update", file, "--messages", "--limit", "100", "--parallel", "4"); killed {
+			n++
+			if _, err := os.Stat(file); err == nil && countIn(t, file, "PRAGMA integrity_check") != "ok" {
+				t.Fatalf("killed after %d requests, the file is damaged", requests)
+			}
+			continue
+		}
+		k.change()
+	}
+	k.must("--update", file, "--messages", "--limit", "100")
+	k.must("-o", fresh, "--messages", "--limit", "100")
+	for _, question := range []string{content, messages} {
+		if countIn(t, file, question) != countIn(t, fresh, question) {
+			t.Errorf("the archive is not equal to a fresh export in %s", question)
+		}
+	}
+	if got := countIn(t, file, "SELECT count(*) - count(DISTINCT session_id || id) FROM messages"); got != "0" {
+		t.Errorf("%s messages are there twice", got)
+	}
+	before := k.srv.Count()
+	k.must("--update", file, "--messages", "--limit", "100")
+	if again, list := k.srv.Count()-before, (k.srv.Len()+99)/100; again != list {
+		t.Errorf("a run over what has not changed sent %d requests, expected the %d of the list", again, list)
+	}
+}

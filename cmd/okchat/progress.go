@@ -29,6 +29,7 @@ type progress struct {
 	now     func() time.Time
 
 	started time.Time
+	reading time.Time // when messages began to be read
 	count   int
 	pages   int
 
@@ -75,6 +76,35 @@ func (p *progress) Pages(ctx context.Context, chatbotID string, opts okchat.List
 }
 
 func (p *progress) show(m okchat.PageMetadata) {
+	p.showText(func(now time.Time) string {
+		if p.width > 0 {
+			return p.bar(m, now.Sub(p.started))
+		}
+		return p.text(m, now.Sub(p.started))
+	})
+}
+
+// readMessages shows of how many conversations the messages have been read. It is called by one goroutine.
+func (p *progress) readMessages(read, all int) {
+	if read == 1 {
+		p.reading = p.now()
+	}
+	p.showText(func(now time.Time) string {
+		took := now.Sub(p.reading)
+		text := fmt.Sprintf("messages of %d of %d conversations, %.0f/s, %v left", read, all, float64(read)/max(took.Seconds(), 0.001),
+			(took / time.Duration(read) * time.Duration(all-read)).Round(time.Second))
+		if p.width > 0 {
+			return text[:min(len(text), p.width-1)]
+		}
+		return text
+	})
+	if read == all {
+		p.clear()
+	}
+}
+
+// showText shows a text unless another one was shown a moment ago.
+func (p *progress) showText(text func(now time.Time) string) {
 	every := lineEvery
 	if p.width > 0 {
 		every = redrawEvery
@@ -87,10 +117,10 @@ func (p *progress) show(m okchat.PageMetadata) {
 	}
 	p.shown = now
 	if p.width > 0 {
-		p.draw(p.bar(m, now.Sub(p.started)))
+		p.draw(text(now))
 		return
 	}
-	fmt.Fprintln(p.out, p.text(m, now.Sub(p.started)))
+	fmt.Fprintln(p.out, text(now))
 }
 
 // draw puts text in the place of the bar.

@@ -31,7 +31,8 @@ func newStats(std streams) *cobra.Command {
 		Use:   "stats",
 		Short: "Count conversations per day, platform and state",
 		Long: `Count a chatbot's conversations per day, platform and state: those that the server lists, or those of an SQLite archive that
-were in the list when it was last brought up to date.
+were in the list when it was last brought up to date. Of an archive with messages those are counted, too: per day, by sender, and
+how long users waited for the first answer.
 
 On a terminal this is bars; piped, it is tab-separated text. --html writes one page with plots that loads nothing from
 elsewhere.
@@ -139,11 +140,18 @@ func nameOf(c archive.Count) string {
 // printBars prints the counts as bars for people. Days that span more than a month are added up to months or years.
 func printBars(out io.Writer, s *archive.Stats, width int) {
 	fmt.Fprintf(out, "%d conversations, %d active, %d in human mode\n", s.Total, s.Active, s.HumanMode)
-	unit, series := series(s.PerDay, 31)
-	for _, part := range []struct {
+	unit, days := series(s.PerDay, 31)
+	type part struct {
 		title  string
 		counts []archive.Count
-	}{{fmt.Sprintf("Per %s (%s)", unit, s.TimeZone), series}, {"Per platform", s.PerPlatform}, {"Per state", s.PerState}} {
+	}
+	parts := []part{{fmt.Sprintf("Per %s (%s)", unit, s.TimeZone), days}, {"Per platform", s.PerPlatform}, {"Per state", s.PerState}}
+	if s.Messages != nil {
+		fmt.Fprintln(out, messagesSaid(s.Messages))
+		unit, days := series(messagesPerDay(s.Messages), 31)
+		parts = append(parts, part{fmt.Sprintf("Messages per %s (%s)", unit, s.TimeZone), days})
+	}
+	for _, part := range parts {
 		if len(part.counts) == 0 {
 			continue
 		}
@@ -158,6 +166,27 @@ func printBars(out io.Writer, s *archive.Stats, width int) {
 			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s %*d %s", name, digits, c.Conversations, bar(c.Conversations, largest(part.counts), room)), " "))
 		}
 	}
+}
+
+// messagesSaid puts the numbers of messages into words, and tells what they rest on.
+func messagesSaid(m *archive.MessageStats) string {
+	text := fmt.Sprintf("%d messages in the %d conversations that were read: %d by users, %d by the bot", m.Total, m.Conversations, m.User, m.Bot)
+	if other := m.Total - m.User - m.Bot; other > 0 {
+		text += fmt.Sprintf(", %d by others", other)
+	}
+	if m.Answered > 0 {
+		text += fmt.Sprintf("; the first answer after %v, the median of %d", time.Duration(m.FirstAnswer*float64(time.Second)).Round(100*time.Millisecond), m.Answered)
+	}
+	return text + fmt.Sprintf("; a human took part in %d, as far as is_human_mode and the senders show", m.Human)
+}
+
+// messagesPerDay returns the counts of messages in the form of those of conversations.
+func messagesPerDay(m *archive.MessageStats) []archive.Count {
+	counts := make([]archive.Count, len(m.PerDay))
+	for i, day := range m.PerDay {
+		counts[i] = archive.Count{Name: day.Day, Conversations: day.User + day.Bot + day.Other}
+	}
+	return counts
 }
 
 // bar returns a bar whose length compares n with most, in eighths of a column. A count above 0 always shows.

@@ -43,14 +43,20 @@ func renderPage(out io.Writer, s *archive.Stats) error {
 	if err != nil {
 		return err
 	}
-	return statsTemplate().Execute(out, map[string]any{
+	page := map[string]any{
 		"Stats": s, "AsOf": s.AsOf.In(zone).Format("2006-01-02 15:04"), "From": from, "To": to, "Unit": unit, "Series": over,
 		"Plots": []plot{newPlot("wide", over, 960), newPlot("narrow", over, 400)},
 		"Parts": []map[string]any{
 			{"Title": "Per platform", "Bars": newBars(s.PerPlatform, s.Total)},
 			{"Title": "Per state", "Bars": newBars(s.PerState, s.Total)},
 		},
-	})
+	}
+	if s.Messages != nil {
+		unit, over := series(messagesPerDay(s.Messages), 400)
+		page["Messages"] = map[string]any{"Said": messagesSaid(s.Messages), "Unit": unit, "Series": over,
+			"Plots": []plot{newPlot("wide", over, 960), newPlot("narrow", over, 400)}}
+	}
+	return statsTemplate().Execute(out, page)
 }
 
 // The measures of a plot, in the units of its viewBox.
