@@ -122,17 +122,19 @@ func (o *output) printf(format string, args ...any) {
 	}
 }
 
-func (o *output) value(b []byte, err error) {
+// value writes a JSON document, and returns the first error of writing.
+func (o *output) value(b []byte, err error) error {
 	if err != nil && o.err == nil {
 		o.err = err
 	}
-	o.printf("%s", harmless(string(b), func(r rune) string {
+	o.printf("%s\n", harmless(string(b), func(r rune) string {
 		if r > 0xffff {
 			r1, r2 := utf16.EncodeRune(r)
 			return fmt.Sprintf("\\u%04x\\u%04x", r1, r2)
 		}
 		return fmt.Sprintf("\\u%04x", r)
 	}))
+	return o.err
 }
 
 // harmless returns a text with what a terminal or a runner of GitHub would obey escaped in the text's own way.
@@ -240,10 +242,15 @@ func Safe(s string) string {
 
 // Count is how many results and findings of each kind a run had.
 type Count struct {
-	Checked, NotChecked, Elsewhere int
+	Checked    int `json:"exchanges"`
+	NotChecked int `json:"unchecked"`
+	Elsewhere  int `json:"elsewhere"`
+	Violations int `json:"violations"`
+	Drift      int `json:"drift"`
+	Leaks      int `json:"leaks"`
+	Errors     int `json:"-"`
 	// Bodies is how many of the exchanges that are not wholly checked have a body that was.
-	Bodies                           int
-	Violations, Drift, Leaks, Errors int
+	Bodies int `json:"-"`
 }
 
 // Add counts a result.

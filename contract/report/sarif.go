@@ -125,7 +125,7 @@ func (s *sarif) Close() error {
 		notes = append(notes, sarifNotification{"warning", sarifText{u.source.Place() + " " + u.String()}, []sarifLocation{locationOf(u.source)}})
 	}
 	version := cmp.Or(s.opts.Version, "0.0.0")
-	s.value(json.MarshalIndent(map[string]any{
+	return s.value(json.MarshalIndent(map[string]any{
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
 		"version": "2.1.0",
 		"runs": []any{map[string]any{
@@ -138,8 +138,6 @@ func (s *sarif) Close() error {
 			"invocations": []any{map[string]any{"executionSuccessful": len(s.errors) == 0, "toolExecutionNotifications": notes}},
 		}},
 	}, "", "  "))
-	s.printf("\n")
-	return s.err
 }
 
 // describe returns what a code stands for: what a rule expects, or else the code itself.
