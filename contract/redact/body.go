@@ -58,14 +58,12 @@ func (r *Redactor) document(doc *spec.Validation) []byte {
 // member returns a member's name, quoted: as it is where the contract knows it, in whatever spelling.
 func (r *Redactor) member(name, quoted string) string {
 	switch {
-	case r.contract.Compiled().Names[name]:
-		return quoted
 	case isGarbled(quoted):
 		return garbled(quoted, r.name(name))
-	case r.names[fold(name)] == "":
-		return quoteJSON(r.name(name))
+	case r.contract.Compiled().Knows(name):
+		return quoted
 	}
-	return quoted
+	return quoteJSON(r.name(name))
 }
 
 // text returns the pseudonym of a string that keeps a schema, or the string itself where the contract has it.
@@ -181,7 +179,7 @@ func (r *Redactor) brokenString(literal string) string {
 	switch {
 	case len(literal) < 2 || literal[len(literal)-1] != '"':
 		return `"x` // which is not closed either
-	case err == nil && r.names[fold(string(name))] != "":
+	case err == nil && r.contract.Compiled().Knows(string(name)):
 		return literal
 	case !jsontext.Value(literal).IsValid(jsontext.AllowInvalidUTF8(true)):
 		return `"\x"`

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/internal/lazy"
 )
 
@@ -86,7 +87,7 @@ func holdsNumber(s string) bool {
 		first := i == 0 || !isDigit(s[i-1]) && s[i-1]|0x20-'a' > 25 && s[i-1] != '_' // of a word
 		part := s[i:min(i+longest, len(s))]
 		switch {
-		case first && isUUID(part):
+		case first && spec.IsUUID(part[:min(len(part), 36)]):
 			i += 35
 		case first && len(part) > 4 && part[4] == '-' && moment().MatchString(part):
 			i += len(moment().FindString(part)) - 1
@@ -97,14 +98,6 @@ func holdsNumber(s string) bool {
 		}
 	}
 	return false
-}
-
-// isUUID reports whether a text begins with a UUID.
-func isUUID(s string) bool {
-	if len(s) < 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-		return false
-	}
-	return strings.Trim(s[:36], "0123456789abcdefABCDEF-") == ""
 }
 
 // isResident reports whether a text begins with a resident registration number. Without a sign between its halves it needs

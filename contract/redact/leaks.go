@@ -181,7 +181,7 @@ func (l *leaks) body(doc *spec.Validation, shareable bool) {
 	personal := make(map[string]*kind)
 	for i := range doc.Nodes {
 		n, s := &doc.Nodes[i], doc.Schemas[i]
-		if n.Name != "" && !l.contract.Compiled().Names[n.Name] {
+		if n.Name != "" && !l.contract.Compiled().Knows(n.Name) {
 			l.text("", n.Name, int(n.Key), 0)
 		}
 		if n.Kind != jsontree.String || n.Text == "" {

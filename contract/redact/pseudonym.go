@@ -119,16 +119,6 @@ func (p pseudonyms) number(s string) string {
 	return mantissa + exponent
 }
 
-// fold reduces a name to what all its spellings have in common, as the check does.
-func fold(name string) string {
-	return strings.Map(func(c rune) rune {
-		if c == '_' || c == '-' || c == ' ' {
-			return -1
-		}
-		return unicode.ToLower(c)
-	}, name)
-}
-
 func quoteJSON(s string) string {
 	b, _ := json.Marshal(s)
 	return string(b)

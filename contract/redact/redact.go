@@ -24,7 +24,6 @@ import (
 type Redactor struct {
 	contract *contract.Contract
 	pseudonyms
-	names map[string]string // the contract's names of members by their folded form
 }
 
 // New returns a Redactor whose pseudonyms depend on the salt: with the same one, the same string gets the same
@@ -38,11 +37,7 @@ func New(c *contract.Contract, salt []byte) (*Redactor, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Redactor{contract: c, pseudonyms: slices.Clone(salt), names: make(map[string]string)}
-	for name := range c.Compiled().Names {
-		r.names[fold(name)] = name
-	}
-	return r, nil
+	return &Redactor{c, slices.Clone(salt)}, nil
 }
 
 // Exchange returns a redacted copy of an exchange that was checked, marked as shareable. It is looked through once more: an

@@ -29,7 +29,7 @@ func Compile(text []byte, name string) (*Contract, error) {
 	if !strings.HasPrefix(Scalar(Value(doc.root, "openapi")), "3.") {
 		return nil, doc.Errorf(doc.root, "expected a document of OpenAPI 3, whose member openapi is its version")
 	}
-	c := &compiler{&Contract{Doc: doc, Names: make(map[string]bool)}, make(map[*yaml.Node]*Schema)}
+	c := &compiler{&Contract{Doc: doc, names: make(map[string]bool)}, make(map[*yaml.Node]*Schema)}
 	base := ""
 	if servers := Items(Value(doc.root, "servers")); len(servers) > 0 {
 		// Of a server only the path counts, so that an exchange keeps the contract on any host.

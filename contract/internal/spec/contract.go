@@ -23,9 +23,12 @@ type Contract struct {
 	Keys []string
 	// Servers are the origins of the servers that the document names.
 	Servers []string
-	// Names are the members that the schemas describe.
-	Names map[string]bool
+
+	names map[string]bool // of the members that the schemas describe, folded
 }
+
+// Knows reports whether the schemas describe a member of that name, in whatever spelling.
+func (c *Contract) Knows(name string) bool { return c.names[fold(name)] }
 
 // Rules returns the entries of an x-rules list. An entry {shared: NAME} stands for the one of that name under the
 // document's x-shared-rules.

@@ -7,13 +7,13 @@ import (
 
 // formats are the string formats that a contract may use, each checked to the letter.
 var formats = map[string]func(string) bool{
-	"uuid":      isUUID,
+	"uuid":      IsUUID,
 	"date-time": isDateTime,
 }
 
-// isUUID reports whether s is in the one textual form of RFC 9562: 32 hexadecimal digits of either case in five groups. Any version is
+// IsUUID reports whether s is in the one textual form of RFC 9562: 32 hexadecimal digits of either case in five groups. Any version is
 // one.
-func isUUID(s string) bool {
+func IsUUID(s string) bool {
 	if len(s) != 36 {
 		return false
 	}

@@ -139,7 +139,7 @@ func (c *compiler) members(s *Schema) error {
 		}
 		s.index[k.Value] = len(s.Properties)
 		s.Properties = append(s.Properties, Property{Name: k.Value, Schema: member, Key: k})
-		c.Names[k.Value] = true
+		c.names[fold(k.Value)] = true
 	}
 	if len(s.Properties) > maxProperties {
 		return c.Doc.Errorf(s.Node, "more than %d properties: split the object", maxProperties)
