@@ -24,7 +24,7 @@ import (
 // is claimed and not proven. [New] makes one. It is not safe for concurrent use.
 type Coverage struct {
 	roots []*Element
-	ops   map[*spec.Operation]*operation
+	ops   map[*spec.Operation]*Element
 }
 
 // Element is a part of the contract: an operation, a parameter, a status, a member, a branch.
@@ -37,12 +37,10 @@ type Element struct {
 	Line int `json:"line"`
 	// Facets are the things that can be seen of it, one by one.
 	Facets []*Facet `json:"facets,omitempty"`
-	// Elements are its parts.
+	// Elements are its parts, in the order of the contract.
 	Elements []*Element `json:"elements,omitempty"`
 
-	facets  map[string]*Facet
-	members map[string]*Element
-	schema  *spec.Schema
+	schema *spec.Schema
 }
 
 // Facet is one thing that can be seen of an element: that it is there, that it is null, that it has a certain value.
@@ -83,53 +81,36 @@ func (e *Element) MarshalJSON() ([]byte, error) {
 	}{(*plain)(e), e.State()})
 }
 
-// operation finds the parts of an operation.
-type operation struct {
-	element    *Element
-	parameters map[string]*Element
-	statuses   map[string]*Element
-	bodies     map[string]*Element
-}
-
 // New returns a Coverage that has seen nothing yet.
 func New(c *contract.Contract) *Coverage {
-	cov := &Coverage{ops: make(map[*spec.Operation]*operation)}
+	cov := &Coverage{ops: make(map[*spec.Operation]*Element)}
 	for _, op := range c.Compiled().Operations {
-		o := &operation{
-			element:    &Element{Name: op.Name(), Kind: "operation", Line: op.Key.Line},
-			parameters: make(map[string]*Element), statuses: make(map[string]*Element), bodies: make(map[string]*Element),
-		}
+		root := &Element{Name: op.Name(), Kind: "operation", Line: op.Key.Line}
 		for _, p := range op.Parameters {
-			e := o.element.part(p.Name, "parameter", p.Node.Line)
-			o.parameters[p.Name] = e
+			e := root.part(p.Name, "parameter", p.Node.Line)
 			e.facet("given")
 			if !p.Required {
 				e.facet("not given")
 			}
-			e.known(p.Schema)
+			e.facet(p.Schema.Known...)
 		}
 		for _, r := range op.Responses {
-			e := o.element.part(r.Status, "status", r.Key.Line)
-			o.statuses[r.Status] = e
+			e := root.part(r.Status, "status", r.Key.Line)
 			e.facet("seen")
 			for _, h := range r.Headers {
-				header := e.part(h.Name, "header", h.Node.Line)
-				header.facet("present")
-				header.facet("absent")
+				e.part(h.Name, "header", h.Node.Line).facet("present", "absent")
 			}
 			if r.Content == nil {
 				continue
 			}
 			for _, m := range r.Content.Media {
 				if m.Schema != nil {
-					body := e.part(m.Pattern, "body", m.Schema.Node.Line)
-					body.describe(m.Schema, nil)
-					o.bodies[r.Status] = body
+					e.part(m.Pattern, "body", m.Schema.Node.Line).describe(m.Schema, nil)
 				}
 			}
 		}
-		cov.ops[op] = o
-		cov.roots = append(cov.roots, o.element)
+		cov.ops[op] = root
+		cov.roots = append(cov.roots, root)
 	}
 	return cov
 }
@@ -137,37 +118,31 @@ func New(c *contract.Contract) *Coverage {
 func (e *Element) part(name, kind string, line int) *Element {
 	p := &Element{Name: name, Kind: kind, Line: line}
 	e.Elements = append(e.Elements, p)
-	if e.members == nil {
-		e.members = make(map[string]*Element)
-	}
-	e.members[name] = p
 	return p
 }
 
-func (e *Element) facet(name string) {
-	if e.facets == nil {
-		e.facets = make(map[string]*Facet)
+func (e *Element) facet(names ...string) {
+	for _, name := range names {
+		e.Facets = append(e.Facets, &Facet{Name: name})
 	}
-	f := &Facet{Name: name}
-	e.facets[name] = f
-	e.Facets = append(e.Facets, f)
 }
 
-// see counts a facet. n is where in the body it was seen, nil for elsewhere.
-func (e *Element) see(name, source string, n *jsontree.Node) {
-	if f := e.facets[name]; f != nil {
+// see counts the first of two facets where yes is true, or else the other one. n is where in the body it was seen, nil for
+// elsewhere.
+func (e *Element) see(yes bool, name, otherwise, source string, n *jsontree.Node) {
+	if !yes {
+		name = otherwise
+	}
+	for _, f := range e.Facets {
+		if f.Name != name {
+			continue
+		}
 		if f.Count++; f.Count == 1 {
 			f.Evidence = source
 			if n != nil {
 				f.Evidence += " " + n.Pointer()
 			}
 		}
-	}
-}
-
-func (e *Element) known(s *spec.Schema) {
-	for _, v := range s.Known {
-		e.facet(v)
 	}
 }
 
@@ -179,26 +154,23 @@ func (e *Element) describe(s *spec.Schema, within []*spec.Schema) {
 		return
 	}
 	within = append(slices.Clone(within), s)
-	if len(s.Branches) > 0 {
-		for _, b := range s.Branches {
-			branch := e.part(b.Name, "branch", b.Node.Line)
-			branch.facet("seen")
-			branch.describe(b, within)
-		}
+	for _, b := range s.Branches {
+		branch := e.part(b.Name, "branch", b.Node.Line)
+		branch.facet("seen")
+		branch.describe(b, within)
+	}
+	if s.Branches != nil {
 		return
 	}
 	if s.Types&jsontree.Null != 0 && s.Types != jsontree.Null {
-		e.facet("null")
-		e.facet("not null")
+		e.facet("null", "not null")
 	}
 	if s.Types&jsontree.Boolean != 0 {
-		e.facet("true")
-		e.facet("false")
+		e.facet("true", "false")
 	}
-	e.known(s)
+	e.facet(s.Known...)
 	if s.Items != nil {
-		e.facet("empty")
-		e.facet("not empty")
+		e.facet("empty", "not empty")
 		e.part("items", "item", s.Items.Node.Line).describe(s.Items, within)
 	}
 	for _, p := range s.Properties {
@@ -217,84 +189,70 @@ func (v *Coverage) Add(r *contract.Result) {
 	if r.Operation == nil || slices.ContainsFunc(r.Findings, func(f contract.Finding) bool { return f.Severity == contract.Violation }) {
 		return
 	}
-	o, source := v.ops[r.Operation], r.Exchange.Source.String()
-	given := make(map[*spec.Parameter]string)
-	for _, value := range r.Request.Values {
-		given[value.Parameter] = value.Node.Text
-	}
-	for _, p := range r.Operation.Parameters {
-		e := o.parameters[p.Name]
-		if text, ok := given[p]; ok {
-			e.see("given", source, nil)
-			e.see(text, source, nil)
-		} else {
-			e.see("not given", source, nil)
+	root, source := v.ops[r.Operation], r.Exchange.Source.String()
+	for i, p := range r.Operation.Parameters {
+		at := slices.IndexFunc(r.Request.Values, func(v spec.Given) bool { return v.Parameter == p })
+		root.Elements[i].see(at >= 0, "given", "not given", source, nil)
+		if at >= 0 {
+			root.Elements[i].see(true, r.Request.Values[at].Node.Text, "", source, nil)
 		}
 	}
 	if r.Response == nil {
 		return
 	}
-	status := o.statuses[r.Response.Status]
-	status.see("seen", source, nil)
-	for _, h := range r.Response.Headers {
-		if r.Exchange.ResponseHeader.Get(h.Name) != "" {
-			status.members[h.Name].see("present", source, nil)
-		} else {
-			status.members[h.Name].see("absent", source, nil)
-		}
+	status := root.Elements[len(r.Operation.Parameters)+slices.Index(r.Operation.Responses, r.Response)]
+	status.see(true, "seen", "", source, nil)
+	for i, h := range r.Response.Headers {
+		status.Elements[i].see(r.Exchange.ResponseHeader.Get(h.Name) != "", "present", "absent", source, nil)
 	}
-	if body := o.bodies[r.Response.Status]; body != nil && r.Body != nil {
-		body.value(r.Body.Root(), source)
+	if bodies := status.Elements[len(r.Response.Headers):]; len(bodies) > 0 && r.Body != nil {
+		bodies[0].value(r.Body.Root(), source)
 	}
 }
 
 // value adds what a value shows.
 func (e *Element) value(n *jsontree.Node, source string) {
-	s := e.schema
+	s, parts := e.schema, e.Elements
 	if s == nil || s.Branches == nil && s.Types != 0 && !s.Fits(n) {
 		return
 	}
 	for i, b := range s.Branches {
 		if b.Fits(n) {
-			e.Elements[i].see("seen", source, n)
-			e.Elements[i].value(n, source)
+			parts[i].see(true, "seen", "", source, n)
+			parts[i].value(n, source)
 		}
 	}
-	switch {
-	case n.Kind == jsontree.Null:
-		e.see("null", source, n)
-	default:
-		e.see("not null", source, n)
-	}
+	e.see(n.Kind == jsontree.Null, "null", "not null", source, n)
 	switch n.Kind {
 	case jsontree.Boolean:
-		e.see(n.Literal(), source, n)
+		e.see(true, n.Literal(), "", source, n)
 	case jsontree.String:
-		e.see(n.Text, source, n)
+		e.see(true, n.Text, "", source, n)
 	case jsontree.Array:
-		if n.Size == 0 {
-			e.see("empty", source, n)
-		} else {
-			e.see("not empty", source, n)
-		}
-		if item := e.members["items"]; item != nil {
+		e.see(n.Size == 0, "empty", "not empty", source, n)
+	}
+	if len(parts) == 0 || s.Branches != nil { // without parts it holds itself, and is described where it did first
+		return
+	}
+	if s.Items != nil {
+		if n.Kind == jsontree.Array {
 			for _, kid := range n.All() {
-				item.value(kid, source)
+				parts[0].value(kid, source)
 			}
 		}
-	case jsontree.Object:
-		for _, p := range s.Properties {
-			part, member := e.members[p.Name], n.Member(p.Name)
-			if part == nil {
-				continue
-			}
-			if member == nil {
-				part.see("absent", source, n)
-				continue
-			}
-			part.see("present", source, member)
-			part.value(member, source)
+		parts = parts[1:]
+	}
+	if n.Kind != jsontree.Object {
+		return
+	}
+	for i, p := range s.Properties {
+		member := n.Member(p.Name)
+		if member == nil {
+			parts[i].see(true, "absent", "", source, n)
+			continue
 		}
+		parts[i].see(true, "present", "", source, member)
+		parts[i].value(member, source)
 	}
 }
 
@@ -303,14 +261,19 @@ func (v *Coverage) Elements() []*Element { return v.roots }
 
 // Count returns how many facets were seen, and how many there are.
 func (v *Coverage) Count() (seen, all int) {
-	for e := range v.each {
-		for _, f := range e.Facets {
-			all++
-			if f.Count > 0 {
-				seen++
+	var visit func(list []*Element)
+	visit = func(list []*Element) {
+		for _, e := range list {
+			for _, f := range e.Facets {
+				all++
+				if f.Count > 0 {
+					seen++
+				}
 			}
+			visit(e.Elements)
 		}
 	}
+	visit(v.roots)
 	return seen, all
 }
 
@@ -344,18 +307,4 @@ func (e *Element) step() string {
 		return " as " + e.Name + " "
 	}
 	return " " + e.Name + " "
-}
-
-// each yields all elements.
-func (v *Coverage) each(yield func(*Element) bool) {
-	var visit func(list []*Element) bool
-	visit = func(list []*Element) bool {
-		for _, e := range list {
-			if !yield(e) || !visit(e.Elements) {
-				return false
-			}
-		}
-		return true
-	}
-	visit(v.roots)
 }
