@@ -108,7 +108,7 @@ func verdictsOf(list []contract.Finding) []string {
 // known reports whether a name is one of a member, parameter or header of the contract.
 func known(name string) bool {
 	c, err := newContract()
-	if err != nil || c.Compiled().Names[name] || slices.Contains([]string{"X-Api-Key", "Content-Type", "Content-Encoding", "Retry-After"}, name) {
+	if err != nil || c.Compiled().Knows(name) || slices.Contains([]string{"X-Api-Key", "Content-Type", "Content-Encoding", "Retry-After"}, name) {
 		return true
 	}
 	for _, op := range c.Compiled().Operations {
