@@ -143,7 +143,7 @@ func (p *Page) apply(r *Rule, this *jsontree.Node) {
 	s, steps := &p.scope, p.doc.steps
 	s.rule, s.this = r, this
 	if r.looksBack {
-		s.before = &values{steps: steps}
+		s.before = &values{doc: p.doc}
 	}
 	*steps = -budget(len(p.Body.Nodes))
 	r.Each(this, func(n *jsontree.Node, index int) {
@@ -271,7 +271,7 @@ func (t *Trail) Follow(p *Page) {
 		t.previous.doc.steps, p.scope.previous, p.scope.kept = p.doc.steps, t.previous, nil
 		for _, r := range p.set.operations[p.op] {
 			if p.scope.earlier = t.earlier[strings.Join(r.Path, "/")]; r.Walk && p.scope.earlier != nil {
-				p.scope.earlier.steps = p.doc.steps
+				p.scope.earlier.doc = p.doc
 				p.apply(r, p.Body.Root())
 			}
 		}
@@ -290,7 +290,7 @@ func (t *Trail) Follow(p *Page) {
 		done[path] = true
 		all := t.earlier[path]
 		if all == nil {
-			all = &values{steps: p.doc.steps}
+			all = &values{doc: p.doc}
 			t.earlier[path] = all
 		}
 		before := len(all.list)

@@ -286,7 +286,7 @@ func (c *cached) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 		Get(ref.Val) ref.Val
 	}); ok && v.Type() == types.ListType {
 		n, _ := list.Size().(types.Int)
-		all := &values{list: make([]ref.Val, 0, n), steps: s.page.doc.steps}
+		all := &values{list: make([]ref.Val, 0, n), doc: s.page.doc}
 		for i := range n {
 			all.add(list.Get(i))
 		}

@@ -27,8 +27,9 @@ type document struct {
 	steps  *int    // counts what rules look at
 }
 
-// value is a node as rules see it. Objects and arrays are their own CEL values.
+// value is a node as rules see it. An object is its own CEL value.
 type value struct {
+	opaque
 	doc  *document
 	node *jsontree.Node
 	made ref.Val // nil until it is asked for
@@ -47,7 +48,11 @@ func (d *document) of(n *jsontree.Node) ref.Val {
 		case jsontree.Object:
 			v.made = (*object)(v)
 		case jsontree.Array:
-			v.made = (*array)(v)
+			l := &values{doc: d, list: make([]ref.Val, 0, n.Size)}
+			for _, item := range n.All() {
+				l.list = append(l.list, d.of(item))
+			}
+			v.made = l
 		default:
 			v.made = scalar(n, d.Schemas[n.Index])
 		}
@@ -97,6 +102,12 @@ func text(content string, s *spec.Schema) ref.Val {
 
 var errConversion = errors.New("no conversion")
 
+// opaque is embedded by values that nothing converts.
+type opaque struct{}
+
+func (opaque) ConvertToNative(reflect.Type) (any, error) { return nil, errConversion }
+func (opaque) ConvertToType(ref.Type) ref.Val            { return types.WrapErr(errConversion) }
+
 // object is an object as rules see it.
 type object value
 
@@ -130,7 +141,7 @@ func (o *object) Contains(key ref.Val) ref.Val {
 
 // names returns the names of the members.
 func (o *object) names() *values {
-	l := &values{steps: o.doc.steps}
+	l := &values{doc: o.doc}
 	for _, member := range o.node.All() {
 		l.list = append(l.list, types.String(member.Name))
 	}
@@ -153,67 +164,12 @@ func (o *object) Equal(v ref.Val) ref.Val { return types.Bool(v == ref.Val(o)) }
 func (o *object) Type() ref.Type          { return types.MapType }
 func (o *object) Value() any              { return o.node }
 
-func (o *object) ConvertToNative(reflect.Type) (any, error) { return nil, errConversion }
-func (o *object) ConvertToType(ref.Type) ref.Val            { return types.WrapErr(errConversion) }
-
-// array is an array as rules see it.
-type array value
-
-var _ traits.Lister = (*array)(nil)
-
-func (a *array) Get(index ref.Val) ref.Val {
-	if at, ok := index.(types.Int); ok {
-		for i, item := range a.node.All() {
-			*a.doc.steps++
-			if types.Int(i) == at {
-				return a.doc.of(item)
-			}
-		}
-	}
-	return types.NewErr("no such item")
-}
-
-func (a *array) Contains(v ref.Val) ref.Val {
-	for _, item := range a.node.All() {
-		*a.doc.steps++
-		if types.Equal(a.doc.of(item), v) == types.True {
-			return types.True
-		}
-	}
-	return types.False
-}
-
-// Fold calls f for each item. It ends early once rules have looked at more than they may: the result does not count then.
-func (a *array) Fold(f traits.Folder) {
-	for i, item := range a.node.All() {
-		if *a.doc.steps++; *a.doc.steps > 0 || !f.FoldEntry(types.Int(i), a.doc.of(item)) {
-			return
-		}
-	}
-}
-
-func (a *array) Iterator() traits.Iterator {
-	l := &values{list: make([]ref.Val, 0, a.node.Size), steps: a.doc.steps}
-	for _, item := range a.node.All() {
-		l.list = append(l.list, a.doc.of(item))
-	}
-	return l.Iterator()
-}
-
-func (a *array) Add(ref.Val) ref.Val     { return types.WrapErr(errConversion) }
-func (a *array) Size() ref.Val           { return types.Int(a.node.Size) }
-func (a *array) Equal(v ref.Val) ref.Val { return types.Bool(v == ref.Val(a)) }
-func (a *array) Type() ref.Type          { return types.ListType }
-func (a *array) Value() any              { return a.node }
-
-func (a *array) ConvertToNative(reflect.Type) (any, error) { return nil, errConversion }
-func (a *array) ConvertToType(ref.Type) ref.Val            { return types.WrapErr(errConversion) }
-
 // values is a list that rules see, with an index of what it holds.
 type values struct {
-	list  []ref.Val
-	set   map[any]struct{} // of the scalars in list, once they are many
-	steps *int
+	opaque
+	doc  *document // counts what rules look at
+	list []ref.Val
+	set  map[any]struct{} // of the scalars in list, once they are many
 }
 
 var _ traits.Lister = (*values)(nil)
@@ -254,7 +210,7 @@ func (l *values) Contains(v ref.Val) ref.Val {
 	key := indexed(v)
 	if key == nil || len(l.list) <= few {
 		for _, have := range l.list {
-			*l.steps++
+			*l.doc.steps++
 			if types.Equal(have, v) == types.True {
 				return types.True
 			}
@@ -287,13 +243,10 @@ func (l *values) Equal(v ref.Val) ref.Val   { return types.Bool(v == ref.Val(l))
 func (l *values) Type() ref.Type            { return types.ListType }
 func (l *values) Value() any                { return l.list }
 
-func (l *values) ConvertToNative(reflect.Type) (any, error) { return nil, errConversion }
-func (l *values) ConvertToType(ref.Type) ref.Val            { return types.WrapErr(errConversion) }
-
 // Fold calls f for each value.
 func (l *values) Fold(f traits.Folder) {
 	for i, v := range l.list {
-		if *l.steps++; *l.steps > 0 || !f.FoldEntry(types.Int(i), v) {
+		if *l.doc.steps++; *l.doc.steps > 0 || !f.FoldEntry(types.Int(i), v) {
 			return
 		}
 	}
@@ -306,8 +259,8 @@ type iterator struct {
 }
 
 func (i *iterator) HasNext() ref.Val {
-	*i.steps++
-	return types.Bool(i.next < len(i.list) && *i.steps <= 0)
+	*i.doc.steps++
+	return types.Bool(i.next < len(i.list) && *i.doc.steps <= 0)
 }
 
 func (i *iterator) Next() ref.Val {
