@@ -54,13 +54,13 @@ func (c *Contract) addValue(a *spec.Addition) string {
 	last := values[len(values)-1]
 	line := c.spec.Doc.Lines[last.Line-1]
 	if a.At.Style&yaml.FlowStyle == 0 {
-		return c.diff(last.Line, "", line[:last.Column-3]+"- "+a.Name+"\n")
+		return c.diff(last.Line, 0, line[:last.Column-3]+"- "+a.Name+"\n")
 	}
 	end := strings.LastIndex(line, "]")
 	if end < 0 {
 		return ""
 	}
-	return c.diff(last.Line-1, line, line[:end]+", "+a.Name+line[end:])
+	return c.diff(last.Line-1, 1, line[:end]+", "+a.Name+line[end:])
 }
 
 // addEntry adds an entry to a mapping in block style, after its last one.
@@ -73,37 +73,23 @@ func (c *Contract) addEntry(at *yaml.Node, entry []string) string {
 	for end < len(c.spec.Doc.Lines) && (strings.TrimSpace(c.spec.Doc.Lines[end]) == "" || strings.HasPrefix(c.spec.Doc.Lines[end], indent)) {
 		end++
 	}
-	return c.diff(end, "", indent+strings.Join(entry, "\n"+indent)+"\n")
+	return c.diff(end, 0, indent+strings.Join(entry, "\n"+indent)+"\n")
 }
 
-// diff puts new after the first n lines of the document, in place of the line old where that is not empty.
-func (c *Contract) diff(n int, old, added string) string {
+// diff puts added after the first n lines of the document, in place of the next ones where gone is not 0.
+func (c *Contract) diff(n, gone int, added string) string {
 	const context = 3
-	gone := 0
-	if old != "" {
-		gone = 1
-	}
-	from, to := max(n-context, 0), min(n+gone+context, len(c.spec.Doc.Lines))
+	lines := c.spec.Doc.Lines
+	from, to := max(n-context, 0), min(n+gone+context, len(lines))
 	var b strings.Builder
 	fmt.Fprintf(&b, "--- a/%s\n+++ b/%s\n@@ -%d,%d +%d,%d @@\n", c.Name(), c.Name(),
 		from+1, to-from, from+1, to-from-gone+strings.Count(added, "\n"))
-	for i, line := range slices.Concat(c.spec.Doc.Lines[from:n], c.spec.Doc.Lines[n:to]) {
-		if i == n-from {
-			if old != "" {
-				b.WriteString("-" + old)
-			}
-			for l := range strings.Lines(added) {
-				b.WriteString("+" + l)
-			}
-			if old != "" {
-				continue
-			}
-		}
-		b.WriteString(" " + line)
-	}
-	if to == n { // nothing follows
-		for l := range strings.Lines(added) {
-			b.WriteString("+" + l)
+	for _, part := range []struct {
+		sign  string
+		lines []string
+	}{{" ", lines[from:n]}, {"-", lines[n : n+gone]}, {"+", slices.Collect(strings.Lines(added))}, {" ", lines[n+gone : to]}} {
+		for _, line := range part.lines {
+			b.WriteString(part.sign + line)
 		}
 	}
 	return b.String()

@@ -168,31 +168,20 @@ var escaper = strings.NewReplacer("~", "~0", "/", "~1")
 func Escape(name string) string { return escaper.Replace(name) }
 
 // Pointer returns the JSON pointer (RFC 6901) of a value.
-func (n *Node) Pointer() string { return n.path(false) }
-
-// Pattern returns the pointer with "*" in the place of each index. Like values of a page have the same one.
-func (n *Node) Pattern() string { return n.path(true) }
-
-func (n *Node) path(pattern bool) string {
+func (n *Node) Pointer() string {
 	var steps []string
 	for ; n.Index > 0; n = n.Parent() {
-		holder, step := n.Parent(), "*"
-		switch {
-		case holder.Kind != Array:
-			step = Escape(n.Name)
-		case !pattern:
-			for i, kid := range holder.All() {
+		step := Escape(n.Name)
+		if n.Parent().Kind == Array {
+			for i, kid := range n.Parent().All() {
 				if kid.Index == n.Index {
 					step = strconv.Itoa(i)
 					break
 				}
 			}
 		}
-		steps = append(steps, step)
+		steps = append(steps, "/"+step)
 	}
-	var b strings.Builder
-	for _, step := range slices.Backward(steps) {
-		b.WriteString("/" + step)
-	}
-	return b.String()
+	slices.Reverse(steps)
+	return strings.Join(steps, "")
 }

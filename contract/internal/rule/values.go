@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -81,20 +80,13 @@ func scalar(n *jsontree.Node, s *spec.Schema) ref.Val {
 }
 
 func text(content string, s *spec.Schema) ref.Val {
-	format := ""
-	if s != nil {
-		format = s.Format
-	}
-	switch format {
-	case "uuid":
+	switch {
+	case s == nil:
+	case s.Format == "uuid":
 		return types.String(strings.ToLower(content))
-	case "date-time":
-		upper, leap := strings.ToUpper(content), time.Duration(0)
-		if len(upper) > 18 && upper[17:19] == "60" { // package time knows no leap seconds
-			upper, leap = upper[:17]+"59"+upper[19:], time.Second
-		}
-		if t, err := time.Parse(time.RFC3339Nano, upper); err == nil {
-			return types.Timestamp{Time: t.Add(leap)}
+	case s.Format == "date-time":
+		if t, ok := spec.DateTime(content); ok {
+			return types.Timestamp{Time: t}
 		}
 	}
 	return types.String(content)

@@ -176,11 +176,3 @@ func Items(n *yaml.Node) []*yaml.Node {
 	}
 	return n.Content
 }
-
-// Line returns a node's line, 0 for nil.
-func Line(n *yaml.Node) int {
-	if n == nil {
-		return 0
-	}
-	return n.Line
-}

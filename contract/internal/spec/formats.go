@@ -3,100 +3,38 @@ package spec
 import (
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // formats are the string formats that a contract may use, each checked to the letter.
 var formats = map[string]func(string) bool{
-	"uuid":      IsUUID,
-	"date-time": isDateTime,
+	"uuid": IsUUID,
+	"date-time": func(s string) bool {
+		_, ok := DateTime(s)
+		return ok
+	},
 }
 
-// IsUUID reports whether s is in the one textual form of RFC 9562: 32 hexadecimal digits of either case in five groups. Any version is
-// one.
-func IsUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
-		default:
-			return false
-		}
-	}
-	return true
-}
+// IsUUID reports whether s is in the one textual form of RFC 9562: 32 hexadecimal digits of either case in five groups. Any
+// version is one.
+func IsUUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
 
-// dateTime is the fixed part of an RFC 3339 date-time: 0 stands for a digit, every other byte for itself.
-const dateTime = "0000-00-00T00:00:00"
-
-// isDateTime reports whether s is a date-time of RFC 3339: a date that exists, T and Z in either case, any offset, and a leap second where one can
-// be. The time package is no help: it takes a comma, and offsets of 24 hours.
-func isDateTime(s string) bool {
+// DateTime returns the time that a date-time of RFC 3339 stands for, and whether s is one: a date that exists, T and Z in either
+// case, any offset, and a leap second where one can be, which is the second after 23:59:59.
+func DateTime(s string) (t time.Time, ok bool) {
 	s = strings.ToUpper(s)
-	if len(s) <= len(dateTime) || !shaped(s[:len(dateTime)], dateTime) {
-		return false
+	var leap time.Duration
+	if len(s) > 19 && s[17:19] == "60" { // package time knows no leap seconds
+		s, leap = s[:17]+"59"+s[19:], time.Second
 	}
-	year, month, day := digits(s[0:4]), digits(s[5:7]), digits(s[8:10])
-	hour, minute, second := digits(s[11:13]), digits(s[14:16]), digits(s[17:19])
-	zone := s[len(dateTime):]
-	if fraction, ok := strings.CutPrefix(zone, "."); ok {
-		zone = strings.TrimLeft(fraction, "0123456789")
-		if len(zone) == len(fraction) {
-			return false
-		}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	// It takes a comma before a fraction, an hour of one digit, and offsets of 24 hours or of 60 minutes.
+	if err != nil || strings.Contains(s, ",") || s[13] != ':' || s[len(s)-1] != 'Z' && (s[len(s)-5:] > "23:59" || s[len(s)-2:] > "59") {
+		return t, false
 	}
-	offset := 0 // minutes east of UTC
-	if zone != "Z" {
-		if !shaped(zone, "+00:00") && !shaped(zone, "-00:00") {
-			return false
-		}
-		if digits(zone[1:3]) > 23 || digits(zone[4:6]) > 59 {
-			return false
-		}
-		offset = 60*digits(zone[1:3]) + digits(zone[4:6])
-		if zone[0] == '-' {
-			offset = -offset
-		}
+	if utc := t.UTC(); leap > 0 && (utc.Hour() != 23 || utc.Minute() != 59) {
+		return t, false // leap seconds come at the end of a day in UTC
 	}
-	// time.Date moves what overflows on to the next month, so a date that comes back changed does not exist.
-	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	if month < 1 || month > 12 || date.Day() != day || hour > 23 || minute > 59 || second > 60 {
-		return false
-	}
-	const lastMinute = 23*60 + 59
-	if utc := 60*hour + minute - offset; second == 60 && (utc+24*60)%(24*60) != lastMinute {
-		return false // leap seconds come at the end of a day in UTC
-	}
-	return true
-}
-
-// shaped reports whether s has the form: a digit for each 0, and every other byte as it is.
-func shaped(s, form string) bool {
-	if len(s) != len(form) {
-		return false
-	}
-	for i := range len(s) {
-		if form[i] == '0' {
-			if s[i] < '0' || s[i] > '9' {
-				return false
-			}
-		} else if s[i] != form[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// digits reads digits that shaped has seen.
-func digits(s string) int {
-	n := 0
-	for i := range len(s) {
-		n = 10*n + int(s[i]-'0')
-	}
-	return n
+	return t.Add(leap), true
 }
