@@ -356,7 +356,7 @@ func TestAProxyRefusesWhatBreaksTheContract(t *testing.T) {
 			status int
 			says   string
 		}{
-			"?page=1": {200, `"totalPages":3`}, "?page=2": {502, `"code":"total-pages"`}, "?page=0": {400, `"code":"range"`},
+			"?page=1": {200, `"totalPages":3`}, "?page=2": {502, `"code": "total-pages"`}, "?page=0": {400, `"code": "range"`},
 		} {
 			resp, body := fetch(t, url+path+query, "x-api-key", secretKey)
 			if resp.StatusCode != want.status || !strings.Contains(body, want.says) || strings.Contains(body, secretKey) {
