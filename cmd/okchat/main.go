@@ -142,7 +142,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetHelpTemplate(plainHelp + "{{if not .HasParent}}" + environmentHelp + "{{end}}" + exitCodeHelp)
 	root.Version = versionText()
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(newChatbots(std), newList(std), newShow(std), newSearch(std), newExport(std), newConvert(std), newForget(std), newStats(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
+	root.AddCommand(newChatbots(std), newList(std), newShow(std), newSearch(std), newExport(std), newConvert(std), newForget(std), newStats(std), newView(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
 	for _, cmd := range []*cobra.Command{newCheck(std), newConform(std), newCoverage(std), newProxy(std), newRedact(std)} {
 		cmd.SetHelpTemplate(plainHelp) // the commands that check have codes of their own
 		root.AddCommand(cmd)
