@@ -171,6 +171,7 @@ CREATE TABLE changes (
 func indexesAndViews() string {
 	return `
 CREATE INDEX conversations_by_created_at ON conversations (created_at);
+CREATE INDEX conversations_by_last_sign ON conversations (` + lastSign + `);
 CREATE INDEX conversations_by_platform ON conversations (platform, created_at);
 CREATE INDEX conversations_by_state ON conversations (state, created_at);
 CREATE INDEX conversations_by_user ON conversations (sns_user_id) WHERE sns_user_id IS NOT NULL;

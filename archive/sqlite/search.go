@@ -58,34 +58,48 @@ type searched struct {
 	conversation       string // the id of the conversation
 }
 
-func (a *Archive) search(ctx context.Context, text string, opts okchat.ListOptions, f archive.Filter, after Position, limit int) ([]Hit, error) {
-	last := searched{
-		table: "conversations", text: "last_message", index: "conversations_search", row: "-s.rowid", at: "coalesce(s.updated_at, s.created_at)",
+// lastSign is when a conversation went on last, as far as the list of conversations tells. An index is on this expression.
+const lastSign = "coalesce(updated_at, created_at)"
+
+var messageTexts = searched{
+	table: "messages", text: "content", index: "messages_search", row: "s.n", at: "s.created_at",
+	columns: `s.session_id, (SELECT platform FROM conversations WHERE id = s.session_id), s.id, s.sender_type,
+		s.gone_at IS NOT NULL OR EXISTS (SELECT 1 FROM conversations c WHERE c.id = s.session_id AND c.gone_at IS NOT NULL)`,
+	own: "true", conversation: "s.session_id",
+}
+
+// lastTexts are the last messages of conversations. Those that messages holds, too, are left out.
+func (a *Archive) lastTexts() searched {
+	t := searched{
+		table: "conversations", text: "last_message", index: "conversations_search", row: "-s.rowid", at: lastSign,
 		columns: "s.id, s.platform, s.last_message_id, s.last_message_sender, s.gone_at IS NOT NULL", own: "true", conversation: "s.id",
 	}
-	tables := []searched{last}
 	if a.version >= 3 {
-		tables[0].own = `NOT EXISTS (SELECT 1 FROM messages m WHERE m.session_id = s.id AND (m.id = s.last_message_id OR s.last_message_id IS NULL AND m.content = s.last_message))`
-		tables = append(tables, searched{
-			table: "messages", text: "content", index: "messages_search", row: "s.n", at: "s.created_at",
-			columns: `s.session_id, (SELECT platform FROM conversations WHERE id = s.session_id), s.id, s.sender_type,
-				s.gone_at IS NOT NULL OR EXISTS (SELECT 1 FROM conversations c WHERE c.id = s.session_id AND c.gone_at IS NOT NULL)`,
-			own: "true", conversation: "s.session_id",
-		})
+		t.own = `NOT EXISTS (SELECT 1 FROM messages m WHERE m.session_id = s.id AND (m.id = s.last_message_id OR s.last_message_id IS NULL AND m.content = s.last_message))`
 	}
-	var hits []Hit
-	for _, t := range tables {
-		found, err := a.searchTable(ctx, t, text, opts, f, after, limit)
-		if err != nil {
+	return t
+}
+
+func (a *Archive) search(ctx context.Context, text string, opts okchat.ListOptions, f archive.Filter, after Position, limit int) (hits []Hit, err error) {
+	oldest := "" // of what can be among the hits
+	if a.version >= 3 {
+		if hits, err = a.searchTable(ctx, messageTexts, text, opts, f, after, oldest, limit); err != nil {
 			return nil, err
 		}
-		hits = append(hits, found...)
+		if len(hits) == limit && limit > 0 {
+			oldest = hits[limit-1].Position.at
+		}
 	}
+	more, err := a.searchTable(ctx, a.lastTexts(), text, opts, f, after, oldest, limit)
+	if err != nil {
+		return nil, err
+	}
+	hits = append(hits, more...)
 	slices.SortFunc(hits, func(x, y Hit) int { return y.Position.compare(x.Position) })
 	return hits[:min(len(hits), limit)], nil
 }
 
-func (a *Archive) searchTable(ctx context.Context, t searched, text string, opts okchat.ListOptions, f archive.Filter, after Position, limit int) (hits []Hit, err error) {
+func (a *Archive) searchTable(ctx context.Context, t searched, text string, opts okchat.ListOptions, f archive.Filter, after Position, oldest string, limit int) (hits []Hit, err error) {
 	holds, args, err := a.holds(ctx, t, text)
 	if err != nil {
 		return nil, err
@@ -96,6 +110,9 @@ func (a *Archive) searchTable(ctx context.Context, t searched, text string, opts
 	}
 	behind, place := after.behind(t.at, t.row)
 	add(behind, place...)
+	if oldest != "" {
+		add(t.at+" >= ?", oldest)
+	}
 	if !opts.CreatedAfter.IsZero() {
 		add(t.at+" > ?", column.FormatTime(opts.CreatedAfter))
 	}
