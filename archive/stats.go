@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -66,6 +67,43 @@ type Count struct {
 	// Missing is set for the conversations for which the server sent no name; Name is empty then.
 	Missing       bool `json:"missing,omitempty"`
 	Conversations int  `json:"conversations"`
+}
+
+// String returns the name, or (missing) where the server sent none.
+func (c Count) String() string {
+	if c.Missing {
+		return "(missing)"
+	}
+	return c.Name
+}
+
+// Largest returns the largest number of the counts, 0 if there are none.
+func Largest(counts []Count) (most int) {
+	for _, c := range counts {
+		most = max(most, c.Conversations)
+	}
+	return most
+}
+
+// String puts the numbers into words, and tells what they rest on.
+func (m *MessageStats) String() string {
+	text := fmt.Sprintf("%d messages in the %d conversations that were read: %d by users, %d by the bot", m.Total, m.Conversations, m.User, m.Bot)
+	if other := m.Total - m.User - m.Bot; other > 0 {
+		text += fmt.Sprintf(", %d by others", other)
+	}
+	if m.Answered > 0 {
+		text += fmt.Sprintf("; the first answer after %v, the median of %d", time.Duration(m.FirstAnswer*float64(time.Second)).Round(100*time.Millisecond), m.Answered)
+	}
+	return text + fmt.Sprintf("; a human took part in %d, as far as is_human_mode and the senders show", m.Human)
+}
+
+// Days returns how many messages were sent each day, in the form of the counts of conversations.
+func (m *MessageStats) Days() []Count {
+	counts := make([]Count, len(m.PerDay))
+	for i, day := range m.PerDay {
+		counts[i] = Count{Name: day.Day, Conversations: day.User + day.Bot + day.Other}
+	}
+	return counts
 }
 
 // NewStats counts the conversations of a walk, by days of the time zone, nil for UTC. After an error that matches

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/internal/pages"
 	"github.com/okchat/okchat-go/internal/terminal"
 )
 
@@ -65,7 +66,14 @@ func stats(ctx context.Context, std streams, flags statsFlags) error {
 	}
 	var err error
 	if flags.html != "" {
-		if err := writePage(ctx, std, flags.html, s); err != nil {
+		file, err := newFile(ctx, std, flags.html, false)
+		if err == nil {
+			defer file.Abort()
+			if err = pages.WriteStatistics(file, s); err == nil {
+				err = file.Commit()
+			}
+		}
+		if err != nil {
 			return targetError(ctx, err, flags.html)
 		}
 		fmt.Fprintf(std.err, "The page is in %s\n", flags.html)
@@ -124,69 +132,40 @@ func printCounts(out io.Writer, s *archive.Stats) {
 		counts []archive.Count
 	}{{"day", s.PerDay}, {"platform", s.PerPlatform}, {"state", s.PerState}} {
 		for _, c := range part.counts {
-			fmt.Fprintf(out, "%s\t%s\t%d\n", part.by, terminal.Line(nameOf(c)), c.Conversations)
+			fmt.Fprintf(out, "%s\t%s\t%d\n", part.by, terminal.Line(c.String()), c.Conversations)
 		}
 	}
-}
-
-// nameOf returns the name of a count as it is printed.
-func nameOf(c archive.Count) string {
-	if c.Missing {
-		return "(missing)"
-	}
-	return c.Name
 }
 
 // printBars prints the counts as bars for people. Days that span more than a month are added up to months or years.
 func printBars(out io.Writer, s *archive.Stats, width int) {
 	fmt.Fprintf(out, "%d conversations, %d active, %d in human mode\n", s.Total, s.Active, s.HumanMode)
-	unit, days := series(s.PerDay, 31)
+	unit, days := archive.Series(s.PerDay, 31)
 	type part struct {
 		title  string
 		counts []archive.Count
 	}
 	parts := []part{{fmt.Sprintf("Per %s (%s)", unit, s.TimeZone), days}, {"Per platform", s.PerPlatform}, {"Per state", s.PerState}}
 	if s.Messages != nil {
-		fmt.Fprintln(out, messagesSaid(s.Messages))
-		unit, days := series(messagesPerDay(s.Messages), 31)
+		fmt.Fprintln(out, s.Messages)
+		unit, days := archive.Series(s.Messages.Days(), 31)
 		parts = append(parts, part{fmt.Sprintf("Messages per %s (%s)", unit, s.TimeZone), days})
 	}
 	for _, part := range parts {
 		if len(part.counts) == 0 {
 			continue
 		}
-		names, digits := 0, len(fmt.Sprint(largest(part.counts)))
+		names, digits := 0, len(fmt.Sprint(archive.Largest(part.counts)))
 		for i := range part.counts {
-			names = min(max(names, runewidth.StringWidth(terminal.Line(nameOf(part.counts[i])))), 24)
+			names = min(max(names, runewidth.StringWidth(terminal.Line(part.counts[i].String()))), 24)
 		}
 		fmt.Fprintf(out, "\n%s\n", part.title)
 		for _, c := range part.counts {
-			name := runewidth.FillRight(runewidth.Truncate(terminal.Line(nameOf(c)), names, "…"), names)
+			name := runewidth.FillRight(runewidth.Truncate(terminal.Line(c.String()), names, "…"), names)
 			room := max(width-names-digits-len("    "), 4)
-			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s %*d %s", name, digits, c.Conversations, bar(c.Conversations, largest(part.counts), room)), " "))
+			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s %*d %s", name, digits, c.Conversations, bar(c.Conversations, archive.Largest(part.counts), room)), " "))
 		}
 	}
-}
-
-// messagesSaid puts the numbers of messages into words, and tells what they rest on.
-func messagesSaid(m *archive.MessageStats) string {
-	text := fmt.Sprintf("%d messages in the %d conversations that were read: %d by users, %d by the bot", m.Total, m.Conversations, m.User, m.Bot)
-	if other := m.Total - m.User - m.Bot; other > 0 {
-		text += fmt.Sprintf(", %d by others", other)
-	}
-	if m.Answered > 0 {
-		text += fmt.Sprintf("; the first answer after %v, the median of %d", time.Duration(m.FirstAnswer*float64(time.Second)).Round(100*time.Millisecond), m.Answered)
-	}
-	return text + fmt.Sprintf("; a human took part in %d, as far as is_human_mode and the senders show", m.Human)
-}
-
-// messagesPerDay returns the counts of messages in the form of those of conversations.
-func messagesPerDay(m *archive.MessageStats) []archive.Count {
-	counts := make([]archive.Count, len(m.PerDay))
-	for i, day := range m.PerDay {
-		counts[i] = archive.Count{Name: day.Day, Conversations: day.User + day.Bot + day.Other}
-	}
-	return counts
 }
 
 // bar returns a bar whose length compares n with most, in eighths of a column. A count above 0 always shows.
@@ -201,11 +180,4 @@ func bar(n, most, room int) string {
 		text += string([]rune("▏▎▍▌▋▊▉")[rest-1])
 	}
 	return text
-}
-
-func largest(counts []archive.Count) (most int) {
-	for _, c := range counts {
-		most = max(most, c.Conversations)
-	}
-	return most
 }

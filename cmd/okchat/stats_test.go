@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mattn/go-runewidth"
 
@@ -80,61 +77,5 @@ func TestStatsWrongUse(t *testing.T) {
 	}
 	if code, _, errs := okchatRun(t, 0, "stats", "--html", filepath.Join(dir, "no", "a.html")); code != exitFailed || !strings.Contains(errs, "cannot write") {
 		t.Errorf("no directory: exit %d: %s", code, errs)
-	}
-}
-
-func TestThePageLoadsNothingAndEscapesWhatCame(t *testing.T) {
-	evil := `<script>alert(1)</script>"'&`
-	s := &archive.Stats{ChatbotID: evil, AsOf: time.Date(2025, 3, 5, 6, 4, 5, 0, time.UTC), TimeZone: "Asia/Seoul", Total: 3, PerDay: []archive.Count{{Name: "2025-03-01", Conversations: 1}, {Name: "2025-03-04", Conversations: 2}},
-		PerPlatform: []archive.Count{{Name: evil, Conversations: 3}}, PerState: []archive.Count{{Name: "", Conversations: 3}}}
-	var b bytes.Buffer
-	if err := renderPage(&b, s); err != nil {
-		t.Fatal(err)
-	}
-	page := b.String()
-	if regexp.MustCompile(`(?i)<script|https?:|src=|@import|url\(|ZgotmplZ|NaN|Inf`).MatchString(page) {
-		t.Errorf("the page is\n%s", page)
-	}
-	for _, want := range []string{", 2025-03-01 to 2025-03-04</p>", "As of 2025-03-05 15:04 (Asia/Seoul)", "per day (Asia/Seoul)", "@media print"} {
-		if !strings.Contains(page, want) {
-			t.Errorf("the page does not say %q", want)
-		}
-	}
-	if !strings.Contains(page, "prefers-color-scheme: dark") || strings.Count(page, "<rect") != 2*4 {
-		t.Errorf("the page has %d columns, expected 4 days in a wide and a narrow plot", strings.Count(page, "<rect"))
-	}
-	b.Reset()
-	if err := renderPage(&b, &archive.Stats{}); err != nil || strings.Contains(b.String(), "<svg") {
-		t.Errorf("of nothing: %v\n%s", err, b.String())
-	}
-}
-
-func TestDaysArePutTogether(t *testing.T) {
-	for _, tt := range []struct {
-		days, want string
-		most       int
-	}{
-		{"", "day", 31},
-		{"2025-03-01:1", "day 2025-03-01:1", 31},
-		{"2025-02-27:1 2025-03-02:2", "day 2025-02-27:1 2025-02-28:0 2025-03-01:0 2025-03-02:2", 31},
-		{"2025-02-27:1 2025-02-28:3 2025-04-02:2", "month 2025-02:4 2025-03:0 2025-04:2", 31},
-		{"1999-02-27:1 2025-04-02:2", "year 1999:1 2025:2", 3},
-		{"0001-01-01:1 9999-12-31:2", "year 0001:1 9999:2", 2},
-	} {
-		var days []archive.Count
-		for day := range strings.FieldsSeq(tt.days) {
-			name, n, _ := strings.Cut(day, ":")
-			c := archive.Count{Name: name}
-			fmt.Sscan(n, &c.Conversations)
-			days = append(days, c)
-		}
-		unit, counts := series(days, tt.most)
-		got := unit
-		for _, c := range counts {
-			got += fmt.Sprintf(" %s:%d", c.Name, c.Conversations)
-		}
-		if got != tt.want {
-			t.Errorf("%s is %q, expected %q", tt.days, got, tt.want)
-		}
 	}
 }

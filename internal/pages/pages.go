@@ -148,7 +148,7 @@ func writeConversation(out io.Writer, f frame, w Whole, zone *time.Location) err
 	}
 	p.Messages = p.read(w, zone)
 	if w.Unread {
-		p.Note = "Its messages are not in the archive. This is the last one, from the list of conversations:"
+		p.Note = "Its messages are not here. This is the last one, as the list of conversations shows it:"
 		p.Messages = func(yield func(message) bool) {
 			if text, ok := w.LastMessage.Content(); ok {
 				yield(message{Sender: "last message", Text: text})

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	okchat "github.com/okchat/okchat-go"
@@ -24,6 +26,10 @@ type Viewer struct {
 	path, host, token string
 	zone              *time.Location
 	busy              chan struct{} // holds a value for each request that reads the archive
+
+	counting sync.Mutex
+	counted  *archive.Stats
+	state    string // of the file when it was counted
 }
 
 // NewViewer returns a viewer of the archive at path, with times in the zone. It answers only requests to host, such as
@@ -91,6 +97,11 @@ func (v *Viewer) serve(w http.ResponseWriter, r *http.Request, f frame, page str
 			err = v.conversation(r.Context(), out, f, a, id)
 		case page == "":
 			err = v.list(r.Context(), out, f, a, r.URL.Query())
+		case page == f.Statistics:
+			var s *archive.Stats
+			if s, err = v.statistics(r.Context(), a); err == nil {
+				err = writeStatistics(out, f, s)
+			}
 		default:
 			err = errNoPage
 		}
@@ -195,6 +206,27 @@ func (v *Viewer) list(ctx context.Context, out *bufio.Writer, f frame, a *sqlite
 		p.Newest = here("")
 	}
 	return templates().ExecuteTemplate(out, "list", p)
+}
+
+// statistics returns what there is in the archive. Counting a million messages takes seconds, so that it is done once, and
+// again after the file has changed.
+func (v *Viewer) statistics(ctx context.Context, a *sqlite.Archive) (*archive.Stats, error) {
+	v.counting.Lock()
+	defer v.counting.Unlock()
+	state := ""
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(v.path + suffix); err == nil {
+			state += fmt.Sprintln(info.ModTime().UnixNano(), info.Size())
+		}
+	}
+	if v.counted == nil || state != v.state {
+		s, err := a.Stats(ctx, okchat.ListOptions{}, archive.Filter{}, v.zone)
+		if err != nil {
+			return nil, err
+		}
+		v.counted, v.state = s, state
+	}
+	return v.counted, nil
 }
 
 // day returns the last moment before a day of the viewer's time zone, or before one some days later; the zero time for no day.

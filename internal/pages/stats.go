@@ -1,62 +1,61 @@
-package main
+package pages
 
 import (
-	"context"
-	_ "embed"
-	"html/template"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/okchat/okchat-go/archive"
 )
 
-// statsPage is the template of the page. It draws its three plots itself: a chart library would bring a script. The template
-// engine escapes what the server sent.
-//
-//go:embed stats.html
-var statsPage string
-
-// statsTemplate parses the template when it is needed: no other command should wait for it.
-var statsTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("stats").Parse(statsPage)) })
-
-// writePage writes the page to a file that replaces an earlier one when it is whole.
-func writePage(ctx context.Context, std streams, path string, s *archive.Stats) error {
-	file, err := newFile(ctx, std, path, false)
-	if err != nil {
-		return err
-	}
-	defer file.Abort()
-	if err := renderPage(file, s); err != nil {
-		return err
-	}
-	return file.Commit()
+// WriteStatistics writes a page of statistics that stands for itself.
+func WriteStatistics(out io.Writer, s *archive.Stats) error {
+	return writeStatistics(out, inline(""), s)
 }
 
-func renderPage(out io.Writer, s *archive.Stats) error {
-	unit, over := series(s.PerDay, 400)
-	from, to := "", ""
-	if days := len(s.PerDay); days > 0 {
-		from, to = s.PerDay[0].Name, s.PerDay[days-1].Name
-	}
+// statisticsPage is a page of statistics. It draws its plots itself: a chart library would bring a script.
+type statisticsPage struct {
+	frame
+
+	*archive.Stats
+	At, From, To string
+	Started      series
+	Parts        []part
+	Sent         series // messages
+}
+
+// series are counts over time.
+type series struct {
+	Unit   string
+	Counts []archive.Count
+	Plots  []plot
+}
+
+// part is a table of counts.
+type part struct {
+	Title string
+	Bars  []shareBar
+}
+
+func writeStatistics(out io.Writer, f frame, s *archive.Stats) error {
 	zone, err := time.LoadLocation(s.TimeZone)
 	if err != nil {
 		return err
 	}
-	page := map[string]any{
-		"Stats": s, "AsOf": s.AsOf.In(zone).Format("2006-01-02 15:04"), "From": from, "To": to, "Unit": unit, "Series": over,
-		"Plots": []plot{newPlot("wide", over, 960), newPlot("narrow", over, 400)},
-		"Parts": []map[string]any{
-			{"Title": "Per platform", "Bars": newBars(s.PerPlatform, s.Total)},
-			{"Title": "Per state", "Bars": newBars(s.PerState, s.Total)},
-		},
+	f.Title = "Statistics"
+	p := statisticsPage{frame: f, Stats: s, At: s.AsOf.In(zone).Format("2006-01-02 15:04"), Started: newSeries(s.PerDay)}
+	if days := len(s.PerDay); days > 0 {
+		p.From, p.To = s.PerDay[0].Name, s.PerDay[days-1].Name
 	}
+	p.Parts = []part{{"Per platform", newBars(s.PerPlatform, s.Total)}, {"Per state", newBars(s.PerState, s.Total)}}
 	if s.Messages != nil {
-		unit, over := series(messagesPerDay(s.Messages), 400)
-		page["Messages"] = map[string]any{"Said": messagesSaid(s.Messages), "Unit": unit, "Series": over,
-			"Plots": []plot{newPlot("wide", over, 960), newPlot("narrow", over, 400)}}
+		p.Sent = newSeries(s.Messages.Days())
 	}
-	return statsTemplate().Execute(out, page)
+	return templates().ExecuteTemplate(out, "statistics", p)
+}
+
+func newSeries(days []archive.Count) series {
+	unit, over := archive.Series(days, 400)
+	return series{unit, over, []plot{newPlot("wide", over, 960), newPlot("narrow", over, 400)}}
 }
 
 // The measures of a plot, in the units of its viewBox.
@@ -89,8 +88,8 @@ type line struct {
 
 func newPlot(class string, counts []archive.Count, width float64) plot {
 	p := plot{Class: class, Width: width, Height: plotHeight, Left: plotLeft, Base: plotHeight - plotBottom}
-	tick := niceTick(largest(counts))
-	top := (largest(counts) + tick - 1) / tick * tick
+	tick := niceTick(archive.Largest(counts))
+	top := (archive.Largest(counts) + tick - 1) / tick * tick
 	high := p.Base - plotTop
 	for n := 0; n <= top; n += tick {
 		p.Lines = append(p.Lines, line{p.Base - high*float64(n)/float64(max(top, 1)), n})
@@ -132,7 +131,7 @@ type shareBar struct {
 func newBars(counts []archive.Count, total int) []shareBar {
 	bars := make([]shareBar, len(counts))
 	for i, c := range counts {
-		bars[i] = shareBar{c, 100 * float64(c.Conversations) / float64(max(total, 1)), 100 * float64(c.Conversations) / float64(max(largest(counts), 1))}
+		bars[i] = shareBar{c, 100 * float64(c.Conversations) / float64(max(total, 1)), 100 * float64(c.Conversations) / float64(max(archive.Largest(counts), 1))}
 	}
 	return bars
 }
