@@ -1,5 +1,5 @@
 // Looks at the program's pages with a headless Chromium: the documentation of okchat serve sends a request and shows the answer,
-// the page of okchat stats draws, nothing is asked for beyond loopback, and the console has no errors.
+// the page of okchat stats draws, okchat view shows an archive, nothing is asked for beyond loopback, and the console has no errors.
 //
 //	node browser.mjs OKCHAT CHROMIUM REFERENCE COVERAGE [FOLDER]
 //
@@ -67,12 +67,12 @@ try {
     await page.goto(pathToFileURL(html).href);
     const got = await page.evaluate(() => {
       const boxes = (selector) => [...document.querySelectorAll(selector)].map((e) => e.getBoundingClientRect());
-      const columns = boxes('svg rect'), bars = boxes('i'), root = document.documentElement;
+      const columns = boxes('.plot rect'), bars = boxes('.bar rect'), root = document.documentElement;
       return {
         total: Number(document.querySelector('dd').textContent), beside: root.scrollWidth - root.clientWidth,
         columns: columns.filter((b) => b.height > 0 && b.width > 0).length, bars: bars.filter((b) => b.width > 0).length,
-        tallest: Math.max(...columns.map((b) => b.height)) / Math.max(...boxes('svg').map((b) => b.height)), widest: Math.max(...bars.map((b) => b.width)),
-        labels: boxes('svg text').filter((b) => b.height >= 8).length,
+        tallest: Math.max(...columns.map((b) => b.height)) / Math.max(...boxes('.plot').map((b) => b.height)), widest: Math.max(...bars.map((b) => b.width)),
+        labels: boxes('.plot text').filter((b) => b.height >= 8).length,
         scrolls: [...document.querySelectorAll('*')].filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible').length,
         inks: [getComputedStyle(document.body).color, getComputedStyle(document.querySelector('svg rect')).fill],
       };
@@ -84,6 +84,48 @@ try {
     assert(!got.inks.includes(await paper()), `${name}: nothing stands out: ${JSON.stringify(got)}`);
     if (media) assert.equal(await paper(), 'rgb(255, 255, 255)', name);
     await picture(name);
+  }
+
+  // The viewer, as a reader uses it: from the list by a search to the message, and back; with Korean text and Arabic text.
+  const archive = join(scratch, 'a.sqlite');
+  execFileSync(okchat, ['export', '--quiet', '--messages', '-o', archive], { stdio: 'ignore' });
+  execFileSync('sqlite3', [archive, `UPDATE messages SET raw = json_set(raw, '$.content', 'مرحبا بكم <script>x</script>') WHERE n = (SELECT min(n) FROM messages)`]);
+  const viewer = spawn(okchat, ['view', archive], { stdio: ['ignore', 'ignore', 'pipe'] });
+  try {
+    const address = await new Promise((found) => createInterface(viewer.stderr).on('line', (line) => found(line.match(/http:\S+/)[0])));
+    for (const [name, colorScheme, width, media] of [['view-light', 'light', 1280], ['view-dark', 'dark', 390], ['view-print', 'dark', 800, 'print']]) {
+      await page.emulateMedia({ colorScheme, media: media ?? null });
+      await page.setViewportSize({ width, height: 900 });
+      const fits = async (place) => {
+        await picture(`${name}-${place}`);
+        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, `${name}: ${place} scrolls sideways`);
+        assert.equal(await paper(), { light: 'rgb(252, 252, 251)', dark: media ? 'rgb(255, 255, 255)' : 'rgb(26, 26, 25)' }[colorScheme], `${name}: ${place}`);
+      };
+      await page.goto(address);
+      assert.equal(await page.locator('.list li').count(), 20, name);
+      await fits('list');
+      if (!media) {
+        await page.fill('[name=q]', '안녕하세요');
+        await page.click('button');
+      } else await page.goto(`${address}?q=안녕하세요`);
+      assert((await page.locator('.list mark').count()) > 3, `${name}: nothing was found`);
+      await fits('search');
+      await page.locator('.list a').first().click();
+      const hit = page.locator('.message:target');
+      assert((await hit.innerText()).includes('안녕하세요') && await hit.evaluate((e) => { const b = e.getBoundingClientRect(); return b.top >= 0 && b.top < innerHeight; }), `${name}: the hit is not in sight`);
+      await fits('conversation');
+    }
+    await page.emulateMedia({ colorScheme: 'light', media: null });
+    await page.goto(address);
+    const first = execFileSync('sqlite3', [archive, 'SELECT session_id FROM messages WHERE n = (SELECT min(n) FROM messages)']).toString().trim();
+    await page.click(`.list a[href="conversations/${first}"]`);
+    const arabic = page.locator('.message p', { hasText: 'مرحبا' });
+    assert.equal(await arabic.evaluate((e) => getComputedStyle(e).direction), 'rtl', 'Arabic text does not run from the right');
+    await page.click('nav a:has-text("Statistics")');
+    assert.equal(await page.innerText('dd'), '20');
+    assert.equal(await page.evaluate(() => document.scripts.length), 0);
+  } finally {
+    viewer.kill();
   }
 
   // Pages that stand still, on white paper that is as narrow as a telephone: words and elements that a reader has to find.

@@ -85,7 +85,7 @@ func (v *Viewer) serve(w http.ResponseWriter, r *http.Request, f frame, page str
 	f.Index, f.Statistics = "./", "statistics"
 	id, isConversation := strings.CutPrefix(page, "conversations/")
 	if isConversation {
-		f.Root, f.Index = "../", ""
+		f.Root = "../"
 	}
 	begun := &answer{ResponseWriter: w}
 	out := bufio.NewWriterSize(begun, 32<<10)
@@ -121,7 +121,7 @@ func (v *Viewer) serve(w http.ResponseWriter, r *http.Request, f frame, page str
 	_ = out.Flush()
 }
 
-// answer knows whether something of it is on its way.
+// answer notes that something of it is on its way.
 type answer struct {
 	http.ResponseWriter
 

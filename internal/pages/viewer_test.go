@@ -126,8 +126,8 @@ func TestEachConversationIsOnOnePageOfTheList(t *testing.T) {
 		}
 		for _, id := range regexp.MustCompile(`href="conversations/([^"]+)"`).FindAllStringSubmatch(body, -1) {
 			seen[id[1]]++
-			if status, _, _ := get(t, v, "conversations/"+id[1]); status != http.StatusOK {
-				t.Errorf("%s: %d", id[1], status)
+			if status, body, _ := get(t, v, "conversations/"+id[1]); status != http.StatusOK || !strings.Contains(body, `<a href=".././">Conversations</a> <a href="../statistics">`) {
+				t.Errorf("%s: %d, or it does not lead back", id[1], status)
 			}
 		}
 		if (pages > 0) != strings.Contains(body, ">Newest<") {
