@@ -221,7 +221,7 @@ func TestAContractThatSaysMoreThanAnyCheckReadsIsRefused(t *testing.T) {
 		{"links", "        '201':\n", "        '201':\n          links: {}\n", "links of a response"},
 		{"an encoding", "            application/json:\n", "            application/json:\n              encoding: {}\n", "encoding of a body"},
 		{"a schema of a text", "            application/json:\n", "            text/plain:\n", "a schema of text/plain"},
-		{"a type for each schema of allOf", "        - required: [state]", "        - type: object", "type of several schemas"},
+		{"a type for each schema of allOf", "        - required: [state]", "        - type: array", "type of several schemas"},
 		{"a property in two schemas of allOf", "        - required: [state]", "        - properties: {state: {type: string}}", "described twice"},
 		{"allOf in allOf", "        - required: [state]", "        - allOf: [{required: [state]}]", "allOf"},
 		{"a member that no schema of allOf has", "        - required: [state]", "        - required: [status]", "not among the properties"},

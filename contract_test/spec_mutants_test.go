@@ -53,7 +53,7 @@ var specMutants = []struct{ name, old, new string }{
 	{"a rule is off by one", "(this.totalCount % this.pageSize == 0 ? 0 : 1)", "1"},
 	{"a walk is counted by another parameter", "parameter: page", "parameter: limit"},
 	{"what a message requires is not", "        - session_id\n        - sender_type\n        - content\n", "        - sender_type\n        - content\n"},
-	{"the state of the list is not required", "        - required: [state]\n", ""},
+	{"the state of the list is not required", "          required: [state]\n", ""},
 	{"null attachments are not allowed", "type: [array, 'null']", "type: array"},
 	{"a key of the company is not personal", "is set. Seen in earlier recordings of the list. A secret:\n            never store or log it.\n          type: [string, 'null']\n          x-personal: token", "is set. Seen in earlier recordings of the list. A secret:\n            never store or log it.\n          type: [string, 'null']"},
 	{"the prompt is not personal", "never store or log it.\n          type: string\n          x-personal: text", "never store or log it.\n          type: string"},

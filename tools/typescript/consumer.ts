@@ -31,6 +31,16 @@ export function remaining(page: Page): number {
   return page.metadata.totalCount - page.metadata.currentPage * page.metadata.pageSize;
 }
 
+/** A conversation of the list always has a state, one that was asked for by its id may lack it. */
+export function stateOf(listed: Page["data"][number]): string {
+  return listed.state;
+}
+
+export function stateOfOne(one: Conversation): string {
+  // @ts-expect-error the state of a single conversation may be missing
+  return one.state;
+}
+
 export const query: operations["listConversations"]["parameters"]["query"] = { page: 1, limit: 10, state: "in_progress" };
 
 // @ts-expect-error a page number is an integer, not a string

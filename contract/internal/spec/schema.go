@@ -63,7 +63,8 @@ func (c *compiler) schema(n *yaml.Node) (*Schema, error) {
 }
 
 // merge returns a schema with the schemas of its allOf in one: their properties, required members and rules together. Any
-// other keyword may stand in one of them alone. It returns a schema without allOf as it is.
+// other keyword may stand in several of them only if it says the same, as may a property. It returns a schema without allOf
+// as it is.
 func (c *compiler) merge(n *yaml.Node) (*yaml.Node, error) {
 	if err := c.Doc.known(n, "a schema", append(keywords, "allOf")...); err != nil {
 		return nil, err
@@ -93,7 +94,17 @@ func (c *compiler) merge(n *yaml.Node) (*yaml.Node, error) {
 			switch {
 			case at < 0:
 				out.Content = append(out.Content, k, v)
-			case slices.Contains([]string{"properties", "required", rulesExtension}, k.Value):
+			case same(out.Content[at], v):
+			case k.Value == "properties":
+				both := *out.Content[at]
+				both.Content = slices.Clone(both.Content)
+				for name, property := range entries(v) {
+					if before := Value(&both, name.Value); before == nil || !same(before, property) {
+						both.Content = append(both.Content, name, property)
+					}
+				}
+				out.Content[at] = &both
+			case slices.Contains([]string{"required", rulesExtension}, k.Value):
 				both := *out.Content[at]
 				both.Content = slices.Concat(both.Content, v.Content)
 				out.Content[at] = &both
@@ -103,6 +114,11 @@ func (c *compiler) merge(n *yaml.Node) (*yaml.Node, error) {
 		}
 	}
 	return out, nil
+}
+
+// same reports whether two nodes of the document say the same.
+func same(a, b *yaml.Node) bool {
+	return a.Kind == b.Kind && a.Value == b.Value && slices.EqualFunc(a.Content, b.Content, same)
 }
 
 func (c *compiler) types(s *Schema) error {
