@@ -31,6 +31,8 @@ type Column struct {
 	Truth bool
 	// Time reports whether values are times by [TimeLayout].
 	Time bool
+	// UUID and JSON report whether values are UUIDs, or JSON of any type.
+	UUID, JSON bool
 	// Free reports whether a value may be any text, so that a spreadsheet could take it for a formula.
 	Free bool
 
@@ -68,7 +70,7 @@ var Messages = sync.OnceValue(func() *Table {
 })
 
 func compile(t reflect.Type, required []string, published ...string) *Table {
-	compiled := &Table{members: map[string]int{}, places: map[string]int{}, Columns: []Column{{Name: Unknown, Type: "TEXT", Free: true, member: -1}}}
+	compiled := &Table{members: map[string]int{}, places: map[string]int{}, Columns: []Column{{Name: Unknown, Type: "TEXT", JSON: true, Free: true, member: -1}}}
 	for i := range t.NumField() {
 		field := t.Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
@@ -102,7 +104,7 @@ func columnsOf(name string, t reflect.Type) []Column {
 	if t == reflect.TypeFor[okchatapi.LastMessage]() {
 		return []Column{
 			{Name: name, Type: "TEXT", Free: true, part: name + "/content", read: messageText},
-			{Name: name + "_id", Type: "TEXT", part: name + "/id", read: messageID},
+			{Name: name + "_id", Type: "TEXT", UUID: true, part: name + "/id", read: messageID},
 			{Name: name + "_sender", Type: "TEXT", Free: true, part: name + "/sender_type", read: messageSender},
 		}
 	}
@@ -122,11 +124,11 @@ func columnsOf(name string, t reflect.Type) []Column {
 	default:
 		switch t {
 		case reflect.TypeFor[uuid.UUID]():
-			c.read = id
+			c.UUID, c.read = true, id
 		case reflect.TypeFor[time.Time]():
 			c.Time, c.read = true, moment
 		default:
-			c.Free = true // JSON
+			c.JSON, c.Free = true, true
 		}
 	}
 	return []Column{c}

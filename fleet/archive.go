@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"iter"
+	"path/filepath"
+
+	"github.com/riverqueue/river"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/archive/sqlite"
+)
+
+// archiver brings the SQLite archive of a chatbot up to date, which knows itself what is missing: where a run was cut short,
+// what it brought is there.
+type archiver struct {
+	river.WorkerDefaults[archiveArgs]
+	*fleet
+}
+
+// Work implements [river.Worker].
+func (w archiver) Work(ctx context.Context, job *river.Job[archiveArgs]) error {
+	ctx, done := w.hold(ctx, job.JobRow)
+	defer done()
+	c, err := w.db.chatbot(ctx, job.Args.Chatbot)
+	if err == nil {
+		err = w.db.begin(ctx, &c, job.Args.Round)
+	}
+	if err != nil || c.round != job.Args.Round || c.listed {
+		return err
+	}
+	if err := w.db.transaction(ctx, func(tx *sql.Tx) error { return w.db.advance(ctx, tx, c, true) }); err != nil {
+		return err
+	}
+	p := progress{total: -1}
+	switch t := troubleOf(w.update(ctx, c)); {
+	case t.text == "":
+	case ctx.Err() != nil || t.putOff > 0:
+		return river.JobSnooze(t.putOff)
+	case t.over || t.final || len(job.Errors)+1 >= maxErrors:
+		p.problem = t.text
+	default:
+		w.log.Warn("an archive could not be brought up to date and will be tried again", "chatbot", c.id, "problem", t.text)
+		return errors.New(t.text)
+	}
+	c.listed = true
+	return commit(ctx, w.fleet, job, func(tx *sql.Tx) error {
+		if err := w.db.advance(ctx, tx, c, false); err != nil {
+			return err
+		}
+		if err := w.db.count(ctx, tx, c.id, p); err != nil {
+			return err
+		}
+		return w.settle(ctx, tx, c)
+	})
+}
+
+func (w archiver) update(ctx context.Context, c chatbot) error {
+	a, err := sqlite.Create(ctx, filepath.Join(w.db.archives, c.id+".sqlite"), c.id)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = a.Close() }()
+	opts := okchat.ListOptions{Limit: c.pageSize}
+	if _, err = a.Update(ctx, counted{w.fleet, c}, opts, false); err != nil && !troubleOf(err).over || !c.withMessages {
+		return err
+	}
+	client, clientErr := w.client(c.key)
+	if clientErr != nil {
+		return clientErr
+	}
+	read, all := 0, 0
+	note := func(messages int) error {
+		return w.db.transaction(ctx, func(tx *sql.Tx) error {
+			return w.db.count(ctx, tx, c.id, progress{total: -1, toRead: all, haveRead: read, messages: messages})
+		})
+	}
+	result, failure := a.UpdateMessages(ctx, opts, archive.Filter{}, sqlite.MessageOptions{
+		MessageOptions: okchat.MessageOptions{Limit: c.pageSize}, From: client, Parallel: parallel, Recheck: w.recheck,
+		Progress: func(n, of int) { read, all = n, of },
+	})
+	return errors.Join(err, failure, note(result.Added))
+}
+
+// parallel is how many conversations of one archive are read at once.
+const parallel = 4
+
+// counted is a source of the conversations of a chatbot that notes the progress of each page.
+type counted struct {
+	*fleet
+	chatbot chatbot
+}
+
+// Pages implements archive.Source.
+func (s counted) Pages(ctx context.Context, _ string, _ okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
+	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
+		var failed error
+		err := s.walk(ctx, s.chatbot, func(page *okchat.Page[okchat.Conversation]) bool {
+			p := progress{pages: 1, conversations: len(page.Items), total: page.Metadata.TotalCount}
+			failed = s.db.transaction(ctx, func(tx *sql.Tx) error { return s.db.count(ctx, tx, s.chatbot.id, p) })
+			return failed == nil && yield(page, nil)
+		})
+		if err = errors.Join(failed, err); err != nil && !(failed == nil && errors.Is(err, errMore)) {
+			yield(nil, err)
+		}
+	}
+}

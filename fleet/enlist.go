@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	okchat "github.com/okchat/okchat-go"
+)
+
+// member is a chatbot that the fleet is to read, with the name of the environment variable that holds its key.
+type member struct{ id, key string }
+
+var variable = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
+
+// readMembers reads a file of chatbots: one id a line, behind it the name of the variable with its key if that is not
+// OKCHAT_API_KEY. Empty lines and those that begin with # are left out.
+func readMembers(name string) (members []member, err error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the chatbots: %w: name a file with --chatbots, or read all of the account with --all", err)
+	}
+	defer func() { _ = file.Close() }()
+	lines := bufio.NewScanner(file)
+	seen := map[string]bool{}
+	for n := 1; lines.Scan(); n++ {
+		fields := strings.Fields(lines.Text())
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		id, err := uuid.Parse(fields[0])
+		if err != nil || len(fields[0]) != 36 {
+			return nil, fmt.Errorf("%s:%d: no chatbot id, expected the form 00000000-0000-0000-0000-000000000000", name, n)
+		}
+		m := member{id.String(), okchat.EnvKey}
+		if len(fields) > 1 {
+			m.key = fields[1]
+		}
+		if len(fields) > 2 || !variable.MatchString(m.key) {
+			return nil, fmt.Errorf("%s:%d: expected nothing behind the id but the name of the environment variable that holds its key, such as %s, never a key",
+				name, n, okchat.EnvKey)
+		}
+		if seen[m.id] {
+			return nil, fmt.Errorf("%s:%d: chatbot %s is there twice: leave out one", name, n, m.id)
+		}
+		seen[m.id] = true
+		members = append(members, m)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("cannot read the chatbots in %s: %w", name, err)
+	}
+	if len(members) == 0 {
+		return nil, fmt.Errorf("%s names no chatbot, expected one id a line", name)
+	}
+	return members, nil
+}
+
+// allMembers asks the server for the chatbots of the account.
+func (f *fleet) allMembers(ctx context.Context) (members []member, err error) {
+	if err := f.setRate(ctx, okchat.EnvKey, -1); err != nil {
+		return nil, err
+	}
+	client, err := f.client(okchat.EnvKey)
+	if err != nil {
+		return nil, err
+	}
+	bots, err := client.Chatbots(ctx, okchat.CallOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the chatbots of the account: %s", troubleOf(err).text)
+	}
+	for _, bot := range bots {
+		members = append(members, member{bot.ID.String(), okchat.EnvKey})
+	}
+	return members, nil
+}
+
+// setRate sets the rate of a key, in requests a second for all workers together; one below 0 leaves it as it is.
+func (f *fleet) setRate(ctx context.Context, key string, rate float64) error {
+	_, err := f.db.ExecContext(ctx, `INSERT INTO fleet_keys (name, rate) VALUES ($1, CASE WHEN $2 < 0 THEN 0 ELSE $2 END)
+		ON CONFLICT (name) DO UPDATE SET rate = CASE WHEN $2 < 0 THEN fleet_keys.rate ELSE $2 END`, key, rate)
+	return err
+}
+
+// plan tells how members are to be read.
+type plan struct {
+	messages bool
+	limit    int
+	every    time.Duration
+	rate     float64
+}
+
+// enlist notes the members, and queues their runs. While the fleet is at work only those are begun that are new to it, so
+// that any number of workers can be started with the same members. Jobs that got lost are queued again.
+func (f *fleet) enlist(ctx context.Context, members []member, p plan) error {
+	keys := map[string]bool{}
+	for _, m := range members {
+		if !keys[m.key] {
+			if err := f.setRate(ctx, m.key, p.rate); err != nil {
+				return err
+			}
+		}
+		keys[m.key] = true
+	}
+	return f.db.transaction(ctx, func(tx *sql.Tx) error {
+		var busy int
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM fleet_chatbots WHERE state IN ('waiting', 'working')").Scan(&busy); err != nil {
+			return err
+		}
+		for _, m := range members {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO fleet_chatbots (id, key, with_messages, page_size, every, state) VALUES ($1, $2, CASE WHEN $3 THEN 1 ELSE 0 END, $4, $5, 'waiting')
+				ON CONFLICT (id) DO UPDATE SET key = excluded.key, with_messages = excluded.with_messages, every = excluded.every,
+				page_size = CASE WHEN fleet_chatbots.state = 'working' THEN fleet_chatbots.page_size ELSE excluded.page_size END,
+				state = CASE WHEN $6 = 0 THEN 'waiting' ELSE fleet_chatbots.state END`, m.id, m.key, p.messages, p.limit, p.every.Seconds(), busy); err != nil {
+				return err
+			}
+		}
+		return f.queue(ctx, tx)
+	})
+}
+
+// queue inserts the next job of each chatbot that waits for its run or is in the middle of it. One that is there already stays as it
+// is, but no longer waits for its time.
+func (f *fleet) queue(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, "SELECT id, state, round, stretch FROM fleet_chatbots WHERE state = 'waiting' OR state = 'working' AND listed = 0")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	var jobs []river.InsertManyParams
+	for rows.Next() {
+		var id, state string
+		var round, stretch int64
+		if err := rows.Scan(&id, &state, &round, &stretch); err != nil {
+			return err
+		}
+		var next river.JobArgs = listArgs{id, round, stretch}
+		if state == "waiting" {
+			next = f.db.firstJob(id, round+1)
+		} else if !f.db.postgres() {
+			next = archiveArgs{id, round}
+		}
+		jobs = append(jobs, river.InsertManyParams{Args: next, InsertOpts: options(0, time.Time{})})
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(jobs) == 0 {
+		return err
+	}
+	queued, err := f.river.InsertManyTx(ctx, tx, jobs)
+	for _, q := range queued {
+		if err == nil && q.UniqueSkippedAsDuplicate && q.Job.State == rivertype.JobStateScheduled {
+			_, err = f.river.JobRetryTx(ctx, tx, q.Job.ID)
+		}
+	}
+	return err
+}

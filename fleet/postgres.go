@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/gen/okchatapi"
+	"github.com/okchat/okchat-go/internal/column"
+	"github.com/okchat/okchat-go/internal/fastjson"
+)
+
+// The tables for conversations and messages in PostgreSQL have the columns of an SQLite archive, which docs/archive.md
+// describes, for all chatbots together. The columns follow from the contract.
+
+// own are the columns of both tables that are the archive's own.
+const own = "raw text NOT NULL, first_seen timestamptz NOT NULL, last_seen timestamptz NOT NULL, gone_at timestamptz"
+
+// archiveTables returns the statements that make the tables, or add the columns that the contract has gained.
+func archiveTables() string {
+	var b strings.Builder
+	table := func(name string, columns []column.Column, rest string) {
+		fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s (\n", name)
+		for _, c := range columns {
+			fmt.Fprintf(&b, "\t%s,\n", definition(c))
+		}
+		fmt.Fprintf(&b, "\t%s\n);\n", rest)
+		for _, c := range columns {
+			fmt.Fprintf(&b, "ALTER TABLE %s ADD COLUMN IF NOT EXISTS %s;\n", name, definition(c))
+		}
+	}
+	b.WriteString("SET LOCAL client_min_messages = warning;\n")
+	table("conversations", column.Conversations().Columns,
+		"n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "+own+", messages_read_at timestamptz, messages_age bigint, UNIQUE (id)")
+	table("messages", column.Messages().Columns,
+		"n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "+own+", UNIQUE (session_id, id), FOREIGN KEY (session_id) REFERENCES conversations (id)")
+	table("changes", history(), "conversation_id uuid NOT NULL, changed_at timestamptz NOT NULL, last_seen timestamptz NOT NULL, PRIMARY KEY (changed_at, conversation_id)")
+	b.WriteString(`
+CREATE TABLE IF NOT EXISTS runs (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, chatbot_id uuid NOT NULL, started_at timestamptz NOT NULL, ended_at timestamptz,
+	pages bigint NOT NULL DEFAULT 0, added bigint NOT NULL DEFAULT 0, changed bigint NOT NULL DEFAULT 0, gone bigint NOT NULL DEFAULT 0,
+	UNIQUE (chatbot_id, started_at)
+);
+CREATE INDEX IF NOT EXISTS conversations_by_created_at ON conversations (chatbot_id, created_at);
+CREATE INDEX IF NOT EXISTS conversations_by_user ON conversations (sns_user_id) WHERE sns_user_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS changes_by_conversation ON changes (conversation_id);
+CREATE OR REPLACE VIEW attachments AS
+	SELECT n AS message, m.id AS message_id, session_id, created_at, position - 1 AS position`)
+	for attachment, i := reflect.TypeFor[okchatapi.Attachment](), 0; i < attachment.NumField(); i++ {
+		name, _, _ := strings.Cut(attachment.Field(i).Tag.Get("json"), ",")
+		fmt.Fprintf(&b, ", value ->> '%s' AS %q", name, name)
+	}
+	b.WriteString(`
+	FROM messages m, json_array_elements(CASE json_typeof(attachments) WHEN 'array' THEN attachments END) WITH ORDINALITY AS a (value, position);
+DO $$ BEGIN -- search is fast where the database has trigrams
+	CREATE EXTENSION IF NOT EXISTS pg_trgm;
+	CREATE INDEX IF NOT EXISTS messages_search ON messages USING gin (content gin_trgm_ops);
+	CREATE INDEX IF NOT EXISTS conversations_search ON conversations USING gin (last_message gin_trgm_ops);
+EXCEPTION WHEN undefined_file OR insufficient_privilege OR feature_not_supported THEN NULL;
+END $$;
+`)
+	return b.String()
+}
+
+// historyNames names the columns whose earlier values the table changes keeps, as in an SQLite archive.
+var historyNames = []string{"created_at", "updated_at", "state", "last_message", "last_message_id", "last_message_sender"}
+
+func history() (columns []column.Column) {
+	for _, c := range column.Conversations().Columns {
+		if slices.Contains(historyNames, c.Name) {
+			c.NotNull = false
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+func definition(c column.Column) string {
+	text := fmt.Sprintf("%q %s", c.Name, sqlType(c))
+	if c.NotNull {
+		text += " NOT NULL"
+	}
+	return text
+}
+
+func sqlType(c column.Column) string {
+	switch {
+	case c.Time:
+		return "timestamptz"
+	case c.UUID:
+		return "uuid"
+	case c.JSON:
+		return "json" // the text as it came, and not jsonb, which refuses \u0000
+	case c.Truth:
+		return "boolean"
+	}
+	return map[string]string{"TEXT": "text", "INTEGER": "bigint", "REAL": "double precision"}[c.Type]
+}
+
+// rows are items on their way into a table, column by column: each is one argument of a statement, whatever their number.
+type rows struct {
+	table   *column.Table
+	columns [][]*string // those of the table, and raw
+	row     column.Row
+	n       int
+}
+
+func newRows(table *column.Table) *rows {
+	return &rows{table: table, columns: make([][]*string, len(table.Columns)+1)}
+}
+
+func (r *rows) add(item column.Item) error {
+	if err := r.row.Read(item); err != nil {
+		return err
+	}
+	for i, v := range r.row.Values {
+		var text *string
+		if !v.Null {
+			text = new(strings.ReplaceAll(v.Text, "\x00", "\uFFFD")) // PostgreSQL cannot store it; raw has it as \u0000
+		}
+		r.columns[i] = append(r.columns[i], text)
+	}
+	raw := string(fastjson.AppendCompact(nil, item.Raw()))
+	r.columns[len(r.columns)-1] = append(r.columns[len(r.columns)-1], &raw)
+	r.n++
+	return nil
+}
+
+// came returns the rows as a table expression, and the arguments that it needs as the first ones of the statement.
+func (r *rows) came() (string, []any) {
+	var names, arrays, values []string
+	var args []any
+	add := func(i int, name, kind string) {
+		names = append(names, fmt.Sprintf("%q", name))
+		arrays = append(arrays, fmt.Sprintf("$%d::text[]", i+1))
+		values = append(values, fmt.Sprintf("%q::%s", name, kind))
+		args = append(args, r.columns[i])
+	}
+	for i, c := range r.table.Columns {
+		add(i, c.Name, sqlType(c))
+	}
+	add(len(r.table.Columns), "raw", "text")
+	return fmt.Sprintf("(SELECT %s FROM unnest(%s) AS t (%s))", strings.Join(values, ", "), strings.Join(arrays, ", "), strings.Join(names, ", ")), args
+}
+
+// put returns the statement that stores the rows, seen at the time of the last argument. Where an item is there already, the
+// assignment also is made, too.
+func (r *rows) put(into, key, also, returning string) (string, []any) {
+	came, args := r.came()
+	var names, set []string
+	for _, c := range r.table.Columns {
+		names = append(names, fmt.Sprintf("%q", c.Name))
+		set = append(set, fmt.Sprintf("%q = excluded.%[1]q", c.Name))
+	}
+	list, seen := strings.Join(names, ", "), len(args)+1
+	return fmt.Sprintf(`INSERT INTO %s (%s, raw, first_seen, last_seen)
+		SELECT DISTINCT ON (%s) %[2]s, raw, $%[4]d::timestamptz, $%[4]d::timestamptz FROM %s AS came
+		ON CONFLICT (%[3]s) DO UPDATE SET %[6]s, raw = excluded.raw, last_seen = excluded.last_seen, gone_at = NULL%s %s`,
+		into, list, key, seen, came, strings.Join(set, ", "), also, returning), args
+}
+
+// stored tells what storing conversations did.
+type stored struct {
+	added, changed int
+	due            []int64 // rows of conversations whose messages are to be read
+}
+
+// storeConversations stores what a walk has brought, and the earlier values of what has changed.
+func storeConversations(ctx context.Context, tx *sql.Tx, convs []okchat.Conversation, run string, recheck time.Duration) (s stored, err error) {
+	if len(convs) == 0 {
+		return s, nil
+	}
+	r := newRows(column.Conversations())
+	for i := range convs {
+		if err := r.add(&convs[i]); err != nil {
+			return s, err
+		}
+	}
+	var names, before, after []string
+	for _, c := range history() {
+		names, before, after = append(names, c.Name), append(before, "c."+c.Name), append(after, "came."+c.Name)
+	}
+	came, args := r.came()
+	result, err := tx.ExecContext(ctx, fmt.Sprintf(`INSERT INTO changes (conversation_id, changed_at, last_seen, %s)
+		SELECT c.id, $%d::timestamptz, c.last_seen, %s FROM conversations c JOIN %s AS came USING (id)
+		WHERE (%[3]s) IS DISTINCT FROM (%[5]s) ON CONFLICT DO NOTHING`,
+		strings.Join(names, ", "), len(args)+1, strings.Join(before, ", "), came, strings.Join(after, ", ")), append(args, run)...) //nolint:gosec // names of columns
+	if err != nil {
+		return s, err
+	}
+	changed, err := result.RowsAffected()
+	if err != nil {
+		return s, err
+	}
+	s.changed = int(changed)
+	put, args := r.put("conversations", "id", ", messages_age = CASE WHEN conversations.raw = excluded.raw THEN conversations.messages_age END",
+		fmt.Sprintf("RETURNING n, xmax = 0, messages_age IS NULL OR messages_age < %d", int64(recheck.Seconds())))
+	found, err := tx.QueryContext(ctx, put, append(args, run)...)
+	if err != nil {
+		return s, err
+	}
+	defer func() { _ = found.Close() }()
+	for found.Next() {
+		var n int64
+		var added, due bool
+		if err := found.Scan(&n, &added, &due); err != nil {
+			return s, err
+		}
+		if added {
+			s.added++
+		}
+		if due {
+			s.due = append(s.due, n)
+		}
+	}
+	return s, found.Err()
+}
+
+// storeMessages stores messages that were read at a time.
+func storeMessages(ctx context.Context, tx *sql.Tx, messages []okchat.Message, at string) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	r := newRows(column.Messages())
+	for i := range messages {
+		if err := r.add(&messages[i]); err != nil {
+			return err
+		}
+	}
+	put, args := r.put("messages", "session_id, id", "", "")
+	_, err := tx.ExecContext(ctx, put, append(args, at)...)
+	return err
+}
+
+// markRead notes that the messages of conversations were read whole, at a time, and marks those that have left.
+func markRead(ctx context.Context, tx *sql.Tx, whole []int64, at string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE messages SET gone_at = $2::timestamptz
+		WHERE session_id IN (SELECT id FROM conversations WHERE n = ANY ($1)) AND last_seen < $2::timestamptz AND gone_at IS NULL`, whole, at)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE conversations c SET messages_read_at = $2::timestamptz, messages_age = greatest(0, extract(epoch FROM $2::timestamptz -
+		greatest(created_at, updated_at, (SELECT max(created_at) FROM messages WHERE session_id = c.id))))::bigint WHERE n = ANY ($1)`, whole, at)
+	return err
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	okchat "github.com/okchat/okchat-go"
+)
+
+// A job ends after so many pages or conversations, or so much time: what it has brought is safe then, and others have a turn.
+const (
+	stretchPages = 25
+	batchSize    = 25
+	stretchTime  = 20 * time.Second
+	pieceSize    = 5000 // messages that are held at most before they are stored
+)
+
+// lister walks the lists of chatbots, a stretch each job.
+type lister struct {
+	river.WorkerDefaults[listArgs]
+	*fleet
+}
+
+// Work implements [river.Worker].
+func (w lister) Work(ctx context.Context, job *river.Job[listArgs]) error {
+	ctx, done := w.hold(ctx, job.JobRow)
+	defer done()
+	c, err := w.db.chatbot(ctx, job.Args.Chatbot)
+	first := job.Args.Stretch == 0
+	if err == nil && first {
+		err = w.db.begin(ctx, &c, job.Args.Round)
+	}
+	if err != nil || c.round != job.Args.Round || c.stretch != job.Args.Stretch || c.listed {
+		return err // a job that was done before needs nothing
+	}
+	var convs []okchat.Conversation
+	p := progress{total: -1}
+	start := time.Now()
+	failure := w.walk(ctx, c, func(page *okchat.Page[okchat.Conversation]) bool {
+		p.pages++
+		p.total = page.Metadata.TotalCount
+		convs, c.token = append(convs, page.Items...), string(page.Next())
+		return p.pages < stretchPages && time.Since(start) < stretchTime
+	})
+	var wait time.Duration
+	switch t := troubleOf(failure); {
+	case errors.Is(failure, errMore):
+	case failure == nil:
+		c.listed = true
+	case t.over || t.final:
+		c.listed, p.problem = true, t.text
+	case ctx.Err() != nil && p.pages == 0:
+		return river.JobSnooze(0)
+	case t.putOff > 0 && p.pages == 0:
+		return river.JobSnooze(t.putOff)
+	case p.pages > 0: // what came is stored, and the next job tries again
+		wait = max(t.putOff, time.Second)
+	case len(job.Errors)+1 < maxErrors:
+		w.log.Warn("a stretch of a list failed and will be tried again", "chatbot", c.id, "problem", t.text)
+		return errors.New(t.text)
+	default:
+		c.listed, p.problem = true, t.text
+	}
+	c.stretch++
+	p.conversations = len(convs)
+	return commit(ctx, w.fleet, job, func(tx *sql.Tx) error { return w.store(ctx, tx, c, p, convs, first, wait, failure == nil) })
+}
+
+// store stores what a stretch has brought, together with the jobs that follow from it.
+func (w lister) store(ctx context.Context, tx *sql.Tx, c chatbot, p progress, convs []okchat.Conversation, first bool, wait time.Duration, whole bool) error {
+	if first {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO runs (chatbot_id, started_at) VALUES ($1, $2::timestamptz)", c.id, c.run); err != nil {
+			return err
+		}
+	}
+	s, err := storeConversations(ctx, tx, convs, c.run, w.recheck)
+	if err != nil {
+		return err
+	}
+	if c.withMessages && len(s.due) > 0 {
+		p.toRead = len(s.due)
+		var jobs []river.InsertManyParams
+		for batch := range slices.Chunk(s.due, batchSize) {
+			position := c.position + int64(len(jobs)*batchSize)
+			jobs = append(jobs, river.InsertManyParams{Args: messagesArgs{c.id, c.round, batch}, InsertOpts: options(position, time.Time{})})
+		}
+		p.batches = len(jobs)
+		if _, err := w.river.InsertManyTx(ctx, tx, jobs); err != nil {
+			return err
+		}
+	}
+	var gone int64
+	if whole && c.listed {
+		marked, err := tx.ExecContext(ctx, `UPDATE conversations SET gone_at = $2::timestamptz
+			WHERE chatbot_id = $1 AND gone_at IS NULL AND last_seen < $2::timestamptz`, c.id, c.run)
+		if err != nil {
+			return err
+		}
+		if gone, err = marked.RowsAffected(); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE runs SET pages = pages + $3, added = added + $4, changed = changed + $5, gone = gone + $6,
+		ended_at = CASE WHEN $7 THEN clock_timestamp() END WHERE chatbot_id = $1 AND started_at = $2::timestamptz`,
+		c.id, c.run, p.pages, s.added, s.changed, gone, c.listed); err != nil {
+		return err
+	}
+	if err := w.db.advance(ctx, tx, c, first); err != nil {
+		return err
+	}
+	if err := w.db.count(ctx, tx, c.id, p); err != nil {
+		return err
+	}
+	if c.listed {
+		return w.settle(ctx, tx, c)
+	}
+	_, err = w.river.InsertTx(ctx, tx, listArgs{c.id, c.round, c.stretch}, options(c.position+int64(len(convs)), time.Now().Add(wait)))
+	return err
+}
+
+// errMore is what a walk ends with that was left before its end.
+var errMore = errors.New("there is more")
+
+// walk walks on from where c stands, for as long as take returns true.
+func (f *fleet) walk(ctx context.Context, c chatbot, take func(*okchat.Page[okchat.Conversation]) bool) error {
+	client, err := f.client(c.key)
+	if err != nil {
+		return err
+	}
+	for page, err := range client.Pages(ctx, c.id, okchat.ListOptions{Limit: c.pageSize, After: okchat.Token(c.token)}) {
+		if err != nil {
+			return err
+		}
+		if !take(page) {
+			return errMore
+		}
+	}
+	return nil
+}
+
+// reader reads the messages of conversations, a batch each job.
+type reader struct {
+	river.WorkerDefaults[messagesArgs]
+	*fleet
+}
+
+// Work implements [river.Worker].
+func (w reader) Work(ctx context.Context, job *river.Job[messagesArgs]) error {
+	ctx, done := w.hold(ctx, job.JobRow)
+	defer done()
+	c, err := w.db.chatbot(ctx, job.Args.Chatbot)
+	if err != nil || c.round != job.Args.Round {
+		return err
+	}
+	b, err := w.batch(ctx, c, job.Args.Conversations)
+	if err != nil {
+		return err
+	}
+	start, p := time.Now(), progress{total: -1}
+	var t trouble
+	for len(b.rest) > 0 && (p.haveRead == 0 || time.Since(start) < stretchTime) {
+		if err := b.read(ctx, b.rest[0]); err != nil {
+			if t = troubleOf(err); !t.over {
+				break
+			}
+			p.problem, t = t.text, trouble{}
+		}
+		b.rest = b.rest[1:]
+		p.haveRead++
+	}
+	var wait time.Duration
+	switch {
+	case t.text == "":
+	case t.final || p.haveRead == 0 && len(job.Errors)+1 >= maxErrors:
+		b.rest, p.problem = nil, t.text
+	case p.haveRead > 0: // what came is stored, and the next job tries again
+		wait = max(t.putOff, time.Second)
+	case ctx.Err() != nil || t.putOff > 0:
+		return river.JobSnooze(t.putOff)
+	default:
+		w.log.Warn("a batch of messages failed and will be tried again", "chatbot", c.id, "problem", t.text)
+		return errors.New(t.text)
+	}
+	p.messages = b.count
+	return commit(ctx, w.fleet, job, func(tx *sql.Tx) error {
+		if err := storeMessages(ctx, tx, b.messages, b.at); err != nil {
+			return err
+		}
+		if err := markRead(ctx, tx, b.whole, b.at); err != nil {
+			return err
+		}
+		if len(b.rest) == 0 {
+			p.batches = -1
+		} else if _, err := w.river.InsertTx(ctx, tx, messagesArgs{c.id, c.round, b.rest}, options(c.position, time.Now().Add(wait))); err != nil {
+			return err
+		}
+		if err := w.db.count(ctx, tx, c.id, p); err != nil {
+			return err
+		}
+		return w.settle(ctx, tx, c)
+	})
+}
+
+// batch is what a job has read of the messages of some conversations.
+type batch struct {
+	*fleet
+
+	chatbot  chatbot
+	client   *okchat.Client
+	at       string           // when it began
+	ids      map[int64]string // of the conversations, by their row numbers
+	rest     []int64          // conversations that are still to be read
+	whole    []int64          // those of which all messages came
+	messages []okchat.Message // that are not stored yet
+	count    int
+}
+
+func (f *fleet) batch(ctx context.Context, c chatbot, conversations []int64) (*batch, error) {
+	b := &batch{fleet: f, chatbot: c, rest: conversations, ids: map[int64]string{}}
+	var err error
+	if b.client, err = f.client(c.key); err != nil {
+		return b, err
+	}
+	if b.at, err = f.db.timestamp(ctx); err != nil {
+		return b, err
+	}
+	rows, err := f.db.QueryContext(ctx, "SELECT n, id::text FROM conversations WHERE n = ANY ($1)", conversations)
+	if err != nil {
+		return b, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var n int64
+		var id string
+		if err := rows.Scan(&n, &id); err != nil {
+			return b, err
+		}
+		b.ids[n] = id
+	}
+	return b, rows.Err()
+}
+
+// read reads the messages of one conversation. One that the server no longer knows has none.
+func (b *batch) read(ctx context.Context, n int64) error {
+	count := 0
+	for page, err := range b.client.MessagePages(ctx, b.chatbot.id, b.ids[n], okchat.MessageOptions{Limit: b.chatbot.pageSize}) {
+		if errors.Is(err, okchat.ErrNotFound) {
+			break
+		}
+		if errors.Is(err, okchat.ErrItems) {
+			b.whole, b.count = append(b.whole, n), b.count+count
+		}
+		if err != nil {
+			return err
+		}
+		count += len(page.Items)
+		if b.messages = append(b.messages, page.Items...); len(b.messages) > pieceSize {
+			if err := b.db.transaction(ctx, func(tx *sql.Tx) error { return storeMessages(ctx, tx, b.messages, b.at) }); err != nil {
+				return err
+			}
+			b.messages = nil
+		}
+	}
+	b.whole, b.count = append(b.whole, n), b.count+count
+	return nil
+}
