@@ -36,7 +36,8 @@ func (w archiver) Work(ctx context.Context, job *river.Job[archiveArgs]) error {
 		return err
 	}
 	p := progress{total: -1}
-	switch t := troubleOf(w.update(ctx, c)); {
+	err = w.update(ctx, c)
+	switch t := troubleOf(err); {
 	case t.text == "":
 	case ctx.Err() != nil || t.putOff > 0:
 		return river.JobSnooze(t.putOff)

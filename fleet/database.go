@@ -55,7 +55,7 @@ CREATE TABLE fleet_chatbots (
 	with_messages  INTEGER NOT NULL,
 	page_size      INTEGER NOT NULL,
 	every          DOUBLE PRECISION NOT NULL, -- seconds between two runs, 0 for one run
-	state          TEXT NOT NULL DEFAULT 'new', -- new, waiting, working, done or failed
+	state          TEXT NOT NULL, -- waiting, working, done or failed
 	problem        TEXT NOT NULL DEFAULT '',
 	round          BIGINT NOT NULL DEFAULT 0, -- counts runs; the numbers below are those of this one
 	run            TEXT NOT NULL DEFAULT '', -- runs.started_at
@@ -150,12 +150,16 @@ func (d *database) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot prepare the queue in %s: %w", d.where, err)
 	}
-	statements := fmt.Sprintf(tables, schemaVersion)
-	if there {
-		statements = ""
+	statements := ""
+	if !there {
+		statements = fmt.Sprintf(tables, schemaVersion)
 	}
 	if d.postgres() {
-		statements += archiveTables()
+		gained, err := d.archiveTables(ctx)
+		if err != nil {
+			return err
+		}
+		statements += gained
 	}
 	err = d.transaction(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, statements)

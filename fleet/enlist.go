@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -111,54 +110,67 @@ func (f *fleet) enlist(ctx context.Context, members []member, p plan) error {
 		}
 		keys[m.key] = true
 	}
+	there, busy, err := f.db.enlisted(ctx)
+	if err != nil {
+		return err
+	}
+	var jobs []river.InsertManyParams
+	for _, m := range members {
+		c := there[m.id]
+		var next river.JobArgs
+		switch {
+		case c.state == "working" && !c.listed && f.db.postgres():
+			next = listArgs{m.id, c.round, c.stretch}
+		case c.state == "working" && !c.listed:
+			next = archiveArgs{m.id, c.round}
+		case c.state == "waiting", c.state == "", !busy:
+			next = f.db.firstJob(m.id, c.round+1)
+		default:
+			continue
+		}
+		jobs = append(jobs, river.InsertManyParams{Args: next, InsertOpts: options(0, time.Time{})})
+	}
 	return f.db.transaction(ctx, func(tx *sql.Tx) error {
-		var busy int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM fleet_chatbots WHERE state IN ('waiting', 'working')").Scan(&busy); err != nil {
-			return err
+		// Jobs are locked before chatbots, as in commit.
+		if len(jobs) > 0 {
+			queued, err := f.river.InsertManyTx(ctx, tx, jobs)
+			for _, q := range queued {
+				if err == nil && q.UniqueSkippedAsDuplicate && q.Job.State == rivertype.JobStateScheduled {
+					_, err = f.river.JobRetryTx(ctx, tx, q.Job.ID) // it no longer waits for its time
+				}
+			}
+			if err != nil {
+				return err
+			}
 		}
 		for _, m := range members {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO fleet_chatbots (id, key, with_messages, page_size, every, state) VALUES ($1, $2, CASE WHEN $3 THEN 1 ELSE 0 END, $4, $5, 'waiting')
 				ON CONFLICT (id) DO UPDATE SET key = excluded.key, with_messages = excluded.with_messages, every = excluded.every,
 				page_size = CASE WHEN fleet_chatbots.state = 'working' THEN fleet_chatbots.page_size ELSE excluded.page_size END,
-				state = CASE WHEN $6 = 0 THEN 'waiting' ELSE fleet_chatbots.state END`, m.id, m.key, p.messages, p.limit, p.every.Seconds(), busy); err != nil {
+				state = CASE WHEN $6 OR fleet_chatbots.round <> $7 THEN fleet_chatbots.state ELSE 'waiting' END`,
+				m.id, m.key, p.messages, p.limit, p.every.Seconds(), busy, there[m.id].round); err != nil {
 				return err
 			}
 		}
-		return f.queue(ctx, tx)
+		return nil
 	})
 }
 
-// queue inserts the next job of each chatbot that waits for its run or is in the middle of it. One that is there already stays as it
-// is, but no longer waits for its time.
-func (f *fleet) queue(ctx context.Context, tx *sql.Tx) error {
-	rows, err := tx.QueryContext(ctx, "SELECT id, state, round, stretch FROM fleet_chatbots WHERE state = 'waiting' OR state = 'working' AND listed = 0")
+// enlisted returns the chatbots that are in the fleet already, and whether it is at work.
+func (d *database) enlisted(ctx context.Context) (there map[string]chatbot, busy bool, err error) {
+	rows, err := d.QueryContext(ctx, "SELECT id, state, round, stretch, listed <> 0 FROM fleet_chatbots")
 	if err != nil {
-		return err
+		return nil, false, err
 	}
 	defer func() { _ = rows.Close() }()
-	var jobs []river.InsertManyParams
+	there = map[string]chatbot{}
 	for rows.Next() {
-		var id, state string
-		var round, stretch int64
-		if err := rows.Scan(&id, &state, &round, &stretch); err != nil {
-			return err
+		var c chatbot
+		if err := rows.Scan(&c.id, &c.state, &c.round, &c.stretch, &c.listed); err != nil {
+			return nil, false, err
 		}
-		var next river.JobArgs = listArgs{id, round, stretch}
-		if state == "waiting" {
-			next = f.db.firstJob(id, round+1)
-		} else if !f.db.postgres() {
-			next = archiveArgs{id, round}
-		}
-		jobs = append(jobs, river.InsertManyParams{Args: next, InsertOpts: options(0, time.Time{})})
+		there[c.id] = c
+		busy = busy || c.state == "waiting" || c.state == "working"
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(jobs) == 0 {
-		return err
-	}
-	queued, err := f.river.InsertManyTx(ctx, tx, jobs)
-	for _, q := range queued {
-		if err == nil && q.UniqueSkippedAsDuplicate && q.Job.State == rivertype.JobStateScheduled {
-			_, err = f.river.JobRetryTx(ctx, tx, q.Job.ID)
-		}
-	}
-	return err
+	return there, busy, rows.Err()
 }

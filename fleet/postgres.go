@@ -21,35 +21,51 @@ import (
 // own are the columns of both tables that are the archive's own.
 const own = "raw text NOT NULL, first_seen timestamptz NOT NULL, last_seen timestamptz NOT NULL, gone_at timestamptz"
 
-// archiveTables returns the statements that make the tables, or add the columns that the contract has gained.
-func archiveTables() string {
+// archiveTables returns the statements that make the tables or, where they are there, add the columns that the contract has
+// gained. There are none where nothing is missing, as they would wait for all who work.
+func (d *database) archiveTables(ctx context.Context) (string, error) {
 	var b strings.Builder
-	table := func(name string, columns []column.Column, rest string) {
-		fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s (\n", name)
-		for _, c := range columns {
-			fmt.Fprintf(&b, "\t%s,\n", definition(c))
+	missing := false
+	for _, t := range []struct {
+		name    string
+		columns []column.Column
+		rest    string
+	}{
+		{"conversations", column.Conversations().Columns, "n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, " + own +
+			", messages_read_at timestamptz, messages_age bigint, UNIQUE (id)"},
+		{"messages", column.Messages().Columns, "n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, " + own +
+			", UNIQUE (session_id, id), FOREIGN KEY (session_id) REFERENCES conversations (id)"},
+		{"changes", history(), "conversation_id uuid NOT NULL, changed_at timestamptz NOT NULL, last_seen timestamptz NOT NULL, PRIMARY KEY (changed_at, conversation_id)"},
+	} {
+		var there string
+		if err := d.QueryRowContext(ctx, "SELECT coalesce(string_agg(attname, ' '), '') FROM pg_attribute WHERE attrelid = to_regclass($1)", t.name).Scan(&there); err != nil {
+			return "", err
 		}
-		fmt.Fprintf(&b, "\t%s\n);\n", rest)
-		for _, c := range columns {
-			fmt.Fprintf(&b, "ALTER TABLE %s ADD COLUMN IF NOT EXISTS %s;\n", name, definition(c))
+		definitions := make([]string, len(t.columns))
+		for i, c := range t.columns {
+			definitions[i] = definition(c)
+			if there != "" && !slices.Contains(strings.Fields(there), c.Name) {
+				fmt.Fprintf(&b, "ALTER TABLE %s ADD COLUMN %s;\n", t.name, definitions[i])
+			}
+		}
+		if there == "" {
+			missing = true
+			fmt.Fprintf(&b, "CREATE TABLE %s (%s, %s);\n", t.name, strings.Join(definitions, ", "), t.rest)
 		}
 	}
-	b.WriteString("SET LOCAL client_min_messages = warning;\n")
-	table("conversations", column.Conversations().Columns,
-		"n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "+own+", messages_read_at timestamptz, messages_age bigint, UNIQUE (id)")
-	table("messages", column.Messages().Columns,
-		"n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "+own+", UNIQUE (session_id, id), FOREIGN KEY (session_id) REFERENCES conversations (id)")
-	table("changes", history(), "conversation_id uuid NOT NULL, changed_at timestamptz NOT NULL, last_seen timestamptz NOT NULL, PRIMARY KEY (changed_at, conversation_id)")
+	if !missing {
+		return b.String(), nil
+	}
 	b.WriteString(`
-CREATE TABLE IF NOT EXISTS runs (
+CREATE TABLE runs (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, chatbot_id uuid NOT NULL, started_at timestamptz NOT NULL, ended_at timestamptz,
 	pages bigint NOT NULL DEFAULT 0, added bigint NOT NULL DEFAULT 0, changed bigint NOT NULL DEFAULT 0, gone bigint NOT NULL DEFAULT 0,
 	UNIQUE (chatbot_id, started_at)
 );
-CREATE INDEX IF NOT EXISTS conversations_by_created_at ON conversations (chatbot_id, created_at);
-CREATE INDEX IF NOT EXISTS conversations_by_user ON conversations (sns_user_id) WHERE sns_user_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS changes_by_conversation ON changes (conversation_id);
-CREATE OR REPLACE VIEW attachments AS
+CREATE INDEX conversations_by_created_at ON conversations (chatbot_id, created_at);
+CREATE INDEX conversations_by_user ON conversations (sns_user_id) WHERE sns_user_id IS NOT NULL;
+CREATE INDEX changes_by_conversation ON changes (conversation_id);
+CREATE VIEW attachments AS
 	SELECT n AS message, m.id AS message_id, session_id, created_at, position - 1 AS position`)
 	for attachment, i := reflect.TypeFor[okchatapi.Attachment](), 0; i < attachment.NumField(); i++ {
 		name, _, _ := strings.Cut(attachment.Field(i).Tag.Get("json"), ",")
@@ -59,12 +75,12 @@ CREATE OR REPLACE VIEW attachments AS
 	FROM messages m, json_array_elements(CASE json_typeof(attachments) WHEN 'array' THEN attachments END) WITH ORDINALITY AS a (value, position);
 DO $$ BEGIN -- search is fast where the database has trigrams
 	CREATE EXTENSION IF NOT EXISTS pg_trgm;
-	CREATE INDEX IF NOT EXISTS messages_search ON messages USING gin (content gin_trgm_ops);
-	CREATE INDEX IF NOT EXISTS conversations_search ON conversations USING gin (last_message gin_trgm_ops);
+	CREATE INDEX messages_search ON messages USING gin (content gin_trgm_ops);
+	CREATE INDEX conversations_search ON conversations USING gin (last_message gin_trgm_ops);
 EXCEPTION WHEN undefined_file OR insufficient_privilege OR feature_not_supported THEN NULL;
 END $$;
 `)
-	return b.String()
+	return b.String(), nil
 }
 
 // historyNames names the columns whose earlier values the table changes keeps, as in an SQLite archive.

@@ -68,6 +68,7 @@ func (d *database) firstJob(chatbot string, round int64) river.JobArgs {
 // chatbot is a row of fleet_chatbots, as far as a job needs it.
 type chatbot struct {
 	id, key, run, token      string
+	state                    string // new, waiting, working, done or failed
 	withMessages, listed     bool
 	pageSize                 int
 	round, stretch, position int64
@@ -170,6 +171,8 @@ func troubleOf(err error) (t trouble) {
 	broken, isBroken := errors.AsType[*okchat.ContractError](err)
 	paused, isPaused := errors.AsType[*pausedError](err)
 	switch {
+	case err == nil:
+		return trouble{}
 	case isPaused:
 		return trouble{text: "the server asked for a long pause", putOff: paused.left}
 	case isAPI && api.RetryAfter > longPause:
