@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -40,12 +41,12 @@ func (w lister) Work(ctx context.Context, job *river.Job[listArgs]) error {
 	}
 	var convs []okchat.Conversation
 	p := progress{total: -1}
-	start := time.Now()
+	start, most := time.Now(), stretchPages-rand.IntN(stretchPages/2) // so that jobs which began together do not all store at once
 	failure := w.walk(ctx, c, func(page *okchat.Page[okchat.Conversation]) bool {
 		p.pages++
 		p.total = page.Metadata.TotalCount
 		convs, c.token = append(convs, page.Items...), string(page.Next())
-		return p.pages < stretchPages && time.Since(start) < stretchTime
+		return p.pages < most && time.Since(start) < stretchTime
 	})
 	var wait time.Duration
 	switch t := troubleOf(failure); {
