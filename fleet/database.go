@@ -27,9 +27,12 @@ type database struct {
 	where  string // for messages, without a password
 	// archives is the folder of the archives, one a chatbot, beside an SQLite database; empty for PostgreSQL.
 	archives string
-	// now is an SQL expression for the seconds since 1970 by the database's clock, the only one that all workers share.
-	now, greatest, lock string
+	dialect  *strings.Replacer
 }
+
+// sql returns the query in the words of the database: @now is the seconds since 1970 by its clock, the only one that all
+// workers share, @greatest the function of that name, and @lock what makes a SELECT lock its row.
+func (d *database) sql(query string) string { return d.dialect.Replace(query) }
 
 // schemaVersion is raised by a change that other versions of this program cannot cope with.
 const schemaVersion = 1
@@ -88,7 +91,8 @@ func openDatabase(ctx context.Context, name string, connections int) (*database,
 			return nil, err
 		}
 		db.SetMaxOpenConns(1) // as River asks for
-		d := &database{DB: db, driver: riversqlite.New(db), where: file, archives: file + ".archives", now: "unixepoch('subsec')", greatest: "max"}
+		d := &database{DB: db, driver: riversqlite.New(db), where: file, archives: file + ".archives",
+			dialect: strings.NewReplacer("@now", "unixepoch('subsec')", "@greatest", "max", "@lock", "")}
 		return d, d.reach(ctx)
 	}
 	if !strings.HasPrefix(name, "postgres://") && !strings.HasPrefix(name, "postgresql://") {
@@ -105,7 +109,7 @@ func openDatabase(ctx context.Context, name string, connections int) (*database,
 	db.SetMaxIdleConns(connections)
 	d := &database{
 		DB: db, driver: riverdatabasesql.New(db), where: fmt.Sprintf("%s at %s:%d", conf.Database, conf.Host, conf.Port),
-		now: "extract(epoch FROM clock_timestamp())::float8", greatest: "greatest", lock: " FOR UPDATE",
+		dialect: strings.NewReplacer("@now", "extract(epoch FROM clock_timestamp())::float8", "@greatest", "greatest", "@lock", "FOR UPDATE"),
 	}
 	return d, d.reach(ctx)
 }
@@ -178,7 +182,7 @@ func (d *database) isPrepared(ctx context.Context) (bool, error) {
 		where = "WHERE to_regclass('fleet_schema') IS NOT NULL"
 	}
 	var n, version int
-	if err := d.QueryRowContext(ctx, "SELECT count(*) "+where).Scan(&n); err != nil || n == 0 { //nolint:gosec // of this package
+	if err := d.QueryRowContext(ctx, "SELECT count(*) "+where).Scan(&n); err != nil || n == 0 {
 		return false, err
 	}
 	err := d.QueryRowContext(ctx, "SELECT max(version) FROM fleet_schema").Scan(&version)

@@ -65,8 +65,8 @@ func readMembers(name string) (members []member, err error) {
 }
 
 // allMembers asks the server for the chatbots of the account.
-func (f *fleet) allMembers(ctx context.Context) (members []member, err error) {
-	if err := f.setRate(ctx, okchat.EnvKey, -1); err != nil {
+func (f *fleet) allMembers(ctx context.Context, rate float64) (members []member, err error) {
+	if err := f.setRate(ctx, okchat.EnvKey, rate); err != nil {
 		return nil, err
 	}
 	client, err := f.client(okchat.EnvKey)

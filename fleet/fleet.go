@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"sync"
@@ -125,7 +126,7 @@ func (f *fleet) run(ctx context.Context, forever bool) error {
 		_ = f.river.Stop(ctx)
 		_, _ = f.db.ExecContext(ctx, "DELETE FROM fleet_workers WHERE id = $1", f.id)
 	}()
-	ticker := time.NewTicker(beat)
+	ticker := time.NewTicker(beat / 4)
 	defer ticker.Stop()
 	lost := map[int64]int{}
 	before, at := int64(0), time.Now()
@@ -135,17 +136,17 @@ func (f *fleet) run(ctx context.Context, forever bool) error {
 			return nil
 		case <-ticker.C:
 		}
-		now, requests := time.Now(), f.requests.Load()
-		err := f.beat(ctx, float64(requests-before)/now.Sub(at).Seconds(), lost)
-		before, at = requests, now
-		var left int
-		if err == nil {
-			err = f.db.QueryRowContext(ctx, "SELECT count(*) FROM fleet_chatbots WHERE state IN ('waiting', 'working')").Scan(&left)
+		var busy bool
+		err := f.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM fleet_chatbots WHERE state IN ('waiting', 'working'))").Scan(&busy)
+		if now := time.Now(); err == nil && now.Sub(at) >= beat {
+			requests := f.requests.Load()
+			err = f.beat(ctx, float64(requests-before)/now.Sub(at).Seconds(), lost)
+			before, at = requests, now
 		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			f.log.Warn("the database cannot be asked and will be asked again", "database", f.db.where)
-		case err == nil && left == 0 && !forever:
+		case err == nil && !busy && !forever:
 			return nil
 		}
 	}
@@ -154,15 +155,15 @@ func (f *fleet) run(ctx context.Context, forever bool) error {
 // beat notes that the worker lives, and gives jobs back to the queue whose worker is dead, and those that are its own by the
 // queue's account but that it has not been doing for two beats: their end could not be written down.
 func (f *fleet) beat(ctx context.Context, rate float64, lost map[int64]int) error {
-	if _, err := f.db.ExecContext(ctx, fmt.Sprintf(`INSERT INTO fleet_workers (id, seen, requests, rate) VALUES ($1, %[1]s, $2, $3)
-		ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, requests = excluded.requests, rate = excluded.rate`, f.db.now), f.id, f.requests.Load(), rate); err != nil { //nolint:gosec // of this package
+	if _, err := f.db.ExecContext(ctx, f.db.sql(`INSERT INTO fleet_workers (id, seen, requests, rate) VALUES ($1, @now, $2, $3)
+		ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, requests = excluded.requests, rate = excluded.rate`), f.id, f.requests.Load(), rate); err != nil {
 		return err
 	}
-	if _, err := f.db.ExecContext(ctx, fmt.Sprintf("DELETE FROM fleet_workers WHERE seen < %s - 3600", f.db.now)); err != nil { //nolint:gosec // of this package
+	if _, err := f.db.ExecContext(ctx, f.db.sql("DELETE FROM fleet_workers WHERE seen < @now - 3600")); err != nil {
 		return err
 	}
 	live := map[string]bool{}
-	rows, err := f.db.QueryContext(ctx, fmt.Sprintf("SELECT id FROM fleet_workers WHERE seen > %s - $1", f.db.now), deadAfter.Seconds()) //nolint:gosec // of this package
+	rows, err := f.db.QueryContext(ctx, f.db.sql("SELECT id FROM fleet_workers WHERE seen > @now - $1"), deadAfter.Seconds())
 	if err != nil {
 		return err
 	}
@@ -198,8 +199,6 @@ func (f *fleet) beat(ctx context.Context, rate float64, lost map[int64]int) erro
 		}
 	}
 	clear(lost)
-	for id, n := range mine {
-		lost[id] = n
-	}
+	maps.Copy(lost, mine)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -27,7 +28,6 @@ import (
 	"github.com/google/uuid"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/gen/okchatapi"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -45,7 +45,11 @@ func TestMain(m *testing.M) {
 	case "server":
 		serve()
 	default:
-		os.Exit(m.Run())
+		code := m.Run()
+		if server != nil {
+			server.stop()
+		}
+		os.Exit(code)
 	}
 }
 
@@ -72,12 +76,8 @@ type upstream struct {
 	shifted []map[string]bool // of each chatbot: ids of conversations that came or left while it ran
 }
 
-func serve() {
-	var s upstream
-	if err := json.Unmarshal([]byte(os.Getenv(setupVariable)), &s.setup); err != nil {
-		panic(err)
-	}
-	s.fakes = map[string]*okchattest.Fake{}
+func newUpstream(given setup) *upstream {
+	s := &upstream{setup: given, fakes: map[string]*okchattest.Fake{}}
 	for i, n := range s.Sizes {
 		s.fakes[s.id(i).String()] = okchattest.New(okchattest.Key(testKey), okchattest.Chatbot(s.id(i)), okchattest.Synthetic(uint64(i+1), n), okchattest.Latency(s.Latency))
 		s.shifted = append(s.shifted, map[string]bool{})
@@ -85,12 +85,21 @@ func serve() {
 	if s.Shifts > 0 {
 		go s.shift()
 	}
+	return s
+}
+
+func serve() {
+	var given setup
+	if err := json.Unmarshal([]byte(os.Getenv(setupVariable)), &given); err != nil {
+		panic(err)
+	}
+	s := newUpstream(given)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
 	fmt.Println("http://" + listener.Addr().String())
-	_ = (&http.Server{Handler: &s, ReadHeaderTimeout: time.Minute}).Serve(listener)
+	_ = (&http.Server{Handler: s, ReadHeaderTimeout: time.Minute}).Serve(listener)
 }
 
 // shift starts conversations and takes others away, in random lists.
@@ -248,7 +257,7 @@ func (p *process) wait(t *testing.T) {
 
 func fetch[T any](t *testing.T, url string) (answer T) {
 	t.Helper()
-	r, err := http.Get(url) //nolint:gosec,noctx // a server of this test
+	r, err := http.Get(url) //nolint:noctx // a server of this test
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +268,28 @@ func fetch[T any](t *testing.T, url string) (answer T) {
 	return answer
 }
 
-// members writes a file for --chatbots.
+// fleetCommand runs the command in this process, and returns what it wrote.
+func fleetCommand(t *testing.T, args ...string) (out, errs string, err error) {
+	t.Helper()
+	var o, e bytes.Buffer
+	cmd := command(&o, &e)
+	cmd.SetArgs(args)
+	err = cmd.ExecuteContext(t.Context())
+	return o.String(), e.String(), err
+}
+
+// inProcess starts a server in this process, for fleetCommand.
+func inProcess(t *testing.T, s setup) *upstream {
+	t.Helper()
+	up := newUpstream(s)
+	server := httptest.NewServer(up)
+	t.Cleanup(server.Close)
+	t.Setenv(okchat.EnvBaseURL, server.URL)
+	t.Setenv(okchat.EnvKey, testKey)
+	return up
+}
+
+// membersFile writes a file for --chatbots.
 func membersFile(t *testing.T, s setup) string {
 	t.Helper()
 	var b strings.Builder
@@ -275,16 +305,20 @@ func membersFile(t *testing.T, s setup) string {
 
 // postgres is a PostgreSQL server on a scratch directory, run by an ordinary user.
 type postgres struct {
-	t              *testing.T
 	bin, dir, port string
 	as             *syscall.Credential // nil for the user of this test
+	databases      int
 }
 
-var databases int
+// server is the one that all tests share, once one has asked for it.
+var server *postgres
 
-// startPostgres starts a server. The test is skipped where there is none, unless OKCHAT_TEST_POSTGRES is "required".
-func startPostgres(t *testing.T, options ...string) *postgres {
+// startPostgres returns the server. The test is skipped where there is none, unless OKCHAT_TEST_POSTGRES is "required".
+func startPostgres(t *testing.T) *postgres {
 	t.Helper()
+	if server != nil {
+		return server
+	}
 	if testing.Short() {
 		t.Skip("a PostgreSQL server takes seconds to start")
 	}
@@ -298,12 +332,11 @@ func startPostgres(t *testing.T, options ...string) *postgres {
 		}
 		t.Skip("NOT TESTED: PostgreSQL is not installed: apt-get install postgresql-15")
 	}
-	p := &postgres{t: t, bin: filepath.Dir(found[len(found)-1])}
+	p := &postgres{bin: filepath.Dir(found[len(found)-1])}
 	var err error
 	if p.dir, err = os.MkdirTemp("", "okchat-fleet-"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(p.dir) })
 	if os.Getuid() == 0 { // PostgreSQL refuses to run as root
 		account, err := user.Lookup("postgres")
 		if err != nil {
@@ -325,51 +358,62 @@ func startPostgres(t *testing.T, options ...string) *postgres {
 	}
 	_, p.port, _ = net.SplitHostPort(listener.Addr().String())
 	_ = listener.Close()
-	p.do("initdb", "--username=fleet", "--auth=trust", "--locale=C.UTF-8", "--encoding=UTF8", "--no-sync", "--pgdata="+filepath.Join(p.dir, "data"))
-	options = append(options, "listen_addresses=127.0.0.1", "port="+p.port, "unix_socket_directories="+p.dir, "max_connections=200")
-	p.do("pg_ctl", "--wait", "--log="+filepath.Join(p.dir, "log"), "--pgdata="+filepath.Join(p.dir, "data"), "--options=-c "+strings.Join(options, " -c "), "start")
-	t.Cleanup(func() { p.do("pg_ctl", "--wait", "--mode=immediate", "--pgdata="+filepath.Join(p.dir, "data"), "stop") })
+	options := []string{"listen_addresses=127.0.0.1", "port=" + p.port, "unix_socket_directories=" + p.dir, "max_connections=200"}
+	err = errors.Join(p.do("initdb", "--username=fleet", "--auth=trust", "--locale=C.UTF-8", "--encoding=UTF8", "--no-sync"),
+		p.do("pg_ctl", "--wait", "--log=log", "--options=-c "+strings.Join(options, " -c "), "start"))
+	if server = p; err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 
-// restart ends the server as if the machine had failed, and starts it again.
-func (p *postgres) restart() {
-	p.do("pg_ctl", "--wait", "--mode=immediate", "--log="+filepath.Join(p.dir, "log"), "--pgdata="+filepath.Join(p.dir, "data"), "restart")
+func (p *postgres) stop() {
+	_ = p.do("pg_ctl", "--wait", "--mode=immediate", "stop")
+	_ = os.RemoveAll(p.dir)
 }
 
-func (p *postgres) do(command string, args ...string) {
-	p.t.Helper()
+// restart ends the server as if the machine had failed, and starts it again.
+func (p *postgres) restart(t *testing.T) {
+	t.Helper()
+	if err := p.do("pg_ctl", "--wait", "--mode=immediate", "--log=log", "restart"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *postgres) do(command string, args ...string) error {
 	cmd := exec.Command(filepath.Join(p.bin, command), args...)
 	cmd.Dir, cmd.SysProcAttr = p.dir, &syscall.SysProcAttr{Credential: p.as}
-	log, err := os.Create(filepath.Join(p.dir, command+".out")) // a file, as the server inherits it
+	cmd.Env = append(os.Environ(), "PGDATA="+filepath.Join(p.dir, "data"))
+	out, err := os.Create(filepath.Join(p.dir, command+".out")) // a file, as the server inherits it
 	if err != nil {
-		p.t.Fatal(err)
+		return err
 	}
-	defer func() { _ = log.Close() }()
-	cmd.Stdout, cmd.Stderr = log, log
+	defer func() { _ = out.Close() }()
+	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Run(); err != nil {
-		text, _ := os.ReadFile(log.Name())
-		p.t.Fatalf("%s: %v: %s", command, err, text)
+		text, _ := os.ReadFile(out.Name())
+		return fmt.Errorf("%s: %w: %s", command, err, text)
 	}
+	return nil
 }
 
 // database creates a database and returns its URL and a connection to it.
-func (p *postgres) database() (string, *sql.DB) {
-	p.t.Helper()
-	databases++
-	name := fmt.Sprintf("fleet%d", databases)
+func (p *postgres) database(t *testing.T) (string, *sql.DB) {
+	t.Helper()
+	p.databases++
+	name := fmt.Sprintf("fleet%d", p.databases)
 	connect := func(name string) (string, *sql.DB) {
 		url := "postgres://fleet@127.0.0.1:" + p.port + "/" + name
 		db, err := openDatabase(context.Background(), url, 4)
 		if err != nil {
-			p.t.Fatal(err)
+			t.Fatal(err)
 		}
-		p.t.Cleanup(func() { _ = db.Close() })
+		t.Cleanup(func() { _ = db.Close() })
 		return url, db.DB
 	}
 	_, db := connect("postgres")
 	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return connect(name)
 }
@@ -446,7 +490,7 @@ func longTail(n, most int) (sizes []int) {
 	return sizes
 }
 
-// windows returns the most requests in any span of time, by sorted times.
+// most returns the most requests in any span of time, by sorted times.
 func most(times []time.Duration, span time.Duration) (most int) {
 	slices.Sort(times)
 	first := 0
@@ -458,5 +502,3 @@ func most(times []time.Duration, span time.Duration) (most int) {
 	}
 	return most
 }
-
-var _ = okchatapi.PlatformWeb

@@ -30,13 +30,19 @@ func (e *pausedError) Error() string {
 }
 
 // limiter sends the requests of one key, at the rate of all workers together. A row in the database holds the time of the
-// next free request. A worker takes as many turns at once as it has requests waiting, so that the database is not asked for each.
+// next free turn. A worker takes as many turns at once as it has requests waiting, so that the database is not asked for each,
+// and takes them before it needs them, so that none passes meanwhile.
 type limiter struct {
 	db   *database
 	key  string // its name
 	next http.RoundTripper
 	sent *atomic.Int64
 	asks chan ask
+
+	// The rest belongs to run.
+	turns []time.Time
+	step  time.Duration // between two turns, 0 for any number at once
+	seen  time.Time     // when the database was last asked for a pause
 }
 
 // ask is a request that waits for its turn.
@@ -72,100 +78,82 @@ func (l *limiter) tried(ctx context.Context, info okchat.TryInfo) {
 		return
 	}
 	// If the database is not there the client itself still waits, and the next refusal tries again.
-	_, _ = l.db.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("UPDATE fleet_keys SET paused_until = %s(paused_until, %s + $2) WHERE name = $1", //nolint:gosec // of this package
-		l.db.greatest, l.db.now), l.key, refused.RetryAfter.Seconds())
-}
-
-// turns are leased from the database: some requests from a time on.
-type turns struct {
-	left int
-	next time.Time
-	step time.Duration
-	seen time.Time // when the database was last asked
+	_, _ = l.db.ExecContext(context.WithoutCancel(ctx), l.db.sql("UPDATE fleet_keys SET paused_until = @greatest(paused_until, @now + $2) WHERE name = $1"),
+		l.key, refused.RetryAfter.Seconds())
 }
 
 // run gives waiting requests their turns, until ctx ends.
 func (l *limiter) run(ctx context.Context) {
-	var lease turns
 	for {
-		var a ask
 		select {
-		case a = <-l.asks:
+		case a := <-l.asks:
+			if a.ctx.Err() == nil {
+				a.turn <- l.await(a.ctx)
+			}
 		case <-ctx.Done():
 			return
-		}
-		if a.ctx.Err() == nil {
-			a.turn <- l.await(a.ctx, &lease)
 		}
 	}
 }
 
-// await returns when the next request may be sent. A pause of another worker voids the turns that were leased before.
-func (l *limiter) await(ctx context.Context, lease *turns) error {
+// await returns when the next request may be sent. A pause of another worker voids the turns that were taken before.
+func (l *limiter) await(ctx context.Context) error {
 	for {
-		now := time.Now()
-		for lease.left > 0 && lease.step > 0 && now.Sub(lease.next) > late { // it would come on top of others
-			lease.left--
-			lease.next = lease.next.Add(lease.step)
+		for len(l.turns) > 0 && time.Since(l.turns[0]) > late { // it would come on top of others
+			l.turns = l.turns[1:]
 		}
-		stale := now.Sub(lease.seen) > look
-		if lease.left == 0 || stale {
-			paused, err := l.lease(ctx, lease, stale)
-			switch {
-			case ctx.Err() != nil:
-				return ctx.Err()
-			case err != nil:
-				paused = time.Second // the database is away
-			case paused > longPause:
-				return &pausedError{paused.Round(time.Second)}
-			}
-			if paused > 0 {
-				lease.left = 0
-				sleep(ctx, min(paused, time.Second))
-				continue
-			}
+		paused, err := l.take(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			paused = time.Second // the database is away
+		case paused > longPause:
+			return &pausedError{paused.Round(time.Second)}
 		}
-		wait := time.Until(lease.next)
+		if paused > 0 {
+			l.turns, l.seen = nil, time.Time{}
+			sleep(ctx, min(paused, time.Second))
+			continue
+		}
+		wait := time.Until(l.turns[0])
 		if wait <= 0 {
-			lease.left--
-			lease.next = lease.next.Add(lease.step)
+			l.turns = l.turns[1:]
 			return nil
 		}
 		sleep(ctx, min(wait, look))
 	}
 }
 
-// lease asks the database for a pause and, if there is none and no turn is left, takes turns for all that wait.
-func (l *limiter) lease(ctx context.Context, lease *turns, stale bool) (paused time.Duration, err error) {
-	var rate, left float64
-	if stale || lease.step == 0 {
-		query := fmt.Sprintf("SELECT rate, paused_until - %s FROM fleet_keys WHERE name = $1", l.db.now) //nolint:gosec // of this package
+// take takes turns for all requests that wait, where at most one is left. It returns how long the key is paused still, where
+// it has not been asked for that lately.
+func (l *limiter) take(ctx context.Context) (paused time.Duration, err error) {
+	if time.Since(l.seen) > look {
+		var rate, left float64
+		query := l.db.sql("SELECT rate, paused_until - @now FROM fleet_keys WHERE name = $1")
 		if err := l.db.QueryRowContext(ctx, query, l.key).Scan(&rate, &left); err != nil || left > 0 {
 			return seconds(left), err
 		}
-		lease.seen, lease.step = time.Now(), 0
+		l.seen, l.step = time.Now(), 0
 		if rate > 0 {
-			lease.step = seconds(1 / (rate * headroom))
+			l.step = seconds(1 / (rate * headroom))
 		}
 	}
-	if lease.left > 0 {
+	if len(l.turns) > 1 {
 		return 0, nil
 	}
-	n := 1 + len(l.asks)
-	if lease.step == 0 {
-		lease.left, lease.next = n, time.Now()
-		return 0, nil
+	n, first := 1+len(l.asks), time.Now()
+	if l.step > 0 {
+		var end float64
+		length := time.Duration(n) * l.step
+		query := l.db.sql("UPDATE fleet_keys SET next = @greatest(next, @now) + $2 WHERE name = $1 RETURNING next - @now")
+		if err := l.db.QueryRowContext(ctx, query, l.key, length.Seconds()).Scan(&end); err != nil {
+			return 0, err
+		}
+		first = time.Now().Add(seconds(end) - length)
 	}
-	var end float64
-	query := fmt.Sprintf(`UPDATE fleet_keys SET next = %[1]s(next, paused_until, %[2]s) + $2 WHERE name = $1
-		RETURNING next - %[2]s, paused_until - %[2]s`, l.db.greatest, l.db.now) //nolint:gosec // of this package
-	length := time.Duration(n) * lease.step
-	if err := l.db.QueryRowContext(ctx, query, l.key, length.Seconds()).Scan(&end, &left); err != nil {
-		return 0, err
-	}
-	lease.left, lease.next = n, time.Now().Add(seconds(end)-length)
-	if seconds(left) > longPause {
-		return seconds(left), nil
+	for i := range n {
+		l.turns = append(l.turns, first.Add(time.Duration(i)*l.step))
 	}
 	return 0, nil
 }

@@ -25,8 +25,9 @@ const envDatabase = "OKCHAT_FLEET_DB"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := command(os.Stdout, os.Stderr).ExecuteContext(ctx); err != nil {
+	err := command(os.Stdout, os.Stderr).ExecuteContext(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "okchat-fleet:", err)
 		os.Exit(1)
 	}
@@ -130,7 +131,7 @@ func run(ctx context.Context, errs io.Writer, flags runFlags) error {
 		return err
 	}
 	if flags.all {
-		if members, err = f.allMembers(ctx); err != nil {
+		if members, err = f.allMembers(ctx, flags.rate); err != nil {
 			return err
 		}
 	}

@@ -205,7 +205,7 @@ func storeConversations(ctx context.Context, tx *sql.Tx, convs []okchat.Conversa
 	result, err := tx.ExecContext(ctx, fmt.Sprintf(`INSERT INTO changes (conversation_id, changed_at, last_seen, %s)
 		SELECT c.id, $%d::timestamptz, c.last_seen, %s FROM conversations c JOIN %s AS came USING (id)
 		WHERE (%[3]s) IS DISTINCT FROM (%[5]s) ON CONFLICT DO NOTHING`,
-		strings.Join(names, ", "), len(args)+1, strings.Join(before, ", "), came, strings.Join(after, ", ")), append(args, run)...) //nolint:gosec // names of columns
+		strings.Join(names, ", "), len(args)+1, strings.Join(before, ", "), came, strings.Join(after, ", ")), append(args, run)...)
 	if err != nil {
 		return s, err
 	}

@@ -92,11 +92,11 @@ func (d *database) begin(ctx context.Context, c *chatbot, round int64) (err erro
 // timestamp returns the time by the database's clock, as an archive writes it.
 func (d *database) timestamp(ctx context.Context) (string, error) {
 	var now float64
-	err := d.QueryRowContext(ctx, "SELECT "+d.now).Scan(&now) //nolint:gosec // of this package
+	err := d.QueryRowContext(ctx, d.sql("SELECT @now")).Scan(&now)
 	return column.FormatTime(time.UnixMicro(int64(now * 1e6))), err
 }
 
-// progress is what a job adds to the numbers of its chatbot.
+// progress holds what a job adds to the numbers of its chatbot.
 type progress struct {
 	pages, conversations, toRead, haveRead, messages, batches int
 
@@ -116,10 +116,10 @@ func (d *database) count(ctx context.Context, tx *sql.Tx, id string, p progress)
 func (d *database) advance(ctx context.Context, tx *sql.Tx, c chatbot, first bool) error {
 	reset := ""
 	if first {
-		reset = `, started = ` + d.now + `, problem = '', total = 0, pages = 0, conversations = 0, to_read = 0, have_read = 0, messages = 0, batches = 0`
+		reset = `, started = @now, problem = '', total = 0, pages = 0, conversations = 0, to_read = 0, have_read = 0, messages = 0, batches = 0`
 	}
-	_, err := tx.ExecContext(ctx, "UPDATE fleet_chatbots SET state = 'working', round = $2, run = $3, stretch = $4, token = $5, listed = CASE WHEN $6 THEN 1 ELSE 0 END"+
-		reset+" WHERE id = $1", c.id, c.round, c.run, c.stretch, c.token, c.listed) //nolint:gosec // of this package
+	_, err := tx.ExecContext(ctx, d.sql("UPDATE fleet_chatbots SET state = 'working', round = $2, run = $3, stretch = $4, token = $5, listed = CASE WHEN $6 THEN 1 ELSE 0 END"+
+		reset+" WHERE id = $1"), c.id, c.round, c.run, c.stretch, c.token, c.listed)
 	return err
 }
 
@@ -129,7 +129,7 @@ func commit[A river.JobArgs](ctx context.Context, f *fleet, job *river.Job[A], d
 	return f.db.transaction(ctx, func(tx *sql.Tx) error {
 		var state string
 		var attempt int
-		if err := tx.QueryRowContext(ctx, "SELECT state, attempt FROM river_job WHERE id = $1"+f.db.lock, job.ID).Scan(&state, &attempt); err != nil {
+		if err := tx.QueryRowContext(ctx, f.db.sql("SELECT state, attempt FROM river_job WHERE id = $1 @lock"), job.ID).Scan(&state, &attempt); err != nil {
 			return err
 		}
 		if state != string(rivertype.JobStateRunning) || attempt != job.Attempt {
@@ -146,8 +146,8 @@ func commit[A river.JobArgs](ctx context.Context, f *fleet, job *river.Job[A], d
 // settle ends the run of a chatbot whose list and messages are all done, and begins the next one if it is to be repeated.
 func (f *fleet) settle(ctx context.Context, tx *sql.Tx, c chatbot) error {
 	var every, left float64
-	err := tx.QueryRowContext(ctx, fmt.Sprintf(`UPDATE fleet_chatbots SET state = CASE WHEN problem = '' THEN 'done' ELSE 'failed' END, token = '', finished = %[1]s
-		WHERE id = $1 AND round = $2 AND listed = 1 AND batches <= 0 RETURNING every, started + every - %[1]s`, f.db.now), c.id, c.round).Scan(&every, &left) //nolint:gosec // of this package
+	err := tx.QueryRowContext(ctx, f.db.sql(`UPDATE fleet_chatbots SET state = CASE WHEN problem = '' THEN 'done' ELSE 'failed' END, token = '', finished = @now
+		WHERE id = $1 AND round = $2 AND listed = 1 AND batches <= 0 RETURNING every, started + every - @now`), c.id, c.round).Scan(&every, &left)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

@@ -45,7 +45,7 @@ func (d *database) status(ctx context.Context) (s status, err error) {
 	var requests float64
 	scan := func(query string, args ...any) {
 		if err == nil {
-			err = d.QueryRowContext(ctx, query).Scan(args...)
+			err = d.QueryRowContext(ctx, d.sql(query)).Scan(args...)
 		}
 	}
 	sum := func(what, where string) string {
@@ -60,7 +60,7 @@ func (d *database) status(ctx context.Context) (s status, err error) {
 			" + " + sum("to_read - have_read", busy),
 	}, ", ")+` FROM fleet_chatbots`, &s.Chatbots.Waiting, &s.Chatbots.Working, &s.Chatbots.Done, &s.Chatbots.Failed,
 		&s.Pages, &s.Conversations, &s.Read, &s.ToRead, &s.Messages, &requests)
-	scan(fmt.Sprintf("SELECT count(*), coalesce(sum(rate), 0.0) FROM fleet_workers WHERE seen > %s - %v", d.now, deadAfter.Seconds()), &s.Workers, &s.Rate)
+	scan(fmt.Sprintf("SELECT count(*), coalesce(sum(rate), 0.0) FROM fleet_workers WHERE seen > @now - %v", deadAfter.Seconds()), &s.Workers, &s.Rate)
 	scan("SELECT "+sum("1", "state = 'available'")+", "+sum("1", "state = 'retryable'")+" FROM river_job", &s.Jobs, &s.Retrying)
 	if s.Rate > 0 {
 		left := int64(requests / s.Rate)
@@ -71,7 +71,7 @@ func (d *database) status(ctx context.Context) (s status, err error) {
 		if err != nil {
 			return
 		}
-		rows, failure := d.QueryContext(ctx, query)
+		rows, failure := d.QueryContext(ctx, d.sql(query))
 		if err = failure; err != nil {
 			return
 		}
@@ -86,7 +86,7 @@ func (d *database) status(ctx context.Context) (s status, err error) {
 			err = rows.Err()
 		}
 	}
-	list(fmt.Sprintf("SELECT name, '', paused_until - %s FROM fleet_keys WHERE paused_until > %[1]s ORDER BY name", d.now),
+	list("SELECT name, '', paused_until - @now FROM fleet_keys WHERE paused_until > @now ORDER BY name",
 		func(name, _ string, n float64) { s.Paused = append(s.Paused, paused{name, n}) })
 	list("SELECT id, problem, 0.0 FROM fleet_chatbots WHERE problem <> '' ORDER BY id",
 		func(id, text string, _ float64) { s.Problems = append(s.Problems, problem{id, text}) })

@@ -124,7 +124,7 @@ func (w lister) store(ctx context.Context, tx *sql.Tx, c chatbot, p progress, co
 	return err
 }
 
-// errMore is what a walk ends with that was left before its end.
+// errMore is the error of a walk that was left before its end.
 var errMore = errors.New("there is more")
 
 // walk walks on from where c stands, for as long as take returns true.
@@ -207,7 +207,7 @@ func (w reader) Work(ctx context.Context, job *river.Job[messagesArgs]) error {
 	})
 }
 
-// batch is what a job has read of the messages of some conversations.
+// batch holds the messages of some conversations that a job has read.
 type batch struct {
 	*fleet
 

@@ -1,0 +1,318 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
+	"github.com/okchat/okchat-go/archive/sqlite"
+	"github.com/okchat/okchat-go/internal/column"
+)
+
+func rowsOf(t *testing.T, db *sql.DB, query string) (lines []string) {
+	t.Helper()
+	rows, err := db.Query(query)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var line sql.NullString
+		if err := rows.Scan(&line); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, line.String)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func openSQLite(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// rawOf returns a query for all rows of a table as JSON, but for the times of the run.
+func rawOf(columns []column.Column, table string) string {
+	names := []string{"raw", "gone_at"}
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	return fmt.Sprintf("SELECT json_array(%s) FROM %s ORDER BY id", strings.Join(names, ", "), table)
+}
+
+func TestAnSQLiteFleetWritesTheArchivesOfExport(t *testing.T) {
+	s := setup{Sizes: []int{130, 0, 3}}
+	up := inProcess(t, s)
+	dir := t.TempDir()
+	fleetDB := filepath.Join(dir, "fleet.db")
+	for range 2 { // the second run finds nothing new
+		if _, errs, err := fleetCommand(t, "run", "--chatbots", membersFile(t, s), "--messages", "--db", "sqlite:"+fleetDB); err != nil {
+			t.Fatalf("%v: %s", err, errs)
+		}
+	}
+	client, err := okchat.NewFromEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.Sizes {
+		id := s.id(i).String()
+		path := filepath.Join(dir, "own.sqlite")
+		_ = os.Remove(path)
+		a, err := sqlite.Create(t.Context(), path, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.Update(t.Context(), client, okchat.ListOptions{}, false)
+		if err == nil {
+			_, err = a.UpdateMessages(t.Context(), okchat.ListOptions{}, archive.Filter{}, sqlite.MessageOptions{From: client})
+		}
+		if err = errors.Join(err, a.Close()); err != nil {
+			t.Fatal(err)
+		}
+		own, theirs := openSQLite(t, path), openSQLite(t, filepath.Join(fleetDB+".archives", id+".sqlite"))
+		for _, query := range []string{
+			rawOf(column.Conversations().Columns, "conversations"), rawOf(column.Messages().Columns, "messages"),
+			"SELECT sql FROM sqlite_schema ORDER BY name", "SELECT messages_age IS NULL FROM conversations ORDER BY id",
+		} {
+			got, want := rowsOf(t, theirs, query), rowsOf(t, own, query)
+			if strings.Join(got, "\n") != strings.Join(want, "\n") {
+				t.Errorf("chatbot %d: %s: got %d rows, expected the %d of an archive that is written alone", i, query, len(got), len(want))
+			}
+		}
+		_ = own.Close()
+		if n, want := value[int](t, theirs, "SELECT count(*) FROM conversations"), up.fakes[id].Len(); n != want {
+			t.Errorf("chatbot %d: %d conversations, expected %d", i, n, want)
+		}
+	}
+	out, _, err := fleetCommand(t, "status", "--json", "--db", "sqlite:"+fleetDB)
+	var got status
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &got)
+	}
+	if err != nil || got.Chatbots.Done != 3 || got.Conversations != 133 || got.ToRead != 0 {
+		t.Errorf("status %+v, %v: expected 3 chatbots done, 133 conversations and none to read again", got, err)
+	}
+}
+
+func TestPostgresHoldsTheRowsOfAnArchive(t *testing.T) {
+	pg := startPostgres(t)
+	s := setup{Sizes: []int{300, 7}}
+	up := inProcess(t, s)
+	url, db := pg.database(t)
+	run := func() {
+		t.Helper()
+		if _, errs, err := fleetCommand(t, "run", "--all", "--messages", "--db", url); err != nil {
+			t.Fatalf("%v: %s", err, errs)
+		}
+	}
+	run()
+	client, err := okchat.NewFromEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var row column.Row
+	for conv, err := range client.Conversations(t.Context(), s.id(0).String(), okchat.ListOptions{}) {
+		if err == nil {
+			err = row.Read(&conv)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range column.Conversations().Columns {
+			got := value[sql.NullString](t, db, fmt.Sprintf("SELECT CASE WHEN %[1]q IS NULL THEN NULL ELSE %[2]s END FROM conversations WHERE id = $1", c.Name, asText(c)), conv.ID.String())
+			if want := row.Values[i]; got.Valid == want.Null || got.String != want.Text {
+				t.Fatalf("conversation %v: %s is %v, expected %v", conv.ID, c.Name, got, want)
+			}
+		}
+	}
+	for i := range s.Sizes {
+		for k := range up.fakes[s.id(i).String()].Len() {
+			conv, _ := up.fakes[s.id(i).String()].At(k)
+			want := len(up.fakes[s.id(i).String()].Messages(conv.ID))
+			if got := value[int](t, db, "SELECT count(*) FROM messages WHERE session_id = $1", conv.ID.String()); got != want {
+				t.Fatalf("conversation %v has %d messages, expected %d", conv.ID, got, want)
+			}
+		}
+	}
+
+	// The list changes: one leaves, one comes, and one gets another state.
+	fake := up.fakes[s.id(0).String()]
+	left, _ := fake.RemoveAt(5)
+	came := fake.AddNew(1)[0]
+	closed, _ := fake.At(9)
+	fake.SetState(closed.ID, "synthetic_other")
+	run()
+	for query, want := range map[string]string{
+		"SELECT id::text FROM conversations WHERE gone_at IS NOT NULL": left.ID.String(),
+		"SELECT string_agg(DISTINCT c.id::text, ' ') FROM messages m JOIN conversations c ON c.id = session_id WHERE m.first_seen > (SELECT max(started_at) FROM runs)": came.ID.String(),
+		"SELECT conversation_id::text FROM changes": closed.ID.String(),
+		"SELECT state FROM changes":                 string(closed.State),
+		"SELECT string_agg(added || ' ' || changed || ' ' || gone, ', ' ORDER BY id) FROM runs WHERE chatbot_id = '" + s.id(0).String() + "'": "300 0 0, 1 1 1",
+		"SELECT count(*)::text FROM attachments":                                value[string](t, db, "SELECT sum(json_array_length(attachments))::text FROM messages WHERE json_typeof(attachments) = 'array'"),
+		"SELECT count(*)::text FROM pg_indexes WHERE indexname LIKE '%_search'": "2",
+	} {
+		if got := value[string](t, db, query); got != want && !(query == "SELECT string_agg" && got == "") {
+			t.Errorf("%s: got %q, expected %q", query, got, want)
+		}
+	}
+
+	// Nothing of conversations or the key stands in jobs and progress.
+	for _, table := range []string{"river_job", "fleet_chatbots", "fleet_keys", "fleet_workers"} {
+		all := strings.Join(rowsOf(t, db, "SELECT t::text FROM "+table+" t"), "\n")
+		for name, text := range map[string]string{"the key": testKey, "an id of a conversation": closed.ID.String()[:8], "a text": "Synthetic"} {
+			if strings.Contains(all, text) {
+				t.Errorf("%s holds %s", table, name)
+			}
+		}
+	}
+}
+
+// asText returns an expression for a column's value as an archive writes it.
+func asText(c column.Column) string {
+	switch {
+	case c.Time:
+		return fmt.Sprintf(`to_char(%q AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`, c.Name)
+	default:
+		return fmt.Sprintf("%q::text", c.Name)
+	}
+}
+
+func TestBadInputIsNamedAndTheOthersGoOn(t *testing.T) {
+	pg := startPostgres(t)
+	s := setup{Sizes: []int{20, 20, 20}}
+	inProcess(t, s)
+	t.Setenv("OKCHAT_KEY_OF_ANOTHER", "fake-key-that-is-wrong")
+	write := func(text string) string {
+		name := filepath.Join(t.TempDir(), "chatbots.txt")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	for _, kind := range []string{"PostgreSQL", "SQLite"} {
+		t.Run("one wrong key, one missing key and one chatbot that vanished, in "+kind, func(t *testing.T) {
+			url := "sqlite:" + filepath.Join(t.TempDir(), "fleet.db")
+			if kind == "PostgreSQL" {
+				url, _ = pg.database(t)
+			}
+			file := write(fmt.Sprintf("# ours\n%s\n%s OKCHAT_KEY_OF_ANOTHER\n%s OKCHAT_KEY_OF_NOBODY\n00000000-0000-4000-8000-000000000001\n", s.id(0), s.id(1), s.id(2)))
+			_, errs, err := fleetCommand(t, "run", "--chatbots", file, "--db", url)
+			if err == nil || !strings.Contains(err.Error(), "3 of the chatbots") {
+				t.Errorf("error %v, expected one that counts 3 chatbots", err)
+			}
+			for _, want := range []string{
+				s.id(1).String() + ": the key was refused", s.id(2).String() + ": there is no key: set OKCHAT_KEY_OF_NOBODY",
+				"00000000-0000-4000-8000-000000000001: the server knows no such chatbot", "1 done, 0 at work, 0 waiting, 3 with a problem", "conversations  20\n",
+			} {
+				if !strings.Contains(errs, want) {
+					t.Errorf("expected %q in:\n%s", want, errs)
+				}
+			}
+		})
+	}
+	t.Run("before anything is read", func(t *testing.T) {
+		other, db := pg.database(t)
+		if _, err := db.Exec("CREATE TABLE fleet_schema (version INTEGER); INSERT INTO fleet_schema VALUES (99)"); err != nil {
+			t.Fatal(err)
+		}
+		fine := write(s.id(0).String())
+		sqliteURL := "sqlite:" + filepath.Join(t.TempDir(), "fleet.db")
+		for _, c := range []struct {
+			name, want string
+			args       []string
+		}{
+			{"a database of another version", "has version 99 of the fleet's tables, expected 1", []string{"run", "--chatbots", fine, "--db", other}},
+			{"its status", "has version 99 of the fleet's tables, expected 1", []string{"status", "--db", other}},
+			{"a database that is not there", "cannot reach the database nowhere at 127.0.0.1:1", []string{"run", "--chatbots", fine, "--db", "postgres://me:secret@127.0.0.1:1/nowhere"}},
+			{"a URL that does not parse", "expected postgres://USER@HOST/NAME", []string{"run", "--chatbots", fine, "--db", "postgres://me:secret@[/nowhere"}},
+			{"no database", "--db names no database", []string{"run", "--chatbots", fine, "--db", ""}},
+			{"a folder that is not there", "cannot reach the database", []string{"run", "--chatbots", fine, "--db", "sqlite:/dev/null/fleet.db"}},
+			{"the status of a database without a fleet", "is no database of a fleet", []string{"status", "--db", sqliteURL}},
+			{"a key in the file", "never a key", []string{"run", "--chatbots", write(s.id(0).String() + " secret-0123"), "--db", sqliteURL}},
+			{"no id", ":1: no chatbot id", []string{"run", "--chatbots", write("secret"), "--db", sqliteURL}},
+			{"an id twice", ":2: chatbot", []string{"run", "--chatbots", write(s.id(0).String() + "\n" + s.id(0).String()), "--db", sqliteURL}},
+			{"an empty file", "names no chatbot", []string{"run", "--chatbots", write("\n"), "--db", sqliteURL}},
+			{"a rate below 0", "--rate is -3", []string{"run", "--rate", "-3", "--db", sqliteURL}},
+			{"no jobs", "--jobs is 0", []string{"run", "--jobs", "0", "--db", sqliteURL}},
+		} {
+			out, errs, err := fleetCommand(t, c.args...)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: error %v, expected one with %q", c.name, err, c.want)
+			}
+			if err != nil && strings.Contains(out+errs+err.Error(), "secret") {
+				t.Errorf("%s: the error tells a secret: %v", c.name, err)
+			}
+		}
+	})
+}
+
+func TestSmallChatbotsDoNotWaitForALargeOne(t *testing.T) {
+	pg := startPostgres(t)
+	s := setup{Sizes: []int{1500}}
+	for range 12 {
+		s.Sizes = append(s.Sizes, 30)
+	}
+	inProcess(t, s)
+	url, db := pg.database(t)
+	if _, errs, err := fleetCommand(t, "run", "--all", "--messages", "--jobs", "4", "--db", url); err != nil {
+		t.Fatalf("%v: %s", err, errs)
+	}
+	if after := value[int](t, db, "SELECT count(*) FROM fleet_chatbots WHERE finished >= (SELECT finished FROM fleet_chatbots WHERE id = $1)", s.id(0).String()); after != 1 {
+		t.Errorf("%d small chatbots ended after the large one, expected none", after-1)
+	}
+	read := value[int](t, db, "SELECT count(*) FROM conversations WHERE messages_read_at < (SELECT to_timestamp(max(finished)) FROM fleet_chatbots WHERE total < 100)")
+	if read > 1450 {
+		t.Errorf("%d conversations were read before the last small chatbot was done, expected few of the large one", read)
+	}
+}
+
+func TestAFleetThatRepeatsItselfBringsWhatIsNew(t *testing.T) {
+	pg := startPostgres(t)
+	s := setup{Sizes: []int{15, 4}}
+	up := inProcess(t, s)
+	url, db := pg.database(t)
+	ctx, stop := context.WithCancel(t.Context())
+	cmd := command(os.Stdout, os.Stderr)
+	cmd.SetArgs([]string{"run", "--all", "--every", "1s", "--db", url})
+	ended := make(chan error)
+	go func() { ended <- cmd.ExecuteContext(ctx) }()
+	rounds := func(n int) {
+		for {
+			var least sql.NullInt64
+			if err := db.QueryRow("SELECT min(round) FROM fleet_chatbots").Scan(&least); err == nil && int(least.Int64) >= n {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	rounds(1)
+	came := up.fakes[s.id(1).String()].AddNew(1)[0]
+	rounds(2)
+	if n := value[int](t, db, "SELECT count(*) FROM conversations WHERE id = $1", came.ID.String()); n != 1 {
+		t.Errorf("a conversation that came between two runs is there %d times, expected once", n)
+	}
+	stop()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("the worker ended with %v, expected to be interrupted", err)
+	}
+	if n := value[int](t, db, "SELECT count(*) FROM fleet_workers"); n != 0 {
+		t.Errorf("%d workers are noted after the only one has ended, expected none", n)
+	}
+}
