@@ -95,7 +95,7 @@ func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Sourc
 		err = keep(err)
 	}
 	if err == nil {
-		err = a.explain(a.exec(indexesAndViews()))
+		err = a.explain(a.exec("INSERT INTO seen SELECT n, (SELECT max(id) FROM runs) FROM conversations;" + indexesAndViews()))
 	}
 	return result, ended, err
 }

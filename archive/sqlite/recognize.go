@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -67,8 +68,8 @@ func (a *Archive) checkSchema(ctx context.Context) error {
 	if trigger != "" {
 		return fmt.Errorf("%s has a trigger %q that okchat did not make: drop it first", a.path, trigger)
 	}
-	names := []string{"archive", "runs", "conversations", "changes", "messages"}[:min(a.version+2, 5)]
-	for _, name := range names {
+	names := [][]string{1: {"archive", "runs", "conversations"}, 2: {"changes"}, 3: {"messages", "seen"}}
+	for _, name := range slices.Concat(names[:a.version+1]...) {
 		there, err := a.columns(ctx, name)
 		if err != nil {
 			return err
@@ -77,7 +78,8 @@ func (a *Archive) checkSchema(ctx context.Context) error {
 			return fmt.Errorf("%s has no table %s: %w", a.path, name, errDamaged)
 		}
 		for _, c := range there {
-			if name == "conversations" && !conversationRows.has(c) || name == "messages" && !messageRows.has(c) {
+			early := a.version < 3 && c == "last_seen" // which the table seen has from version 3 on
+			if name == "conversations" && !conversationRows.has(c) && !early || name == "messages" && !messageRows.has(c) {
 				return fmt.Errorf("%s has a column %q that this okchat does not know: use the one that made it", a.path, c)
 			}
 		}

@@ -31,7 +31,7 @@ CREATE TABLE archive (
 	gap_since  TEXT, -- runs.started_at of the first run since which something may be missing, null where nothing is
 	kept       INTEGER NOT NULL DEFAULT 0 CHECK (kept IN (0, 1)) -- whether it was brought up to date, and so has a history
 ) STRICT;
-` + runsTable + conversationRows.definition() + messageRows.definition() + changesTable()
+` + runsTable + conversationRows.definition() + seenTable + messageRows.definition() + changesTable()
 }
 
 const runsTable = `
@@ -72,7 +72,6 @@ var conversationRows = &rows{
 	own: []string{
 		"raw TEXT NOT NULL",        // JSON: all that came
 		"first_seen TEXT NOT NULL", // runs.started_at
-		"last_seen TEXT NOT NULL",  // runs.started_at
 		"gone_at TEXT",             // runs.started_at of the run that missed it, null while it is in the list
 		"messages_read_at TEXT",    // when all its messages were last read, null for never
 		"messages_age INTEGER",     // seconds from its last sign of life to that reading; null where it has to be read again
@@ -85,6 +84,14 @@ var messageRows = &rows{
 	also: ", FOREIGN KEY (session_id) REFERENCES conversations (id)",
 	own:  []string{"raw TEXT NOT NULL", "first_seen TEXT NOT NULL", "last_seen TEXT NOT NULL", "gone_at TEXT"},
 }
+
+// seenTable stands apart from conversations since each run writes it: rows of this kind are a hundredth of the size.
+const seenTable = `
+CREATE TABLE seen (
+	n   INTEGER PRIMARY KEY REFERENCES conversations (n) ON DELETE CASCADE,
+	run INTEGER NOT NULL -- runs.id of the last run that saw the conversation in the list
+) STRICT;
+`
 
 // definition returns the statement that creates the table.
 func (r *rows) definition() string {
@@ -106,8 +113,8 @@ func (r *rows) has(name string) bool {
 	return name == "n" || r.columns().Place(name) >= 0 || slices.ContainsFunc(r.own, own)
 }
 
-// put returns the statement that stores an item: its columns, its JSON, when it was seen, and when it was seen first. Where the
-// item is there already, the assignments in also are made, too.
+// put returns the statement that stores an item: its columns, its JSON, and when it was seen, first and, where the table says
+// so, last. Where the item is there already, the assignments in also are made, too.
 func (r *rows) put(also string) string {
 	names, values, set := []string{}, []string{}, []string{}
 	add := func(name string, update bool) {
@@ -121,8 +128,10 @@ func (r *rows) put(also string) string {
 		add(c.Name, c.Name != "id")
 	}
 	add("raw", true)
-	add("last_seen", true)
 	add("first_seen", false)
+	if r.has("last_seen") {
+		add("last_seen", true)
+	}
 	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s, gone_at = NULL%s",
 		r.name, strings.Join(names, ", "), strings.Join(values, ", "), r.key, strings.Join(set, ", "), also)
 }
@@ -218,10 +227,13 @@ CREATE VIEW attachments AS
 // fromEarlier turns an archive of version 1 or 2 into one of version 3 with the columns that were there. The rows of
 // version 1 have to be derived from their JSON once more, as it stored zero values for members that were not sent.
 func fromEarlier(version int, columns []string) string {
-	for i := range columns {
-		columns[i] = quote(columns[i])
+	var names []string
+	for _, name := range columns {
+		if name != "last_seen" {
+			names = append(names, quote(name))
+		}
 	}
-	list := strings.Join(columns, ", ")
+	list := strings.Join(names, ", ")
 	statements := `
 DROP VIEW IF EXISTS per_day;
 DROP VIEW IF EXISTS per_platform;
@@ -242,6 +254,9 @@ DROP TABLE old_runs;
 	}
 	return statements + "ALTER TABLE conversations RENAME TO old_conversations;\n" + conversationRows.definition() + `
 INSERT INTO conversations (` + list + `) SELECT ` + list + ` FROM old_conversations ORDER BY rowid;
+` + seenTable + `
+INSERT INTO seen SELECT n, coalesce((SELECT runs.id FROM runs WHERE started_at = last_seen), 0)
+	FROM conversations JOIN old_conversations ON old_conversations.id = conversations.id;
 DROP TABLE old_conversations;
 ` + messageRows.definition() + indexesAndViews() + fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)
 }

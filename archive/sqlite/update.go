@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.L
 	if a.chatbot == "" {
 		return Result{}, errNoUUID
 	}
-	r := &run{archive: a, opts: opts, newOnly: newOnly, runs: map[string]int64{}}
+	r := &run{archive: a, opts: opts, newOnly: newOnly, runs: map[string]int64{}, page: map[string]*kept{}}
 	defer r.close()
 	if a.conn != nil {
 		if err := r.begin(ctx); err != nil {
@@ -91,9 +92,10 @@ type run struct {
 	before  int64  // the last run that had begun when the walk did
 	gap     int64  // the first run since which something may be missing
 
-	lookup, touch, remember, put *sql.Stmt
-	index, unindex               *sql.Stmt // nil where there are no full-text tables
+	lookup, touch, back, remember, put *sql.Stmt
+	index, unindex                     *sql.Stmt // nil where there are no full-text tables
 
+	page map[string]*kept // what the archive has of the conversations of a page, by id
 	runs map[string]int64 // ids by started_at, as far as they were asked for
 	row  column.Row
 	raw  []byte
@@ -134,8 +136,10 @@ func (r *run) begin(ctx context.Context) error {
 		stmt  **sql.Stmt
 		query string
 	}{
-		{&r.lookup, "SELECT n, first_seen, last_seen, CASE WHEN raw = ?2 THEN NULL ELSE raw END FROM conversations WHERE id = ?1"},
-		{&r.touch, "UPDATE conversations SET last_seen = ?2, gone_at = NULL WHERE id = ?1"},
+		// One statement a page: a statement for each conversation would cost more than what it does.
+		{&r.lookup, "SELECT c.id, n, first_seen, gone_at IS NOT NULL, raw FROM json_each(?) CROSS JOIN conversations c ON c.id = value"},
+		{&r.touch, "INSERT INTO seen (n, run) SELECT value, ?2 FROM json_each(?1) WHERE true ON CONFLICT (n) DO UPDATE SET run = max(run, excluded.run)"},
+		{&r.back, "UPDATE conversations SET gone_at = NULL WHERE n IN (SELECT value FROM json_each(?))"},
 		{&r.remember, rememberQuery()},
 		{&r.put, conversationRows.put(", messages_age = NULL")},
 		{&r.index, conversationRows.index()},
@@ -165,20 +169,35 @@ func rememberQuery() string {
 		values = append(values, fmt.Sprintf("?%d", i+3))
 	}
 	list := strings.Join(names, ", ")
-	return fmt.Sprintf(`INSERT INTO changes (conversation_id, changed_at, last_seen, %s) SELECT id, ?2, last_seen, %[1]s FROM conversations
-		WHERE id = ?1 AND (%[1]s) IS NOT (%s) ON CONFLICT DO NOTHING`, list, strings.Join(values, ", "))
+	return fmt.Sprintf(`INSERT INTO changes (conversation_id, changed_at, last_seen, %s)
+		SELECT id, ?2, coalesce((SELECT started_at FROM runs WHERE id = (SELECT run FROM seen WHERE seen.n = conversations.n)), first_seen), %[1]s
+		FROM conversations WHERE id = ?1 AND (%[1]s) IS NOT (%s) ON CONFLICT DO NOTHING`, list, strings.Join(values, ", "))
+}
+
+// kept is a conversation that the archive has already.
+type kept struct {
+	n     int64
+	first string // first_seen
+	gone  bool
+	raw   string
 }
 
 // store puts a page into the file, and reports whether all of it was there before anything could be missing.
 func (r *run) store(ctx context.Context, page []okchat.Conversation) (known bool, err error) {
 	known, result := true, r.result
 	err = r.archive.transaction(ctx, func() error {
+		if err := r.lookUp(page); err != nil {
+			return err
+		}
 		for i := range page {
 			first, err := r.storeOne(&page[i])
 			if err != nil {
 				return err
 			}
 			known = known && first != 0 && first < r.gap
+		}
+		if err := r.see(); err != nil {
+			return err
 		}
 		r.result.Pages++
 		return r.note("")
@@ -190,6 +209,63 @@ func (r *run) store(ctx context.Context, page []okchat.Conversation) (known bool
 	return known, nil
 }
 
+// lookUp finds what the archive has of a page.
+func (r *run) lookUp(page []okchat.Conversation) error {
+	clear(r.page)
+	if r.archive.fresh {
+		return nil
+	}
+	ids := make([]string, len(page))
+	for i := range page {
+		ids[i] = page[i].ID.String()
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	rows, err := r.lookup.Query(string(list))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id string
+		var k kept
+		if err := rows.Scan(&id, &k.n, &k.first, &k.gone, &k.raw); err != nil {
+			return err
+		}
+		r.page[id] = &k
+	}
+	return rows.Err()
+}
+
+// see notes that the run has seen the conversations of the page.
+func (r *run) see() error {
+	if r.archive.fresh { // fill does for all
+		return nil
+	}
+	seen, back := []int64{}, []int64{}
+	for _, k := range r.page {
+		seen = append(seen, k.n)
+		if k.gone {
+			back = append(back, k.n)
+		}
+	}
+	slices.Sort(seen) // neighbours lie on one page of the file
+	list, err := json.Marshal(seen)
+	if err != nil {
+		return err
+	}
+	if _, err := r.touch.Exec(string(list), r.id); err != nil || len(back) == 0 {
+		return err
+	}
+	if list, err = json.Marshal(back); err != nil {
+		return err
+	}
+	_, err = r.back.Exec(string(list))
+	return err
+}
+
 // storeOne returns the id of the run that brought the conversation first, 0 where that is this one.
 func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
 	came, err := column.Raw(conv)
@@ -197,58 +273,50 @@ func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
 		return 0, err
 	}
 	r.raw = fastjson.AppendCompact(r.raw[:0], came)
-	id, raw, seen, firstSeen, n := conv.ID.String(), string(r.raw), r.started, "", int64(0)
-	if !r.archive.fresh {
-		var lastSeen string
-		var before sql.NullString
-		err := r.lookup.QueryRow(id, raw).Scan(&n, &firstSeen, &lastSeen, &before)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	id := conv.ID.String()
+	there := r.page[id]
+	if there != nil {
+		if first, err = r.idOf(context.Background(), there.first); err != nil {
 			return 0, err
 		}
-		if err == nil {
-			if first, err = r.idOf(context.Background(), firstSeen); err != nil {
-				return 0, err
-			}
-			last, err := r.idOf(context.Background(), lastSeen)
-			if err != nil {
-				return 0, err
-			}
-			if last > r.id { // a run that began later was here already
-				seen = lastSeen
-			}
-			if !before.Valid || sameJSON(before.String, raw) {
-				_, err := r.touch.Exec(id, seen)
-				return first, err
-			}
+		if there.raw == string(r.raw) || sameJSON(there.raw, string(r.raw)) {
+			return first, nil
 		}
 	}
 	if err := r.row.Read(conv); err != nil {
 		return 0, err
 	}
-	values := arguments(&r.row)
-	if firstSeen == "" {
-		r.result.Added++
-	} else {
+	values, raw := arguments(&r.row), string(r.raw)
+	if there != nil {
 		r.result.Changed++
 		if err := r.keep(id, values); err != nil {
 			return 0, err
 		}
-	}
-	if firstSeen != "" && r.unindex != nil {
-		if _, err := r.unindex.Exec(n); err != nil {
-			return 0, err
+		if r.unindex != nil {
+			if _, err := r.unindex.Exec(there.n); err != nil {
+				return 0, err
+			}
 		}
 	}
-	result, err := r.put.Exec(append(values, raw, seen, r.started)...)
-	if err != nil || r.index == nil {
-		return first, err
+	result, err := r.put.Exec(append(values, raw, r.started)...)
+	if err != nil || r.archive.fresh {
+		if err == nil {
+			r.result.Added++
+		}
+		return 0, err
 	}
-	if firstSeen == "" {
-		if n, err = result.LastInsertId(); err != nil {
+	if there == nil {
+		r.result.Added++
+		there = &kept{first: r.started}
+		if there.n, err = result.LastInsertId(); err != nil {
 			return 0, err
 		}
+		r.page[id] = there
 	}
-	_, err = r.index.Exec(n, values[column.Conversations().Place(conversationRows.text)])
+	there.raw = raw
+	if r.index != nil {
+		_, err = r.index.Exec(there.n, values[column.Conversations().Place(conversationRows.text)])
+	}
 	return first, err
 }
 
@@ -325,7 +393,7 @@ func (r *run) end(ctx context.Context) error {
 		if !r.newOnly && r.opts.State == "" {
 			// What only a run has seen that began after this walk did may have been behind the walk.
 			marked, err := a.conn.ExecContext(context.Background(), `UPDATE conversations SET gone_at = ?1 WHERE gone_at IS NULL
-				AND last_seen NOT IN (SELECT started_at FROM runs WHERE id > ?2) AND created_at > coalesce(?3, '')`, r.started, r.before, r.since())
+				AND n IN (SELECT n FROM seen WHERE run <= ?2) AND created_at > coalesce(?3, '')`, r.started, r.before, r.since())
 			if err != nil {
 				return err
 			}
@@ -382,7 +450,7 @@ func (r *run) since() any {
 }
 
 func (r *run) close() {
-	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.remember, r.put, r.index, r.unindex} {
+	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.back, r.remember, r.put, r.index, r.unindex} {
 		if stmt != nil {
 			_ = stmt.Close()
 		}
