@@ -168,7 +168,9 @@ func (a *Archive) attachOnce(ctx context.Context, chatbot string, create bool) e
 		return err
 	}
 	// Readers go on while a run writes, and a page is in the file once its transaction is over, whatever ends the program.
-	if err := a.retry(ctx, func() error { return a.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8192") }); err != nil {
+	if err := a.retry(ctx, func() error {
+		return a.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8192")
+	}); err != nil {
 		return err
 	}
 	return a.transaction(ctx, func() error {
