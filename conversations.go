@@ -80,8 +80,8 @@ type ListOptions struct {
 // Page gets one page of the conversations of a chatbot, newest first (observed). chatbotID is a UUID.
 //
 // The error is one of *[APIError], *[ContractError] and *[TransportError], or matches [ErrArgument] where nothing was
-// sent. A page beyond the last is whatever the server makes of it (unknown); the client asks that the answer is for
-// the page that was asked for and that its numbers agree with each other.
+// sent. How the server answers for a page beyond the last is unknown; the client expects the answer to be for the page that
+// was asked for and its numbers to agree with each other.
 func (c *Client) Page(ctx context.Context, chatbotID string, opts PageOptions) (*Page[Conversation], error) {
 	op, err := c.listConversations(chatbotID, opts.State)
 	if err != nil {

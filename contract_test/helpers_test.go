@@ -1,4 +1,4 @@
-// Package contract_test holds the contract, the code generated from it and the recorded responses against each other.
+// Package contract_test compares the contract, the code generated from it and the recorded responses with each other.
 //
 // The recordings stand in package recordings beside it. To see what the mutations did, run
 //

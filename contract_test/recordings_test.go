@@ -41,7 +41,7 @@ func TestTheDocumentedCurlKeepsTheContract(t *testing.T) {
 	}
 }
 
-// TestOnlyTheVendorsSampleIsNotSynthetic also holds that sample to its checksum: nobody alters it.
+// TestOnlyTheVendorsSampleIsNotSynthetic also compares the checksum of that sample, which nobody may alter.
 func TestOnlyTheVendorsSampleIsNotSynthetic(t *testing.T) {
 	t.Parallel()
 	const sample = "5b0afb6a6bba636b293e51f003f26c7bbfea92d9e9d94672de25448828e3e090"
@@ -80,7 +80,7 @@ func TestNoRecordingHoldsAKeyOrACookie(t *testing.T) {
 	}
 }
 
-// TestThePagesAreOneList holds what the synthetic page needs in order to follow the vendor's: it takes part in demos.
+// TestThePagesAreOneList expects the synthetic page to follow the vendor's, as demos use both.
 func TestThePagesAreOneList(t *testing.T) {
 	t.Parallel()
 	var pages []okchatapi.ConversationPage

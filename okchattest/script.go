@@ -11,7 +11,7 @@ import (
 // middleware, so a test can write its own. A nil Fault in a script leaves the answer as it is.
 type Fault func(next http.Handler) http.Handler
 
-// script holds the faults to come.
+// script is the queue of the faults to come.
 type script struct {
 	mu    sync.Mutex
 	next  []Fault

@@ -1,5 +1,5 @@
-// Command edition30 writes the contract's edition for tools that know only OpenAPI 3.0: openapi.yaml with what 3.0 has no
-// words for said in its own. go generate runs it; a test holds both editions to the same verdicts.
+// Command edition30 writes the contract's edition for tools that know only OpenAPI 3.0: openapi.yaml with the keywords that 3.0
+// lacks replaced by those that it has. go generate runs it; a test expects the same verdicts of both editions.
 package main
 
 import (
