@@ -149,7 +149,7 @@ func (r *Result) moment(now time.Time) time.Time {
 // without one.
 func (r *Result) headless() bool {
 	ex := r.Exchange
-	return ex.Entry != nil && len(ex.RequestHeader) == 0 && len(ex.ResponseHeader) == 0
+	return ex.Part != nil && len(ex.RequestHeader) == 0 && len(ex.ResponseHeader) == 0
 }
 
 func (r *Result) response() {

@@ -51,7 +51,6 @@ import (
 // make one.
 type Contract struct {
 	spec  *spec.Contract
-	text  []byte
 	rules *rule.Set
 	off   map[Code]bool
 	base  string // the path that At put before the operations' paths
@@ -68,7 +67,7 @@ func Parse(text []byte, name string) (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Contract{spec: compiled, text: text}
+	c := &Contract{spec: compiled}
 	c.rules, _, err = rule.Compile(compiled, nil)
 	return c, err
 }

@@ -288,7 +288,7 @@ func shows(text, secret string) bool {
 func sampleExchange(t *testing.T, file string) *exchange.Exchange {
 	t.Helper()
 	ex := *recorded(t, file)[0]
-	ex.Entry, ex.Comment = nil, ""
+	ex.Part, ex.Comment = nil, ""
 	if ex.RequestHeader == nil {
 		ex.RequestHeader = make(http.Header)
 	}

@@ -434,10 +434,10 @@ func TestPlacesAreThoseOfAnEditor(t *testing.T) {
 	if at.Offset != int64(len(before)) || at.Column != 1+len(utf16.Encode([]rune(before[strings.LastIndexByte(before, '\n')+1:]))) {
 		t.Errorf("expected the member at byte %d, got %+v", len(before), at)
 	}
-	if at := ex.AtEntry(0); at.Line != 2 || at.Column != 13 {
+	if at := ex.Part.At(0); at.Line != 2 || at.Column != 13 {
 		t.Errorf("expected the entry at line 2, column 13, got %+v", at)
 	}
-	if at := ex.AtEntry(strings.Index(string(ex.Entry), `"status"`)); at.Line != 3 {
+	if at := ex.Part.At(strings.Index(string(ex.Part.Text), `"status"`)); at.Line != 3 {
 		t.Errorf("expected the status on line 3, got %+v", at)
 	}
 }

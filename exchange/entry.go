@@ -48,7 +48,7 @@ func newEntry(p *Part) *entry {
 	return &entry{
 		part: p,
 		har:  harEntry{Published: p.marks.published, Redacted: p.marks.redacted, Synthetic: p.marks.synthetic, Response: harResponse{Content: harContent{Size: -1}}},
-		ex:   &Exchange{Source: p.Source, entrySource: p.Source, Entry: p.Text, Decoded: true, maxBody: p.maxBody, squeezed: p.squeezed},
+		ex:   &Exchange{Source: p.Source, Part: p, Decoded: true, maxBody: p.maxBody},
 	}
 }
 
@@ -67,7 +67,7 @@ func (e *entry) read() error {
 	if text := &h.Response.Content.Text; text.given {
 		ex.ResponseBody, ex.Garbled, ex.BodyOffset = text.content, text.garbled, text.at
 		ex.literal = e.part.Text[text.at:text.end]
-		ex.Source = ex.AtEntry(text.at)
+		ex.Source = e.part.At(text.at)
 	}
 	return err
 }
@@ -163,7 +163,7 @@ func (e *entry) decode() error {
 // setBody replaces the body by one that does not stand in the entry as text.
 func (e *entry) setBody(body []byte) {
 	e.ex.ResponseBody, e.ex.literal, e.ex.Garbled = body, nil, false
-	e.ex.Source = e.ex.entrySource
+	e.ex.Source = e.part.Source
 }
 
 // unread returns why there is no body, or not all of it.

@@ -61,17 +61,15 @@ type Exchange struct {
 	// Unread is why the response, or its body, is not there to be checked. It is empty where all of it is.
 	Unread Reason
 
-	// Entry is the text of the HAR entry, nil where the exchange is of no recording.
-	Entry []byte
-	// BodyOffset is where in Entry the literal stands from which ResponseBody was read, 0 where it was not.
+	// Part is the HAR entry, nil where the exchange is of no recording.
+	Part *Part
+	// BodyOffset is where in the entry the literal stands from which ResponseBody was read, 0 where it was not.
 	BodyOffset int
 
-	entrySource Source // of Entry
-	literal     []byte // the JSON string in Entry from which ResponseBody was read
-	maxBody     int    // bound on the decoded body, 0 for DefaultMaxBody
-	squeezed    bool   // whether Entry lacks white space, so that no place in it is known
-	headless    bool   // whether the recording has no response headers, not even none
-	keys        func() []string
+	literal  []byte // the JSON string in the entry from which ResponseBody was read
+	maxBody  int    // bound on the decoded body, 0 for DefaultMaxBody
+	headless bool   // whether the recording has no response headers, not even none
+	keys     func() []string
 }
 
 // Reason says why a response cannot be checked. It is an error, so that [Exchange.Body] can return it.
@@ -230,14 +228,6 @@ func (ex *Exchange) At(offset int) Source {
 		text = ex.ResponseBody
 	}
 	return ex.Source.after(text[:min(offset, len(text))])
-}
-
-// AtEntry returns the place of a byte of Entry.
-func (ex *Exchange) AtEntry(offset int) Source {
-	if ex.squeezed {
-		return ex.entrySource
-	}
-	return ex.entrySource.after(ex.Entry[:min(max(offset, 0), len(ex.Entry))])
 }
 
 // limitOf returns the bound that a field MaxBody stands for.

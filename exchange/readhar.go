@@ -62,8 +62,11 @@ type Part struct {
 // IsEntry reports whether the part is an entry of the log: only those have an Exchange.
 func (p *Part) IsEntry() bool { return p.Source.Entry > 0 }
 
-// At returns the place of a byte of Text.
+// At returns the place of a byte of Text, or the part's own where white space was left out of it.
 func (p *Part) At(offset int) Source {
+	if p.squeezed {
+		return p.Source
+	}
 	return p.Source.after(p.Text[:min(max(offset, 0), len(p.Text))])
 }
 

@@ -41,13 +41,13 @@ func Leaks(r *contract.Result) []contract.Finding {
 	} else {
 		l.text("", string(body), 0, 0)
 	}
-	if ex.Entry != nil {
-		l.part, l.at = contract.PartRecording, ex.AtEntry
+	if ex.Part != nil {
+		l.part, l.at = contract.PartRecording, ex.Part.At
 		l.told = make(map[contract.Code]bool)
 		for _, f := range l.list {
 			l.told[f.Code] = true
 		}
-		l.recording(ex.Entry, func(offset int) bool { return offset == ex.BodyOffset }, string(ex.RequestBody))
+		l.recording(ex.Part.Text, func(offset int) bool { return offset == ex.BodyOffset }, string(ex.RequestBody))
 	}
 	return l.list
 }

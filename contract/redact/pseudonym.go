@@ -37,7 +37,7 @@ func (p pseudonyms) name(s string) string { return "unknown_" + hex.EncodeToStri
 // it is. So what is a UUID stays one, and what is none does.
 func (p pseudonyms) id(s string) string {
 	random := p.random(strings.ToLower(s))
-	out := strings.Map(func(c rune) rune {
+	return harmless(strings.Map(func(c rune) rune {
 		switch {
 		case c >= '0' && c <= '9':
 			return '0' + random.Int32N(10)
@@ -53,23 +53,27 @@ func (p pseudonyms) id(s string) string {
 			return c
 		}
 		return '-'
-	}, s)
-	if codesIn(out) != nil {
-		out = strings.Map(func(c rune) rune {
-			if c == '-' || c == '/' {
-				return c
-			}
-			return 'x'
-		}, out)
+	}, s), "-/")
+}
+
+// harmless returns a pseudonym, or where that looks like a secret by chance x for all of its characters but those to keep.
+func harmless(pseudonym, keep string) string {
+	if codesIn(pseudonym) == nil {
+		return pseudonym
 	}
-	return out
+	return strings.Map(func(c rune) rune {
+		if strings.ContainsRune(keep, c) {
+			return c
+		}
+		return 'x'
+	}, pseudonym)
 }
 
 // prose returns a text's pseudonym: letters for letters and digits, of the same width and case, white space as it is, and
 // a full stop for all else.
 func (p pseudonyms) prose(s string) string {
 	random := p.random(s)
-	out := strings.Map(func(c rune) rune {
+	return harmless(strings.Map(func(c rune) rune {
 		switch {
 		case c == ' ', c == '\n', c == '\r', c == '\t':
 			return c
@@ -87,16 +91,7 @@ func (p pseudonyms) prose(s string) string {
 			return '😀' + random.Int32N(40)
 		}
 		return '.'
-	}, s)
-	if codesIn(out) != nil {
-		out = strings.Map(func(c rune) rune {
-			if unicode.IsSpace(c) {
-				return c
-			}
-			return 'x'
-		}, out)
-	}
-	return out
+	}, s), " \n\r\t")
 }
 
 // number returns a number's pseudonym: as long, and whole or too large where it was. Zeros stay, as those at its ends have a
