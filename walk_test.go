@@ -22,7 +22,15 @@ import (
 	"github.com/okchat/okchat-go/okchattest"
 )
 
-var walks = flag.Int("walks", defaultWalks, "random walks of the property test")
+var walksFlag = flag.Int("walks", 10_000, "random walks of the property test, a tenth of them with -short")
+
+// walks returns how many random walks are tried.
+func walks() int {
+	if testing.Short() {
+		return *walksFlag / 10
+	}
+	return *walksFlag
+}
 
 // direct serves requests from h without a network. Each waits for a while of its own first, so that pages read at once
 // come in any order.
@@ -171,11 +179,11 @@ func (s walkScript) promised() int {
 }
 
 func TestRandomWalksLoseNothingAndRepeatNothing(t *testing.T) {
-	testRandomWalks(t, *walks, func(*walkScript) {})
+	testRandomWalks(t, walks(), func(*walkScript) {})
 }
 
 func TestWalksThatDieAndGoOnLoseNothingAndRepeatNothing(t *testing.T) {
-	testRandomWalks(t, *walks/5, func(s *walkScript) { s.deaths, s.n, s.readAhead = true, 2*s.n, 1+s.readAhead/4 })
+	testRandomWalks(t, walks()/5, func(s *walkScript) { s.deaths, s.n, s.readAhead = true, 2*s.n, 1+s.readAhead/4 })
 }
 
 func testRandomWalks(t *testing.T, n int, vary func(*walkScript)) {
@@ -232,7 +240,7 @@ func onPages(faults map[int]okchattest.Fault) okchattest.Fault {
 
 func TestNoServerThatMisbehavesMakesAWalkASuccessWithAWrongResult(t *testing.T) {
 	var wrong, successes, errs, strangers int
-	scripts := *walks / 10
+	scripts := walks() / 10
 	synctest.Test(t, func(t *testing.T) {
 		for seed := range uint64(scripts) {
 			r := rand.New(rand.NewPCG(seed, 4))

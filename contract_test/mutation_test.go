@@ -42,7 +42,7 @@ func TestMutationsThatBreakTheContractAreRefused(t *testing.T) {
 			t.Fatalf("%s: the oracle refuses the page itself: %v", name, found)
 		}
 		for m := range mutants(page, "") {
-			if made++; made%eachMutant != 0 {
+			if made++; testing.Short() && made%10 != 0 {
 				continue
 			}
 			m.apply()

@@ -173,7 +173,11 @@ func TestAnExportOfOneStateIsCompletedByAnUpdate(t *testing.T) {
 }
 
 func TestAnyScriptOfRunsEndsEqualToAFreshExport(t *testing.T) {
-	for seed := range uint64(60) {
+	scripts := uint64(60)
+	if testing.Short() {
+		scripts = 12
+	}
+	for seed := range scripts {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(seed, 1))

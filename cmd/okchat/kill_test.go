@@ -33,13 +33,13 @@ func program(ctx context.Context, path string, srv *okchattest.Server, args ...s
 	return cmd
 }
 
-// kills returns how many kills a test is to survive: 8, or as many as OKCHAT_KILLS says.
+// kills returns how many kills a test is to survive: 8, 2 with -short, or as many as OKCHAT_KILLS gives.
 func kills() int {
 	if n, err := strconv.Atoi(os.Getenv("OKCHAT_KILLS")); err == nil {
 		return n
 	}
-	if raceDetector {
-		return 2 // a kill is no race, and each run takes ten times as long
+	if testing.Short() {
+		return 2
 	}
 	return 8
 }

@@ -79,12 +79,6 @@ func TestScripts(t *testing.T) {
 			})
 			return err
 		},
-		Condition: func(name string) (bool, error) {
-			if name == "race" {
-				return raceDetector, nil
-			}
-			return false, fmt.Errorf("there is no condition %s", name)
-		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fake": scriptFake, "fake-change": scriptChange, "fake-requests": scriptRequests, "exits": scriptExits,
 			"start": scriptStart, "says": scriptSays, "ends": scriptEnds, "port": scriptPort, "fetch": scriptFetch, "replace": scriptReplace,

@@ -1,5 +1,0 @@
-//go:build !race
-
-package okchat
-
-const defaultWalks = 10_000
