@@ -99,7 +99,10 @@ func clientOf(fake *okchattest.Fake, latency time.Duration) *Client {
 
 func TestRandomWalksOverMessagesLoseNothingAndRepeatNothing(t *testing.T) {
 	t.Parallel()
-	const scripts = 2000
+	scripts := 2000
+	if testing.Short() {
+		scripts = 200
+	}
 	var lost, twice, read int
 	for seed := range uint64(scripts) {
 		r := rand.New(rand.NewPCG(seed, 3))
