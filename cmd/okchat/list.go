@@ -55,6 +55,7 @@ func list(ctx context.Context, std streams, flags listFlags) error {
 	if err != nil {
 		return err
 	}
+	flags.few = flags.limit > 0
 	from, err := flags.open(ctx, std, "okchat list", opts, true, false)
 	if err != nil {
 		return err

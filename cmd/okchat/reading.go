@@ -29,6 +29,7 @@ type readingFlags struct {
 
 	state, platform, user, since, until, zone string
 	archive                                   string // read this file instead of a server
+	few                                       bool   // read only some rows of it
 	archive.Filter
 
 	maxWait, timeout time.Duration
@@ -151,9 +152,11 @@ func (f *readingFlags) open(ctx context.Context, std streams, command string, op
 		if err != nil {
 			return nil, err
 		}
-		if err := a.Check(ctx); err != nil { // what is read whole is to be whole
-			_ = a.Close()
-			return nil, archiveError(err)
+		if !f.few { // what is read whole is to be whole
+			if err := a.Check(ctx); err != nil {
+				_ = a.Close()
+				return nil, archiveError(err)
+			}
 		}
 		r.archive, r.chatbot, r.close = a, a.ChatbotID(), func() { _ = a.Close() }
 		r.source, r.messages = a.Select(f.Filter), a
