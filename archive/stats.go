@@ -111,7 +111,6 @@ func (m *MessageStats) Days() []Count {
 // none.
 func NewStats(ctx context.Context, from Source, chatbotID string, opts okchat.ListOptions, zone *time.Location) (*Stats, error) {
 	c := NewCounter(chatbotID, time.Now(), zone)
-	var row column.Row
 	var ended error
 	for page, err := range from.Pages(ctx, chatbotID, opts) {
 		if errors.Is(err, okchat.ErrItems) || errors.Is(err, okchat.ErrIncomplete) {
@@ -122,16 +121,13 @@ func NewStats(ctx context.Context, from Source, chatbotID string, opts okchat.Li
 			return nil, err
 		}
 		for i := range page.Items {
-			if err := row.Read(&page.Items[i]); err != nil {
+			if err := c.AddConversation(&page.Items[i]); err != nil {
 				return nil, err
 			}
-			c.Add(page.Items[i].CreatedAt, named(row.Get("platform")), named(row.Get("state")), row.Get("active").Text == "true", row.Get("is_human_mode").Text == "true")
 		}
 	}
 	return c.Stats(), ended
 }
-
-func named(v column.Value) Count { return Count{Name: v.Text, Missing: v.Null} }
 
 // Counter adds up a [Stats] one conversation at a time. Its memory grows with the days, platforms and states that there are, and
 // by eight bytes for each conversation with messages.
@@ -141,6 +137,7 @@ type Counter struct {
 	days, platforms, states map[Count]int
 	messageDays             map[string]*MessageCount
 	waits                   []float64 // seconds from a user's first message to the answer
+	row                     column.Row
 }
 
 // NewCounter returns a counter for the list of a chatbot as it was at a time, with days of the time zone, nil for UTC.
@@ -162,6 +159,19 @@ func (c *Counter) Add(created time.Time, platform, state Count, active, humanMod
 	c.days[Count{Name: created.In(c.zone).Format(time.DateOnly)}]++
 	c.platforms[platform]++
 	c.states[state]++
+}
+
+// AddConversation counts a conversation that was decoded from JSON by [Counter.Add].
+func (c *Counter) AddConversation(conv *okchat.Conversation) error {
+	if err := c.row.Read(conv); err != nil {
+		return err
+	}
+	named := func(column string) Count {
+		v := c.row.Get(column)
+		return Count{Name: v.Text, Missing: v.Null}
+	}
+	c.Add(conv.CreatedAt, named("platform"), named("state"), c.row.Get("active").Text == "true", c.row.Get("is_human_mode").Text == "true")
+	return nil
 }
 
 // Sent is when a message was sent, and by whom.

@@ -128,6 +128,18 @@ try {
     viewer.kill();
   }
 
+  // The same pages as files.
+  execFileSync(okchat, ['convert', archive, '--quiet', '-o', join(scratch, 'pages'), '--format', 'html'], { stdio: 'ignore' });
+  await page.goto(pathToFileURL(join(scratch, 'pages', 'index.html')).href);
+  assert.equal(await page.locator('.list li').count(), 20);
+  assert.equal(await paper(), 'rgb(252, 252, 251)', 'files are without their style');
+  await page.click('.list a');
+  assert((await page.locator('.message').count()) > 0);
+  await page.click('nav a:has-text("Statistics")');
+  assert.equal(await page.innerText('dd'), '20');
+  await page.click('nav a:has-text("Conversations")');
+  assert.equal(await page.locator('.list li').count(), 20);
+
   // Pages that stand still, on white paper that is as narrow as a telephone: words and elements that a reader has to find.
   for (const [name, path, words, selector, least] of [
     ['reference', reference, "List a chatbot's conversations", '.model-container', 5], ['coverage', coverage, 'never seen', '.facet', 60],

@@ -16,8 +16,10 @@ func newConvert(std streams) *cobra.Command {
 		Long: `Write the conversations of an SQLite archive as okchat export would have written them, in each of its formats and with its
 filters, without asking the server. Those that have left the list come with --gone.
 
-With --messages each line of NDJSON has the messages, too, as those of okchat export --messages; null where the archive has none.`,
+With --messages the messages are written, too, to NDJSON and CSV, as okchat export --messages does. Pages of HTML always have them:
+-o names a new folder, whose index.html a browser opens without a server.`,
 		Example: `  okchat convert conversations.sqlite -o conversations.xlsx --tz Asia/Seoul
+  okchat convert conversations.sqlite -o pages --format html
   okchat convert conversations.sqlite -o - --since 7d | jq -r .platform
   okchat convert conversations.sqlite -o person.ndjson --user 1234567890 --gone`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -35,7 +37,7 @@ With --messages each line of NDJSON has the messages, too, as those of okchat ex
 	flags.addFilter(cmd)
 	flags.addGone(cmd)
 	flags.addOutput(cmd)
-	cmd.Flags().BoolVar(&flags.messages, "messages", false, "NDJSON with all messages of each conversation")
+	cmd.Flags().BoolVar(&flags.messages, "messages", false, "with all messages of each conversation: NDJSON or CSV")
 	return cmd
 }
 
@@ -44,8 +46,8 @@ func convert(ctx context.Context, std streams, flags exportFlags) error {
 	if err != nil {
 		return err
 	}
-	if flags.messages && kind != "ndjson" {
-		return usageErrorf("--messages goes with NDJSON: name a file that ends in .ndjson with -o")
+	if flags.messages && (kind == "xlsx" || kind == "sqlite") {
+		return usageErrorf("--messages is for NDJSON, CSV and pages, not for %s", kind)
 	}
 	if from, err := os.Stat(flags.archive); err == nil {
 		if to, err := os.Stat(flags.output); err == nil && os.SameFile(from, to) {

@@ -79,7 +79,7 @@ were read last.
 	flags.addOutput(cmd)
 	cmd.Flags().StringVar(&flags.update, "update", "", "bring the SQLite archive `file` up to date, instead of -o")
 	cmd.Flags().BoolVar(&flags.newOnly, "new-only", false, "with --update: end at the first page that holds nothing unknown")
-	cmd.Flags().BoolVar(&flags.messages, "messages", false, "with all messages of each conversation: NDJSON, CSV or SQLite")
+	cmd.Flags().BoolVar(&flags.messages, "messages", false, "with all messages of each conversation: NDJSON, CSV, SQLite or pages")
 	cmd.Flags().IntVar(&flags.parallel, "parallel", defaultAhead, "with --messages: read the messages of `n` conversations at once, 1 to 64")
 	cmd.Flags().DurationVar(&flags.recheck, "recheck", 48*time.Hour, "with --update and --messages: read a conversation again until it has been quiet for this `time`")
 	cmd.Flags().BoolVar(&flags.noIndex, "no-index", false, "with --messages to SQLite: without the index for okchat search, or drop it")
@@ -93,7 +93,7 @@ were read last.
 // addOutput adds the flags of what is written and how.
 func (f *exportFlags) addOutput(cmd *cobra.Command) {
 	names, endings := formatNames()
-	cmd.Flags().StringVarP(&f.output, "output", "o", "", "write to `file`, - for standard output")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "", "write to `file`, or with --format html into a new folder, - for standard output")
 	cmd.Flags().StringVar(&f.format, "format", "", strings.Join(names, ", ")+", whatever the file's name ends in")
 	cmd.Flags().BoolVar(&f.excel, "excel", false, "CSV that Excel opens by a double click: local dates, ids whole, a byte order mark, CRLF")
 	cmd.Flags().BoolVar(&f.force, "force", false, "with -o: replace an archive with a history, too")
@@ -121,7 +121,7 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 	}
 	switch {
 	case flags.messages && (kind == "xlsx" || flags.resume):
-		return usageErrorf("--messages writes NDJSON, CSV or SQLite, and not with --resume: keep an archive with --update, which goes on where it was")
+		return usageErrorf("--messages writes NDJSON, CSV, SQLite or pages, and not with --resume: keep an archive with --update, which goes on where it was")
 	case flags.recheck < 0:
 		return usageErrorf("--recheck is %v, expected 0 or more", flags.recheck)
 	case flags.parallel < 1 || flags.parallel > 64:
@@ -174,6 +174,8 @@ func (e *exporter) run(ctx context.Context, kind string, kept *sqlite.Archive) (
 		err = e.stream(ctx, e.writer(ctx, kind, terminal.Guard(e.std.out, e.std.width > 0)))
 	case e.exportFlags.resume:
 		err = e.resumed(ctx, kind)
+	case kind == "html":
+		err = e.folder(ctx)
 	default:
 		err = e.file(ctx, kind)
 	}
@@ -193,8 +195,8 @@ type exporter struct {
 	opts   okchat.ListOptions
 	target string
 
-	transcripts *archive.Transcripts // with --messages, once there is a writer
-	stored      sqlite.MessageResult // with --messages to SQLite
+	transcripts interface{ Count() int } // with --messages, once there is a writer
+	stored      sqlite.MessageResult     // with --messages to SQLite
 }
 
 // messageOptions returns how messages are stored in an archive, nil where they are not.
@@ -212,12 +214,14 @@ func (e *exporter) writer(ctx context.Context, kind string, out io.Writer) archi
 		return e.newWriter(kind, out, false)
 	}
 	opts := okchat.MessageOptions{Limit: e.opts.Limit}
+	var w *archive.Transcripts
 	if kind == "csv" {
-		e.transcripts = archive.NewCSVTranscripts(ctx, out, e.reading.messages, opts, e.parallel, e.csvOptions(false))
+		w = archive.NewCSVTranscripts(ctx, out, e.reading.messages, opts, e.parallel, e.csvOptions(false))
 	} else {
-		e.transcripts = archive.NewTranscripts(ctx, out, e.reading.messages, opts, e.parallel)
+		w = archive.NewTranscripts(ctx, out, e.reading.messages, opts, e.parallel)
 	}
-	return e.transcripts
+	e.transcripts = w
+	return w
 }
 
 // counted tells how much was written.

@@ -26,6 +26,7 @@ var formats = []struct {
 	{"csv", []string{"csv"}},
 	{"xlsx", []string{"xlsx"}},
 	{"sqlite", []string{"sqlite", "sqlite3", "db"}},
+	{"html", nil}, // a folder
 }
 
 // endingsOf returns the endings of names that stand for the format.
@@ -86,12 +87,14 @@ func (f exportFlags) kind() (string, error) {
 		return "", usageErrorf("--format is %q, expected %s", kind, strings.Join(names, ", "))
 	case kind == "sqlite" && f.output == "-":
 		return "", usageErrorf("an SQLite file cannot go to standard output: name a file with -o FILE")
+	case kind == "html" && f.output == "-":
+		return "", usageErrorf("pages cannot go to standard output: name a folder with -o FOLDER")
 	}
 	if f.excel && kind != "csv" {
 		return "", usageErrorf("--excel is for CSV, not for --format %s", kind)
 	}
-	if f.resume && kind == "xlsx" {
-		return "", usageErrorf("--resume is not for xlsx files: export to CSV, or to an archive with --update and okchat convert")
+	if f.resume && (kind == "xlsx" || kind == "html") {
+		return "", usageErrorf("--resume is not for %s: export to CSV, or to an archive with --update and okchat convert", kind)
 	}
 	if f.resume && kind == "sqlite" {
 		return "", usageErrorf("--resume is not for SQLite files: begin and continue one with --update %s", f.output)

@@ -3,6 +3,7 @@
 package pages
 
 import (
+	"context"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/archive/sqlite"
 	"github.com/okchat/okchat-go/gen/okchatapi"
 )
@@ -34,6 +36,12 @@ type frame struct {
 	Root, Index, Statistics string
 	Style                   template.CSS // within the page; empty for the file style.css
 	Policy                  string       // the Content-Security-Policy
+}
+
+// linked returns the frame of a page that is a file and has its style in another.
+func linked(name string) frame {
+	return frame{Name: name, Index: "index.html", Statistics: "statistics.html",
+		Policy: "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src 'self' file:"}
 }
 
 // inline returns the frame of a page that has its style within it.
@@ -89,7 +97,8 @@ type conversationPage struct {
 	Facts    []fact
 	Note     string
 	Messages iter.Seq[message] // as they are read
-	err      error             // the reading ended with
+	sent     []archive.Sent
+	err      error // that the reading ended with
 }
 
 // Failed returns the error that the reading of the messages has ended with.
@@ -125,8 +134,14 @@ type Whole struct {
 	Messages iter.Seq2[sqlite.Message, error]
 }
 
-// writeConversation writes the page of a conversation.
-func writeConversation(out io.Writer, f frame, w Whole, zone *time.Location) error {
+// WholeOf returns a conversation of an archive with its messages.
+func WholeOf(ctx context.Context, a *sqlite.Archive, c *sqlite.Conversation) Whole {
+	return Whole{Conversation: &c.Conversation, GoneAt: c.GoneAt, Unread: c.MessagesReadAt.IsZero(), Messages: a.Transcript(ctx, c.ID.String())}
+}
+
+// writeConversation writes the page of a conversation. It returns which messages are on it, and the error that their reading has
+// ended with, of which the page tells, too.
+func writeConversation(out io.Writer, f frame, w Whole, zone *time.Location) (sent []archive.Sent, ended, err error) {
 	const layout = "2006-01-02 15:04:05 MST"
 	f.Title = "Conversation " + w.ID.String()
 	p := &conversationPage{frame: f}
@@ -155,7 +170,8 @@ func writeConversation(out io.Writer, f frame, w Whole, zone *time.Location) err
 			}
 		}
 	}
-	return templates().ExecuteTemplate(out, "conversation", p)
+	err = templates().ExecuteTemplate(out, "conversation", p)
+	return p.sent, p.err, err
 }
 
 // read returns the messages as the page shows them.
@@ -167,6 +183,7 @@ func (p *conversationPage) read(w Whole, zone *time.Location) iter.Seq[message] 
 				p.err = err
 				return
 			}
+			p.sent = append(p.sent, archive.Sent{At: m.CreatedAt, Sender: m.SenderType})
 			at := m.CreatedAt.In(zone)
 			shown := message{ID: "m-" + m.ID.String(), Sender: string(m.SenderType), Ours: m.SenderType != okchatapi.SenderTypeUser,
 				At: at, Gone: !m.GoneAt.IsZero(), Text: m.Content, Files: m.Attachments}

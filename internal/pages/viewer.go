@@ -140,12 +140,8 @@ func (v *Viewer) conversation(ctx context.Context, out *bufio.Writer, f frame, a
 	if err != nil {
 		return err
 	}
-	return writeConversation(out, f, wholeOf(ctx, a, c), v.zone)
-}
-
-// wholeOf returns a conversation of an archive with its messages.
-func wholeOf(ctx context.Context, a *sqlite.Archive, c *sqlite.Conversation) Whole {
-	return Whole{Conversation: &c.Conversation, GoneAt: c.GoneAt, Unread: c.MessagesReadAt.IsZero(), Messages: a.Transcript(ctx, c.ID.String())}
+	_, _, err = writeConversation(out, f, WholeOf(ctx, a, c), v.zone)
+	return err
 }
 
 func (v *Viewer) list(ctx context.Context, out *bufio.Writer, f frame, a *sqlite.Archive, asked url.Values) error {

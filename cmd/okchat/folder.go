@@ -1,0 +1,57 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/archive/sqlite"
+	"github.com/okchat/okchat-go/internal/pages"
+)
+
+// folder writes pages into a new folder, which appears once all are written.
+func (e *exporter) folder(ctx context.Context) error {
+	target := filepath.Clean(e.target)
+	if there, err := os.ReadDir(target); len(there) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return usageErrorf("%s is there already: name a new folder for the pages", e.target)
+	}
+	unfinished, err := os.MkdirTemp(filepath.Dir(target), "."+filepath.Base(target)+".*.part")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(unfinished) }()
+	zone, _ := e.location() // it was checked
+	w := pages.NewFolder(unfinished, pages.FolderOptions{Name: filepath.Base(cmp.Or(e.exportFlags.archive, e.chatbot)), ChatbotID: e.chatbot, Zone: zone, Parallel: e.parallel,
+		Whole: func(conv *okchat.Conversation) (pages.Whole, error) { return e.whole(ctx, conv) }})
+	if e.exportFlags.messages {
+		e.transcripts = w
+	}
+	err = e.write(ctx, w)
+	if !e.spoils(err) {
+		_ = os.Remove(target) // an empty folder
+		err = cmp.Or(os.Rename(unfinished, target), err)
+	}
+	return e.replaced(err)
+}
+
+// whole returns a conversation with its messages, from the archive, or from the server if messages were asked for.
+func (e *exporter) whole(ctx context.Context, conv *okchat.Conversation) (pages.Whole, error) {
+	if e.reading.archive != nil {
+		c, err := e.reading.archive.Conversation(ctx, conv.ID.String())
+		if err != nil {
+			return pages.Whole{}, err
+		}
+		return pages.WholeOf(ctx, e.reading.archive, c), nil
+	}
+	return pages.Whole{Conversation: conv, Unread: !e.exportFlags.messages, Messages: func(yield func(sqlite.Message, error) bool) {
+		for m, err := range e.reading.messages.Messages(ctx, e.chatbot, conv.ID.String(), okchat.MessageOptions{Limit: e.opts.Limit}) {
+			if !yield(sqlite.Message{Message: m}, err) {
+				return
+			}
+		}
+	}}, nil
+}
