@@ -188,3 +188,26 @@ func TestADamagedPageIsAnErrorWhereItIsRead(t *testing.T) {
 		t.Errorf("of %d pages, damaged in three ways each, only %d were errors", len(content)/page, noticed)
 	}
 }
+
+func TestReadingLeavesNothingBesideTheFile(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(1, 5))
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	update(t, path, srv.ChatbotID, client, okchat.ListOptions{}, false)
+	before := readFile(t, path)
+	a, err := Read(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Newest(t.Context(), okchat.ListOptions{}, archive.Filter{}, Position{}, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.exec("DELETE FROM conversations"); err == nil {
+		t.Error("it could be changed")
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); len(left) != 1 || readFile(t, path) != before {
+		t.Errorf("%v are there, or the file was changed: %v", left, err)
+	}
+}

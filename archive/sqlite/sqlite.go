@@ -113,7 +113,7 @@ func Read(ctx context.Context, path string) (*Archive, error) {
 		return nil, fmt.Errorf("%s: %w", path, errEmpty)
 	}
 	a := &Archive{path: path}
-	err = a.open("mode=ro")
+	err = a.open("mode=rw&_pragma=query_only(on)") // SQLite tidies up at the end what it has put beside the file
 	if err == nil {
 		err = a.retry(ctx, func() error { return a.recognize(ctx) })
 	}
