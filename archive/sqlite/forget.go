@@ -98,6 +98,7 @@ func (a *Archive) forget(ctx context.Context, user string) (gone Forgotten, err 
 		query string
 		count *int
 	}{
+		{"DELETE FROM seen WHERE n IN (SELECT n FROM temp.forgotten)", new(int)},
 		{"DELETE FROM messages WHERE session_id IN " + theirs, &gone.Messages},
 		{"DELETE FROM changes WHERE conversation_id IN " + theirs, &gone.Changes},
 		{"DELETE FROM conversations WHERE id IN " + theirs, &gone.Conversations},

@@ -83,7 +83,7 @@ func TestNothingOfAForgottenUserIsLeftInTheFile(t *testing.T) {
 			t.Errorf("%q is still in the file", word)
 		}
 	}
-	for _, question := range []string{"PRAGMA integrity_check", "INSERT INTO messages_search (messages_search) VALUES ('integrity-check') RETURNING 'ok'"} {
+	for _, question := range []string{"PRAGMA integrity_check", "PRAGMA foreign_key_check", "SELECT n FROM seen EXCEPT SELECT n FROM conversations", "INSERT INTO messages_search (messages_search) VALUES ('integrity-check') RETURNING 'ok'"} {
 		if got := one(t, path, question); got != "ok" && got != "" {
 			t.Errorf("%s: %s", question, got)
 		}

@@ -28,7 +28,7 @@ func TestEachWayToSearchFindsWhatEveryOtherDoes(t *testing.T) {
 	// Some conversations have been read long ago: their last message is known from the list alone, or not by its id.
 	change(t, path, `DELETE FROM messages_search WHERE rowid IN (SELECT n FROM messages WHERE session_id IN (SELECT id FROM conversations WHERE n % 5 = 0));
 		DELETE FROM messages WHERE session_id IN (SELECT id FROM conversations WHERE n % 5 = 0);
-		UPDATE conversations SET gone_at = first_seen WHERE n % 7 = 0; UPDATE messages SET gone_at = last_seen WHERE n % 11 = 0;
+		UPDATE conversations SET gone_at = first_seen WHERE n % 7 = 0; UPDATE messages SET gone_at = '2025-03-08T00:00:00.000000Z' WHERE n % 11 = 0;
 		UPDATE conversations SET last_message_id = NULL WHERE n % 4 = 0`)
 	everything := query(t, path, `SELECT m.created_at, m.session_id, m.gone_at IS NOT NULL OR c.gone_at IS NOT NULL, c.platform, c.sns_user_id, m.content
 			FROM messages m JOIN conversations c ON c.id = m.session_id
@@ -108,7 +108,7 @@ func TestATranscriptIsTheConversation(t *testing.T) {
 	if _, err := bring(t, path, srv.ChatbotID, client, MessageOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	change(t, path, "UPDATE messages SET gone_at = last_seen WHERE n % 2 = 0")
+	change(t, path, "UPDATE messages SET gone_at = '2025-03-08T00:00:00.000000Z' WHERE n % 2 = 0")
 	a := reader(t, path)
 	count, gone := 0, 0
 	for i := range srv.Len() {

@@ -107,7 +107,7 @@ func TestEachLinkOfTheFolderLeadsToAFileAndEachConversationIsThere(t *testing.T)
 
 func TestPagesInAFolderAreThoseOfTheViewer(t *testing.T) {
 	path := made(t, 25, nil)
-	change(t, path, "UPDATE messages SET gone_at = last_seen WHERE n % 3 = 0; UPDATE conversations SET gone_at = last_seen WHERE n = 1")
+	change(t, path, "UPDATE messages SET gone_at = '2025-03-08T00:00:00.000000Z' WHERE n % 3 = 0; UPDATE conversations SET gone_at = '2025-03-08T00:00:00.000000Z' WHERE n = 1")
 	a, err := sqlite.Read(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)

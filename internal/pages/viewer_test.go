@@ -197,7 +197,7 @@ func TestFiltersSearchAndMarks(t *testing.T) {
 		}
 		srv.SetMessages(conv.ID, messages...)
 	})
-	change(t, path, `UPDATE messages SET gone_at = last_seen WHERE content = 'second'; UPDATE conversations SET gone_at = last_seen WHERE n = 1;
+	change(t, path, `UPDATE messages SET gone_at = '2025-03-08T00:00:00.000000Z' WHERE content = 'second'; UPDATE conversations SET gone_at = '2025-03-08T00:00:00.000000Z' WHERE n = 1;
 		UPDATE conversations SET messages_read_at = NULL WHERE n = 2; DELETE FROM messages WHERE session_id = (SELECT id FROM conversations WHERE n = 2)`)
 	v := NewViewer(path, host, token, seoul(t))
 	count := func(page string) int {
@@ -263,7 +263,7 @@ func TestTheViewerShowsAChangedFileAndWhatIsWrongWithOne(t *testing.T) {
 	if got := total(); !strings.HasSuffix(got, " 5]") {
 		t.Errorf("it counts %s", got)
 	}
-	change(t, path, "UPDATE conversations SET gone_at = last_seen WHERE n = 1")
+	change(t, path, "UPDATE conversations SET gone_at = '2025-03-08T00:00:00.000000Z' WHERE n = 1")
 	if got := total(); !strings.HasSuffix(got, " 4]") {
 		t.Errorf("after a change it counts %s", got)
 	}
