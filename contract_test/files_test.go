@@ -116,6 +116,30 @@ func TestOneBrokenRecordingDoesNotHideTheOthers(t *testing.T) {
 	}
 }
 
+func TestAnEntryThatCannotBeReadIsNotTakenForAnotherEndpoints(t *testing.T) {
+	t.Parallel()
+	const ours = `"request":{"method":"GET","url":"` + path + `"},"response":{"status":200}`
+	for name, entry := range map[string]string{
+		"larger than the limit": `{"x":[` + strings.Repeat("[],", 1<<20) + `0],` + ours + `}`,
+		"no JSON":               `{nope,` + ours + `}`,
+		"without a request":     `{"response":{"status":200}}`,
+	} {
+		text := `{"log":{"entries":[{` + ours + `},` + entry + `,{` + ours + `}]}}`
+		recording := exchange.Recording{Name: "x.har", MaxBody: 1, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }}
+		results, errs := 0, 0
+		for _, err := range check.Check(t.Context(), theContract(t), []exchange.Recording{recording}) {
+			if err != nil {
+				errs++
+			} else {
+				results++
+			}
+		}
+		if results != 2 || errs != 1 {
+			t.Errorf("an entry that is %s: expected two results and an error, got %d and %d", name, results, errs)
+		}
+	}
+}
+
 func TestACheckEndsWithItsContextAndWithItsConsumer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

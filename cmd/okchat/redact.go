@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/recordings"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -109,9 +110,7 @@ func redactInto(ctx context.Context, std streams, c *contract.Contract, flags *r
 	var failed error
 	for out := range exchange.Each(ctx, list, func(p *exchange.Part) (checked checked) {
 		if p.IsEntry() {
-			var ex *exchange.Exchange
-			ex, checked.err = p.Exchange()
-			checked.result = c.Check(ex)
+			checked.result, checked.err = recordings.Entry(c, p)
 		}
 		return checked
 	}) {
@@ -119,10 +118,10 @@ func redactInto(ctx context.Context, std streams, c *contract.Contract, flags *r
 		case out.Err != nil:
 			failed = errors.Join(failed, out.Err)
 		case result == nil: // the end of a recording, or what stands beside its entries
-		case result.Outcome == contract.Elsewhere:
-			rec.count.Add(result)
 		case out.Value.err != nil:
 			failed = errors.Join(failed, out.Value.err)
+		case result.Outcome == contract.Elsewhere:
+			rec.count.Add(result)
 		default:
 			walk.Add(result)
 			rec.take(result)
