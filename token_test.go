@@ -113,7 +113,7 @@ func TestWalksInTimeRangesShareAListBetweenThem(t *testing.T) {
 			fake := okchattest.New(append(ties, okchattest.Synthetic(3, 1000))...)
 			client := newTestClient(t, direct(fake, func() time.Duration { return 0 }))
 			for at := range 1001 {
-				if at%37 > 1 && at < 990 || testing.Short() && at%3 > 0 {
+				if at%37 > 1 && at < 990 || testing.Short() && at%11 > 0 {
 					continue
 				}
 				bound := time.Unix(0, 0)
@@ -139,8 +139,12 @@ func TestWalksInTimeRangesShareAListBetweenThem(t *testing.T) {
 }
 
 func TestARangeIsFoundInAListThatShifts(t *testing.T) {
+	seeds := uint64(300)
+	if testing.Short() {
+		seeds = 30
+	}
 	synctest.Test(t, func(t *testing.T) {
-		for seed := range uint64(300) {
+		for seed := range seeds {
 			var fake *okchattest.Fake
 			fake = okchattest.New(okchattest.Synthetic(seed, 200), okchattest.Between(func(n int) {
 				if n > 60 {
