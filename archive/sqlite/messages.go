@@ -40,12 +40,11 @@ type MessageOptions struct {
 
 // MessageResult tells what [Archive.UpdateMessages] did. It counts what is in the file, also where the run was cut short.
 type MessageResult struct {
-	// Conversations is how many were read, and Unknown how many of those the server no longer knows.
-	Conversations, Unknown int
+	// Conversations is how many were read, Unknown how many of those the server no longer knows, and Left how many are left to
+	// the next run: they failed, or the run ended before.
+	Conversations, Unknown, Left int
 	// Added counts messages, and Gone those that the server no longer has.
 	Added, Gone int
-	// Failed is how many conversations could not be read, or not whole. The next run reads them again.
-	Failed int
 }
 
 // maxFailures is how many conversations in a row may fail before a run ends: then it is not the conversations.
@@ -155,6 +154,7 @@ func (r *messageRun) run(ctx context.Context, list okchat.ListOptions, f archive
 	if err := r.archive.row(ctx, "SELECT count(*) FROM conversations WHERE "+where, args...).Scan(&all); err != nil {
 		return err
 	}
+	defer func() { r.result.Left = all - r.result.Conversations }()
 	ctx, cancel := context.WithCancel(ctx)
 	parallel := min(max(r.opts.Parallel, 1), max(all, 1))
 	todo, pieces := make(chan *stale), make(chan piece, parallel)
@@ -281,7 +281,6 @@ func (r *messageRun) store(ctx context.Context, p piece) error {
 		if !p.ended {
 			return nil
 		}
-		r.result.Conversations++
 		return r.end(p)
 	})
 	if err != nil {
@@ -341,14 +340,12 @@ func (r *messageRun) storeOne(m *okchat.Message, of *stale) error {
 // end notes that a conversation was read.
 func (r *messageRun) end(p piece) error {
 	unknown := errors.Is(p.err, okchat.ErrNotFound)
-	if unknown {
-		r.result.Unknown++
-	}
 	if p.err != nil && !unknown {
-		r.result.Failed++
 		return nil
 	}
+	r.result.Conversations++
 	if unknown {
+		r.result.Unknown++
 		// One that is in the list is asked for again; one that has left it is not.
 		_, err := r.archive.conn.ExecContext(context.Background(), "UPDATE conversations SET messages_age = 0 WHERE n = ? AND gone_at IS NOT NULL", p.of.n)
 		return err

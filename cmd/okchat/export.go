@@ -329,13 +329,13 @@ func (e *exporter) bring(ctx context.Context, kept *sqlite.Archive) error {
 	}
 	err := cmp.Or(listing, reading, kept.Close())
 	switch _, missing := os.Lstat(e.target); {
-	case err == nil, listing == nil && r.Messages.Failed > 0:
+	case err == nil:
 		e.progress.summary("%s is up to date: %d new, %d changed, %d gone%s", e.target, r.Added, r.Changed, r.Gone, messages)
 	case missing != nil:
 		e.progress.say("%s was not written", e.target)
 	case r.Pages == 0:
 		e.progress.say("%s is as it was before", e.target)
-	case !spoiled(err):
+	case listing != nil && !spoiled(err):
 		e.progress.summary("%s has all that came: %d new, %d changed; nothing was marked as gone%s", e.target, r.Added, r.Changed, messages)
 	default:
 		e.progress.say("%s is whole: %d new and %d changed conversations came so far%s; the next run brings the rest", e.target, r.Added, r.Changed, messages)
@@ -345,12 +345,12 @@ func (e *exporter) bring(ctx context.Context, kept *sqlite.Archive) error {
 
 // saidOf tells what became of the messages.
 func saidOf(r sqlite.MessageResult) string {
-	text := fmt.Sprintf("; %d conversations read: %d new messages, %d gone", r.Conversations-r.Failed, r.Added, r.Gone)
+	text := fmt.Sprintf("; %s read: %s, %d gone", number(r.Conversations, "conversation"), number(r.Added, "new message"), r.Gone)
 	if r.Unknown > 0 {
-		text += fmt.Sprintf(", %d conversations are unknown to the server", r.Unknown)
+		text += fmt.Sprintf(", %d unknown to the server", r.Unknown)
 	}
-	if r.Failed > 0 {
-		text += fmt.Sprintf(", %d conversations failed: the next run reads them", r.Failed)
+	if r.Left > 0 {
+		text += fmt.Sprintf(", %d left to read", r.Left)
 	}
 	return text
 }

@@ -166,6 +166,7 @@ var scriptFaults = map[string]okchattest.Fault{
 		}
 	}),
 	// No answer, ever.
+	"none": func(h http.Handler) http.Handler { return h },
 	"hang": func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
