@@ -89,7 +89,7 @@ func (r *Result) requestBody() {
 // document parses and validates the body of a part. It evaluates the rules beside its schemas and, where op is not nil, those of
 // the operation. It returns nil where the body cannot be parsed.
 func (r *Result) document(part Part, at *yaml.Node, schema *spec.Schema, body []byte, op *spec.Operation) *rule.Page {
-	t, err := jsontree.Parse(body, maxDepth)
+	t, err := jsontree.Parse(body)
 	if syntax, ok := errors.AsType[*jsontree.SyntaxError](err); ok {
 		r.faults.Add(spec.Fault{Severity: Violation, Code: CodeJSON, Part: part, Offset: syntax.Offset, At: at,
 			Expected: "one JSON document", Got: syntax.Got})

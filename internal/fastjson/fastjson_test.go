@@ -311,18 +311,18 @@ func TestTheFirstMismatchIsLocated(t *testing.T) {
 
 func TestSyntaxErrorsTellTruncationApart(t *testing.T) {
 	for text, want := range map[string]SyntaxError{
-		``:                          {"one JSON document", "an empty body", true},
-		" \n":                       {"one JSON document", "an empty body", true},
-		`{"data":[`:                 {"one JSON document", "one that ends early, after 9 bytes", true},
-		`{"data":tr`:                {"one JSON document", "one that ends early, after 10 bytes", true},
-		`{"data":"\u00`:             {"one JSON document", "one that ends early, after 13 bytes", true},
-		`{"more":-`:                 {"one JSON document", "one that ends early, after 9 bytes", true},
-		`{"data":[}]}`:              {"one JSON document", "something else at byte 10", false},
-		`{}{}`:                      {"one JSON document", "something else at byte 3", false},
-		"\ufeff{}":                  {"one JSON document", "something else at byte 1", false},
-		"{\"more\":\"한a\xff\"}":     {"UTF-8", "other bytes from byte 14 on", false},
-		"{\"mo\xe9re\":1}":          {"UTF-8", "other bytes from byte 5 on", false},
-		strings.Repeat(`[`, 100000): {"at most 64 levels of JSON", "more", false},
+		``:                          {"one JSON document", "an empty body", true, false, 0},
+		" \n":                       {"one JSON document", "an empty body", true, false, 2},
+		`{"data":[`:                 {"one JSON document", "one that ends early, after 9 bytes", true, false, 9},
+		`{"data":tr`:                {"one JSON document", "one that ends early, after 10 bytes", true, false, 10},
+		`{"data":"\u00`:             {"one JSON document", "one that ends early, after 13 bytes", true, false, 13},
+		`{"more":-`:                 {"one JSON document", "one that ends early, after 9 bytes", true, false, 9},
+		`{"data":[}]}`:              {"one JSON document", "something else at byte 10", false, false, 9},
+		`{}{}`:                      {"one JSON document", "something else at byte 3", false, false, 2},
+		"\ufeff{}":                  {"one JSON document", "something else at byte 1", false, false, 0},
+		"{\"more\":\"한a\xff\"}":     {"UTF-8", "other bytes from byte 14 on", false, false, 13},
+		"{\"mo\xe9re\":1}":          {"UTF-8", "other bytes from byte 5 on", false, false, 4},
+		strings.Repeat(`[`, 100000): {"at most 64 levels of JSON", "more", false, true, 64},
 	} {
 		s := NewScanner([]byte(text))
 		pageType.Read(s, new(okchatapi.ConversationPage))

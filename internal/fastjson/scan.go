@@ -34,6 +34,9 @@ type Scanner struct {
 	after [65]uint8 // which of its fields came after each one, and first
 
 	words [32]string // values of open sets, which a page repeats
+
+	// AnyBytes lets strings hold bytes that are not UTF-8.
+	AnyBytes bool
 }
 
 // NewScanner returns a scanner of text, which must not change while what the scanner returned is in use.
@@ -52,6 +55,10 @@ type SyntaxError struct {
 	Expected, Got string
 	// Truncated reports that the text is JSON as far as it goes, but ends early.
 	Truncated bool
+	// TooDeep reports that the text nests too deep.
+	TooDeep bool
+	// Offset is where the text stops to be JSON or UTF-8, or nests too deep.
+	Offset int
 }
 
 func (e *SyntaxError) Error() string { return "expected " + e.Expected + ", got " + e.Got }
@@ -153,7 +160,7 @@ func (s *Scanner) fail(at int) {
 	if s.err != nil {
 		return
 	}
-	e := &SyntaxError{Expected: "one JSON document", Got: fmt.Sprintf("something else at byte %d", at+1)}
+	e := &SyntaxError{Expected: "one JSON document", Got: fmt.Sprintf("something else at byte %d", at+1), Offset: at}
 	if at >= len(s.text) {
 		e.Truncated, e.Got = true, fmt.Sprintf("one that ends early, after %d bytes", len(s.text))
 		if len(bytes.TrimSpace(s.text)) == 0 {
@@ -190,7 +197,7 @@ func (s *Scanner) Begin(open, end byte) bool {
 		return false
 	}
 	if s.depth++; s.depth > MaxDepth {
-		s.stop(&SyntaxError{Expected: fmt.Sprintf("at most %d levels of JSON", MaxDepth), Got: "more"})
+		s.stop(&SyntaxError{Expected: fmt.Sprintf("at most %d levels of JSON", MaxDepth), Got: "more", TooDeep: true, Offset: s.at})
 		return false
 	}
 	s.at++

@@ -49,8 +49,9 @@ func (s *Scanner) quoted() (inner []byte, plain bool) {
 		switch c := text[i]; {
 		case c == '"':
 			inner = text[s.at+1 : i]
-			if !ascii && !utf8.Valid(inner) {
-				s.stop(&SyntaxError{Expected: "UTF-8", Got: fmt.Sprintf("other bytes from byte %d on", s.at+2+validPrefix(inner))})
+			if !ascii && !s.AnyBytes && !utf8.Valid(inner) {
+				at := s.at + 1 + validPrefix(inner)
+				s.stop(&SyntaxError{Expected: "UTF-8", Got: fmt.Sprintf("other bytes from byte %d on", at+1), Offset: at})
 				return nil, true
 			}
 			s.at = i + 1

@@ -5,14 +5,13 @@ package jsontree
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
 // SyntaxError says why a text is not one JSON document, and where. It quotes nothing of the text.
@@ -29,117 +28,97 @@ func (e *SyntaxError) Error() string { return e.Got }
 // ErrTooMany is the error of Parse for a document of more than MaxValues values.
 var ErrTooMany = fmt.Errorf("a document of more than %d values", MaxValues)
 
-var errDepth = errors.New("nested too deeply")
-
-var decoders = sync.Pool{New: func() any { return jsontext.NewDecoder(bytes.NewReader(nil)) }}
-
 // parser is a tree under construction.
 type parser struct {
 	*Tree
-	dec   *jsontext.Decoder
-	depth int
+	scanner *fastjson.Scanner
+	many    bool // values came beyond MaxValues
 }
 
-// Parse reads exactly one JSON document that nests at most depth levels. The error is a *[SyntaxError] or [ErrTooMany].
-func Parse(body []byte, depth int) (*Tree, error) {
+// Parse reads exactly one JSON document that nests at most [fastjson.MaxDepth] levels. The error is a *[SyntaxError] or
+// [ErrTooMany].
+func Parse(body []byte) (*Tree, error) {
 	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {
 		return nil, &SyntaxError{0, "a byte order mark before it"}
 	}
 	p := &parser{
-		Tree:  &Tree{Text: string(body), Nodes: make([]Node, 0, 16+min(len(body)/40, MaxValues)), Broken: !utf8.Valid(body)},
-		dec:   decoders.Get().(*jsontext.Decoder),
-		depth: depth,
+		Tree:    &Tree{Text: string(body), Nodes: make([]Node, 0, 16+min(len(body)/40, MaxValues)), Broken: !utf8.Valid(body)},
+		scanner: fastjson.NewScanner(body),
 	}
-	defer decoders.Put(p.dec)
-	p.dec.Reset(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if err := p.value(""); err != nil {
-		return nil, p.refuse(err)
+	p.scanner.AnyBytes = true
+	p.value("", 0, 0)
+	switch end := p.scanner.Offset(); {
+	case p.many:
+		return nil, ErrTooMany
+	case p.scanner.Err() != nil:
+		return nil, p.refuse(p.scanner.Err())
+	case p.scanner.Next() != 0 || p.scanner.Offset() < len(body):
+		return nil, &SyntaxError{end, fmt.Sprintf("more than one after byte %d of %d", end, len(body))}
 	}
-	end := p.dec.InputOffset()
-	if _, err := p.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, &SyntaxError{int(end), fmt.Sprintf("more than one after byte %d of %d", end, len(body))}
-	}
+	p.Broken = p.Broken || p.scanner.TakeLone()
 	for i := range p.Nodes {
 		p.Nodes[i].tree = p.Tree
 	}
 	return p.Tree, nil
 }
 
-// value appends the next value and all that it holds.
-func (p *parser) value(name string) error {
-	if p.dec.StackDepth() > p.depth {
-		return errDepth
+// value appends the next value and all that it holds. It is the member of that name and place of a parent, or an item.
+func (p *parser) value(name string, key, parent int32) {
+	first := p.scanner.Next()
+	if p.many = p.many || len(p.Nodes) == MaxValues; p.many {
+		return
 	}
-	if len(p.Nodes) == MaxValues {
-		return ErrTooMany
-	}
-	at := int32(len(p.Nodes))
-	p.Nodes = append(p.Nodes, Node{Name: name, Index: at})
-	kind := p.dec.PeekKind()
-	var n *Node
-	if kind == '{' || kind == '[' {
-		if err := p.values(at, kind); err != nil {
-			return err
+	at, start := int32(len(p.Nodes)), p.scanner.Offset()
+	p.Nodes = append(p.Nodes, Node{Name: name, Key: key, Start: int32(start), Index: at, parent: parent})
+	var kind Kinds
+	var text string
+	size := int32(0)
+	switch first {
+	case '{':
+		kind = Object
+		for more := p.scanner.Begin('{', '}'); more && !p.many; more = p.scanner.More('}') {
+			p.scanner.Next()
+			key := p.scanner.Offset()
+			name := p.name(key)
+			p.value(name, int32(key), at)
+			size++
 		}
-		n = &p.Nodes[at]
-	} else {
-		raw, err := p.dec.ReadValue()
-		if err != nil {
-			return err
+	case '[':
+		kind = Array
+		for more := p.scanner.Begin('[', ']'); more && !p.many; more = p.scanner.More(']') {
+			p.value("", 0, at)
+			size++
 		}
-		end := int(p.dec.InputOffset())
-		n = &p.Nodes[at]
-		n.Start, n.End = int32(end-len(raw)), int32(end)
-		switch kind {
+	default:
+		raw := p.scanner.Skip()
+		switch first {
 		case 'n':
-			n.Kind = Null
+			kind = Null
 		case 't', 'f':
-			n.Kind = Boolean
+			kind = Boolean
 		case '"':
-			n.Kind, n.Text = String, p.unquote(end-len(raw), end)
+			kind = String
+			if raw != nil {
+				text = p.unquote(start, start+len(raw))
+			}
 		default:
-			n.Kind, n.Text = Number, p.Text[n.Start:n.End]
-			if isInteger(n.Text) {
-				n.Kind |= Integer
+			kind, text = Number, p.Text[start:start+len(raw)]
+			if isInteger(text) {
+				kind |= Integer
 			}
 		}
-	}
-	n.next = int32(len(p.Nodes))
-	return nil
-}
-
-// values reads the object or array whose node is already there.
-func (p *parser) values(at int32, kind jsontext.Kind) error {
-	if _, err := p.dec.ReadToken(); err != nil {
-		return err
-	}
-	start, size := int32(p.dec.InputOffset())-1, int32(0)
-	for ; p.dec.PeekKind() != kind+2; size++ { // ']' is '['+2, '}' is '{'+2
-		key, name := int32(0), ""
-		if kind == '{' {
-			raw, err := p.dec.ReadValue()
-			if err != nil {
-				return err
-			}
-			end := int(p.dec.InputOffset())
-			key = int32(end - len(raw))
-			name = p.unquote(end-len(raw), end)
-		}
-		child := len(p.Nodes)
-		if err := p.value(name); err != nil {
-			return err
-		}
-		p.Nodes[child].Key, p.Nodes[child].parent = key, at
-	}
-	if _, err := p.dec.ReadToken(); err != nil {
-		return err
 	}
 	n := &p.Nodes[at] // the slice may have moved
-	n.Kind, n.Start, n.End, n.Size = Array, start, int32(p.dec.InputOffset()), size
-	if kind == '{' {
-		n.Kind = Object
+	n.Kind, n.Text, n.End, n.Size, n.next = kind, text, int32(p.scanner.Offset()), size, int32(len(p.Nodes))
+}
+
+// name reads a member's name, which begins at key, and the colon behind it.
+func (p *parser) name(key int) string {
+	name := p.scanner.Name()
+	if plain := p.Text[min(key+1, len(p.Text)):]; strings.HasPrefix(plain, string(name)) { // without memory of its own
+		return plain[:len(name)]
 	}
-	return nil
+	return string(name)
 }
 
 // unquote returns the content of the string literal that stands at Text[start:end].
@@ -154,24 +133,18 @@ func (p *parser) unquote(start, end int) string {
 }
 
 // refuse returns the error that tells where the text stops to be JSON.
-func (p *parser) refuse(err error) error {
-	at := int(p.dec.InputOffset())
-	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		at = int(syntax.ByteOffset)
-	}
+func (p *parser) refuse(err *fastjson.SyntaxError) error {
+	at := err.Offset
 	switch {
-	case errors.Is(err, ErrTooMany):
-		return ErrTooMany
-	case errors.Is(err, errDepth):
-		return &SyntaxError{at, fmt.Sprintf("more than %d levels of nesting", p.depth)}
 	case len(p.Text) == 0:
-		return &SyntaxError{0, "an empty body"}
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return &SyntaxError{at, "an empty body"}
+	case err.Truncated:
 		return &SyntaxError{len(p.Text), fmt.Sprintf("a document that breaks off after %d bytes", len(p.Text))}
+	case err.TooDeep:
+		return &SyntaxError{at, fmt.Sprintf("more than %d levels of nesting", fastjson.MaxDepth)}
 	}
-	rest := p.Text[min(at, len(p.Text)):]
 	for _, word := range []string{"NaN", "Infinity", "-Infinity", "undefined"} {
-		if strings.HasPrefix(rest, word) {
+		if strings.HasPrefix(p.Text[at:], word) {
 			return &SyntaxError{at, fmt.Sprintf("%s at byte %d of %d, which JSON has not", word, at, len(p.Text))}
 		}
 	}

@@ -28,6 +28,7 @@ type Page struct {
 	faults  *spec.Faults
 	broken  map[spec.Code]bool // rules
 	scope   scope
+	frame   *interpreter.ExecutionFrame // around the scope, while rules are evaluated
 	// Skipped are the rules that looked at more than they may and have no result.
 	Skipped []spec.Code
 	// Undecided is a rule that has no result though its values keep the contract, nil for none.
@@ -60,8 +61,19 @@ func requestValue(r *spec.Request) ref.Val {
 	return types.NewRefValMap(types.DefaultTypeAdapter, all)
 }
 
+// open readies the page for the evaluation of rules, until close is called.
+func (p *Page) open() (close func()) {
+	frame, err := interpreter.NewExecutionFrame(&p.scope)
+	if err != nil { // it fails for scopes with functions alone
+		panic(err)
+	}
+	p.frame = frame
+	return frame.Close
+}
+
 // Check evaluates the rules that are about the page alone.
 func (p *Page) Check() {
+	defer p.open()()
 	for _, beside := range p.Body.Ruled {
 		p.evaluate(p.set.schemas[beside.Schema], beside.Node)
 	}
@@ -87,14 +99,7 @@ type scope struct {
 	before     *values
 	earlier    *values
 	previous   *Page
-	rule       *Rule
-	kept       map[keptKey]ref.Val // what is evaluated once a page
-}
-
-// keptKey names a part of a rule's expression.
-type keptKey struct {
-	rule *Rule
-	id   int64
+	kept       []ref.Val // what is evaluated once a page, by the number of the part
 }
 
 // ResolveName returns a variable's value. A variable without one makes the evaluation fail.
@@ -141,9 +146,9 @@ func (p *Page) apply(r *Rule, this *jsontree.Node) {
 		return
 	}
 	s, steps := &p.scope, p.doc.steps
-	s.rule, s.this = r, this
+	s.this = this
 	if r.looksBack {
-		s.before = &values{doc: p.doc}
+		s.before = &values{doc: p.doc, list: make([]ref.Val, 0, few)}
 	}
 	*steps = -budget(len(p.Body.Nodes))
 	r.Each(this, func(n *jsontree.Node, index int) {
@@ -151,7 +156,7 @@ func (p *Page) apply(r *Rule, this *jsontree.Node) {
 			return
 		}
 		s.self, s.index = n, index
-		result, _, err := r.program.Eval(s)
+		result, _, err := r.program.Eval(p.frame)
 		switch {
 		case *steps > 0:
 			p.Skipped = append(p.Skipped, r.Code)
@@ -268,6 +273,7 @@ type Trail struct {
 // the last page of the trail.
 func (t *Trail) Follow(p *Page) {
 	if t.previous != nil {
+		defer p.open()()
 		t.previous.doc.steps, p.scope.previous, p.scope.kept = p.doc.steps, t.previous, nil
 		for _, r := range p.set.operations[p.op] {
 			if p.scope.earlier = t.earlier[strings.Join(r.Path, "/")]; r.Walk && p.scope.earlier != nil {

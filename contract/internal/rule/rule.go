@@ -50,6 +50,7 @@ type Set struct {
 	// Silenced are the rules that are off because they need one that was switched off.
 	Silenced []spec.Code
 
+	parts      int // of the rules, that are evaluated once a page
 	schemas    map[*spec.Schema][]*Rule
 	operations map[*spec.Operation][]*Rule
 }
@@ -179,7 +180,7 @@ func (k *compiler) program(r *Rule) error {
 	names := variables(top)
 	r.Walk, r.looksBack = names["earlier"] || names["previous"], names["before"]
 	var err error
-	if r.program, err = k.env.Program(compiled, cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(onceAPage(top))); err != nil {
+	if r.program, err = k.env.Program(compiled, cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(k.onceAPage(top))); err != nil {
 		return k.contract.Doc.Errorf(r.Node, "rule %s: %v", r.Code, err)
 	}
 	if top.Kind() != ast.CallKind || top.AsCall().FunctionName() != operators.Equals {
@@ -243,31 +244,43 @@ func variables(e ast.Expr) map[string]bool {
 // pageVariables are the variables that have one value for all that a rule is about on a page.
 var pageVariables = []string{"body", "previous", "request", "now", "today"}
 
-// onceAPage returns a decorator that evaluates the comprehensions of an expression once for each page where they depend on the
-// page alone, and indexes the lists that they make. A rule about each item costs as much as the page then, not its square.
-func onceAPage(e ast.Expr) interpreter.InterpretableDecoratorV2 {
+// onceAPage returns a decorator that evaluates the calls and comprehensions of an expression once for each page where they
+// depend on the page alone, and indexes the lists that they make. A rule about each item costs as much as the page then, not
+// its square.
+func (k *compiler) onceAPage(e ast.Expr) interpreter.InterpretableDecoratorV2 {
 	once := make(map[int64]bool)
-	ast.PostOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
-		if e.Kind() != ast.ComprehensionKind {
+	within := make(map[int64]bool) // such a part, so that a call is evaluated once anyway
+	ast.PreOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.ComprehensionKind && (e.Kind() != ast.CallKind || within[e.ID()]) {
 			return
 		}
-		for name := range variables(e) {
+		names := variables(e)
+		for name := range names {
 			if !slices.Contains(pageVariables, name) {
 				return
 			}
 		}
+		if len(names) == 0 { // which is folded when it is compiled
+			return
+		}
 		once[e.ID()] = true
+		ast.PreOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) { within[e.ID()] = true }))
 	}))
 	return func(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
 		if once[i.ID()] {
-			return &cached{i}, nil
+			k.parts++
+			return &cached{i, k.parts - 1}, nil
 		}
 		return i, nil
 	}
 }
 
-// cached is a part of an expression whose value is kept by the scope.
-type cached struct{ interpreter.InterpretableV2 }
+// cached is a part of an expression whose value is kept by the scope, under its number.
+type cached struct {
+	interpreter.InterpretableV2
+
+	part int
+}
 
 // Exec returns the kept value, or evaluates the part.
 func (c *cached) Exec(frame *interpreter.ExecutionFrame) ref.Val {
@@ -276,8 +289,10 @@ func (c *cached) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	if !ok {
 		return c.InterpretableV2.Exec(frame)
 	}
-	key := keptKey{s.rule, c.ID()}
-	if v := s.kept[key]; v != nil {
+	if s.kept == nil {
+		s.kept = make([]ref.Val, s.page.set.parts)
+	}
+	if v := s.kept[c.part]; v != nil {
 		return v
 	}
 	v := c.InterpretableV2.Exec(frame)
@@ -292,10 +307,7 @@ func (c *cached) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 		}
 		v = all
 	}
-	if s.kept == nil {
-		s.kept = make(map[keptKey]ref.Val)
-	}
-	s.kept[key] = v
+	s.kept[c.part] = v
 	return v
 }
 

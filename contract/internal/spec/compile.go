@@ -247,7 +247,7 @@ func (c *compiler) examples(m *Media) error {
 		if err != nil {
 			return c.Doc.Errorf(example, "the example is not JSON: %v", err)
 		}
-		tree, err := jsontree.Parse(text, maxExampleDepth)
+		tree, err := jsontree.Parse(text)
 		if err != nil {
 			return c.Doc.Errorf(example, "the example is not JSON: %v", err)
 		}
@@ -268,5 +268,3 @@ func (c *compiler) broken(example *yaml.Node, faults *Faults) error {
 	}
 	return nil
 }
-
-const maxExampleDepth = 100
