@@ -14,29 +14,14 @@ import (
 	"github.com/okchat/okchat-go/archive/sqlite"
 )
 
-// archiver brings the SQLite archive of a chatbot up to date, which knows itself what is missing: where a run was cut short,
-// what it brought is there.
-type archiver struct {
-	river.WorkerDefaults[archiveArgs]
-	*fleet
-}
-
-// Work implements [river.Worker].
-func (w archiver) Work(ctx context.Context, job *river.Job[archiveArgs]) error {
-	ctx, done := w.hold(ctx, job.JobRow)
-	defer done()
-	c, err := w.db.chatbot(ctx, job.Args.Chatbot)
-	if err == nil {
-		err = w.db.begin(ctx, &c, job.Args.Round)
-	}
-	if err != nil || c.round != job.Args.Round || c.listed {
-		return err
-	}
+// archive brings the SQLite archive of a chatbot up to date, which knows itself what is missing: where a run was cut short, what
+// it brought is there.
+func (w lister) archive(ctx context.Context, job *river.Job[listArgs], c chatbot) error {
 	if err := w.db.transaction(ctx, func(tx *sql.Tx) error { return w.db.advance(ctx, tx, c, true) }); err != nil {
 		return err
 	}
 	p := progress{total: -1}
-	err = w.update(ctx, c)
+	err := w.update(ctx, c)
 	switch t := troubleOf(err); {
 	case t.text == "":
 	case ctx.Err() != nil || t.putOff > 0:
@@ -59,7 +44,7 @@ func (w archiver) Work(ctx context.Context, job *river.Job[archiveArgs]) error {
 	})
 }
 
-func (w archiver) update(ctx context.Context, c chatbot) error {
+func (w lister) update(ctx context.Context, c chatbot) error {
 	a, err := sqlite.Create(ctx, filepath.Join(w.db.archives, c.id+".sqlite"), c.id)
 	if err != nil {
 		return err

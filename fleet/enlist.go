@@ -117,14 +117,12 @@ func (f *fleet) enlist(ctx context.Context, members []member, p plan) error {
 	var jobs []river.InsertManyParams
 	for _, m := range members {
 		c := there[m.id]
-		var next river.JobArgs
+		var next listArgs
 		switch {
-		case c.state == "working" && !c.listed && f.db.postgres():
-			next = listArgs{m.id, c.round, c.stretch}
 		case c.state == "working" && !c.listed:
-			next = archiveArgs{m.id, c.round}
+			next = listArgs{m.id, c.round, c.stretch}
 		case c.state == "waiting", c.state == "", !busy:
-			next = f.db.firstJob(m.id, c.round+1)
+			next = listArgs{m.id, c.round + 1, 0}
 		default:
 			continue
 		}

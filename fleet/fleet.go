@@ -50,7 +50,6 @@ func newFleet(ctx context.Context, db *database, jobs int, recheck time.Duration
 	workers := river.NewWorkers()
 	river.AddWorker(workers, lister{fleet: f})
 	river.AddWorker(workers, reader{fleet: f})
-	river.AddWorker(workers, archiver{fleet: f})
 	var err error
 	f.river, err = river.NewClient(db.driver, &river.Config{
 		ID: f.id, Logger: log, Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: jobs}},

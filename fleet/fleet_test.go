@@ -13,10 +13,10 @@ import (
 func full() bool { return os.Getenv("OKCHAT_FLEET_PROOF") == "full" }
 
 func TestWorkersThatAreKilledLoseNothingAndRepeatNothing(t *testing.T) {
-	s := setup{Sizes: longTail(30, 600), Latency: 5 * time.Millisecond, Shifts: 40 * time.Millisecond, Refuse: 900}
+	s := setup{Sizes: longTail(30, 600), Latency: 5 * time.Millisecond, Shifts: 40 * time.Millisecond, Refuse: 900, Wait: 1}
 	workers, kills, restarts, between := 3, 5, 1, 900*time.Millisecond
 	if full() {
-		s = setup{Sizes: longTail(300, 50_000), Latency: 10 * time.Millisecond, Shifts: 20 * time.Millisecond, Refuse: 5000}
+		s = setup{Sizes: longTail(300, 50_000), Latency: 10 * time.Millisecond, Shifts: 20 * time.Millisecond, Refuse: 5000, Wait: 1}
 		workers, kills, restarts, between = 5, 30, 3, 5*time.Second
 	}
 	pg := startPostgres(t)
@@ -111,5 +111,27 @@ func TestOneRateForOneKeyWhateverTheNumberOfWorkers(t *testing.T) {
 				t.Errorf("%d requests in 10 s, expected at most %v", highest, 10*rate)
 			}
 		})
+	}
+}
+
+func TestAPauseThatTheServerAsksForIsOneOfAllWorkers(t *testing.T) {
+	pg := startPostgres(t)
+	s := setup{Sizes: []int{3000, 3000, 3000, 3000, 3000, 3000}, Latency: 20 * time.Millisecond, Refuse: 60, Wait: 4}
+	database, _ := pg.database(t)
+	url := startServer(t, s)
+	file := membersFile(t, s)
+	for range 3 {
+		startWorker(t, url, database, "--chatbots", file, "--jobs", "2", "--limit", "10")
+	}
+	var times []time.Duration
+	for len(times) < s.Refuse+10 { // they go on after the pause
+		time.Sleep(100 * time.Millisecond)
+		times = fetch[[]time.Duration](t, url+"/test/times")
+	}
+	refused := times[s.Refuse-1]
+	for _, at := range times[s.Refuse:] {
+		if after := at - refused; after > 1500*time.Millisecond && after < time.Duration(s.Wait)*time.Second-500*time.Millisecond {
+			t.Errorf("a request came %v after a refusal that asked for %d s", after, s.Wait)
+		}
 	}
 }

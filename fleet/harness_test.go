@@ -58,7 +58,8 @@ type setup struct {
 	Sizes   []int // of the chatbots' lists
 	Latency time.Duration
 	Shifts  time.Duration // between two changes of a list; 0 for none
-	Refuse  int           // one in so many requests is answered 429 with Retry-After
+	Refuse  int           // one in so many requests is answered 429
+	Wait    int           // with this Retry-After, in seconds
 }
 
 func (s setup) id(i int) uuid.UUID {
@@ -149,7 +150,7 @@ func (s *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(r.URL.Path, "/")
 	switch {
 	case refuse:
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", strconv.Itoa(s.Wait))
 		http.Error(w, "{}", http.StatusTooManyRequests)
 	case r.Header.Get("X-Api-Key") != testKey:
 		http.Error(w, "{}", http.StatusUnauthorized)
@@ -479,7 +480,7 @@ func compare(t *testing.T, url string, s setup, query func(i int) *sql.Rows) (co
 // longTail returns n sizes of which few are large: the largest is most, and every 25th is 0.
 func longTail(n, most int) (sizes []int) {
 	for i := range n {
-		size := most / (1 + i*i/2)
+		size := most / (1 + 2*i*i)
 		if i%25 == 24 {
 			size = 0
 		} else if size < 3 {

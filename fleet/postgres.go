@@ -63,7 +63,7 @@ CREATE TABLE runs (
 	UNIQUE (chatbot_id, started_at)
 );
 CREATE INDEX conversations_by_created_at ON conversations (chatbot_id, created_at);
-CREATE INDEX conversations_by_user ON conversations (sns_user_id) WHERE sns_user_id IS NOT NULL;
+CREATE INDEX conversations_by_user ON conversations USING hash (sns_user_id); -- which takes texts of any length
 CREATE INDEX changes_by_conversation ON changes (conversation_id);
 CREATE VIEW attachments AS
 	SELECT n AS message, m.id AS message_id, session_id, created_at, position - 1 AS position`)
@@ -260,7 +260,8 @@ func markRead(ctx context.Context, tx *sql.Tx, whole []int64, at string) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE conversations c SET messages_read_at = $2::timestamptz, messages_age = greatest(0, extract(epoch FROM $2::timestamptz -
-		greatest(created_at, updated_at, (SELECT max(created_at) FROM messages WHERE session_id = c.id))))::bigint WHERE n = ANY ($1)`, whole, at)
+	_, err = tx.ExecContext(ctx, `UPDATE conversations c SET messages_read_at = $2::timestamptz, messages_age = CASE WHEN last_message_id IS NULL OR
+		EXISTS (SELECT 1 FROM messages WHERE session_id = c.id AND id = c.last_message_id) THEN greatest(0, extract(epoch FROM $2::timestamptz -
+		greatest(created_at, updated_at, (SELECT max(created_at) FROM messages WHERE session_id = c.id))))::bigint END WHERE n = ANY ($1)`, whole, at)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivertype"
@@ -16,8 +17,8 @@ import (
 	"github.com/okchat/okchat-go/internal/column"
 )
 
-// listArgs are the arguments of a job that walks a stretch of a chatbot's list. Where the walk stands is in fleet_chatbots, as
-// its token holds ids of conversations.
+// listArgs are the arguments of a job that walks a stretch of a chatbot's list or, with SQLite, brings its archive up to date.
+// Where the walk stands is in fleet_chatbots, as its token holds ids of conversations.
 type listArgs struct {
 	Chatbot string `json:"chatbot"`
 	Round   int64  `json:"round"`
@@ -31,16 +32,9 @@ type messagesArgs struct {
 	Conversations []int64 `json:"conversations"`
 }
 
-// archiveArgs are the arguments of a job that brings the SQLite archive of a chatbot up to date.
-type archiveArgs struct {
-	Chatbot string `json:"chatbot"`
-	Round   int64  `json:"round"`
-}
-
 // Kind implements [river.JobArgs].
 func (listArgs) Kind() string     { return "okchat_list" }
 func (messagesArgs) Kind() string { return "okchat_messages" } // Kind implements [river.JobArgs].
-func (archiveArgs) Kind() string  { return "okchat_archive" }  // Kind implements [river.JobArgs].
 
 // maxErrors ends a job that has failed so often. Attempts are not counted, as a worker that was killed is no error of the job.
 const maxErrors = 8
@@ -55,14 +49,6 @@ func options(done int64, at time.Time) *river.InsertOpts {
 	return &river.InsertOpts{MaxAttempts: 10_000, Priority: priority, ScheduledAt: at, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
 	}}}
-}
-
-// firstJob returns the job that begins a run of a chatbot.
-func (d *database) firstJob(chatbot string, round int64) river.JobArgs {
-	if d.postgres() {
-		return listArgs{chatbot, round, 0}
-	}
-	return archiveArgs{chatbot, round}
 }
 
 // chatbot is a row of fleet_chatbots, as far as a job needs it.
@@ -126,7 +112,7 @@ func (d *database) advance(ctx context.Context, tx *sql.Tx, c chatbot, first boo
 // commit does the work of a job, notes its progress, and completes the job, in one transaction. A job that another worker has
 // been given in the meantime does nothing.
 func commit[A river.JobArgs](ctx context.Context, f *fleet, job *river.Job[A], do func(tx *sql.Tx) error) error {
-	return f.db.transaction(ctx, func(tx *sql.Tx) error {
+	err := f.db.transaction(ctx, func(tx *sql.Tx) error {
 		var state string
 		var attempt int
 		if err := tx.QueryRowContext(ctx, f.db.sql("SELECT state, attempt FROM river_job WHERE id = $1 @lock"), job.ID).Scan(&state, &attempt); err != nil {
@@ -141,6 +127,14 @@ func commit[A river.JobArgs](ctx context.Context, f *fleet, job *river.Job[A], d
 		_, err := river.JobCompleteTx[riverdriver.Driver[*sql.Tx]](context.WithoutCancel(ctx), tx, job)
 		return err
 	})
+	if err == nil {
+		return nil
+	}
+	// The queue keeps the error, which may quote values of conversations.
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return fmt.Errorf("the database refused what the job has brought: SQLSTATE %s %s", refused.Code, refused.ConstraintName)
+	}
+	return fmt.Errorf("what the job has brought could not be stored: %T", err)
 }
 
 // settle ends the run of a chatbot whose list and messages are all done, and begins the next one if it is to be repeated.
@@ -154,7 +148,7 @@ func (f *fleet) settle(ctx context.Context, tx *sql.Tx, c chatbot) error {
 	if err != nil || every == 0 {
 		return err
 	}
-	_, err = f.river.InsertTx(ctx, tx, f.db.firstJob(c.id, c.round+1), options(0, time.Now().Add(max(seconds(left), 0))))
+	_, err = f.river.InsertTx(ctx, tx, listArgs{c.id, c.round + 1, 0}, options(0, time.Now().Add(max(seconds(left), 0))))
 	return err
 }
 

@@ -18,7 +18,7 @@ const (
 	stretchPages = 25
 	batchSize    = 25
 	stretchTime  = 20 * time.Second
-	pieceSize    = 5000 // messages that are held at most before they are stored
+	mostHeld     = 16 << 20 // bytes of answers, before they are stored
 )
 
 // lister walks the lists of chatbots, a stretch each job.
@@ -39,14 +39,17 @@ func (w lister) Work(ctx context.Context, job *river.Job[listArgs]) error {
 	if err != nil || c.round != job.Args.Round || c.stretch != job.Args.Stretch || c.listed {
 		return err // a job that was done before needs nothing
 	}
+	if !w.db.postgres() {
+		return w.archive(ctx, job, c)
+	}
 	var convs []okchat.Conversation
-	p := progress{total: -1}
+	held, p := 0, progress{total: -1}
 	start, most := time.Now(), stretchPages-rand.IntN(stretchPages/2) // so that jobs which began together do not all store at once
 	failure := w.walk(ctx, c, func(page *okchat.Page[okchat.Conversation]) bool {
 		p.pages++
-		p.total = page.Metadata.TotalCount
+		p.total, held = page.Metadata.TotalCount, held+len(page.Body)
 		convs, c.token = append(convs, page.Items...), string(page.Next())
-		return p.pages < most && time.Since(start) < stretchTime
+		return p.pages < most && held < mostHeld && time.Since(start) < stretchTime
 	})
 	var wait time.Duration
 	switch t := troubleOf(failure); {
@@ -218,6 +221,7 @@ type batch struct {
 	rest     []int64          // conversations that are still to be read
 	whole    []int64          // those of which all messages came
 	messages []okchat.Message // that are not stored yet
+	held     int              // bytes of their pages
 	count    int
 }
 
@@ -259,12 +263,12 @@ func (b *batch) read(ctx context.Context, n int64) error {
 		if err != nil {
 			return err
 		}
-		count += len(page.Items)
-		if b.messages = append(b.messages, page.Items...); len(b.messages) > pieceSize {
+		count, b.held = count+len(page.Items), b.held+len(page.Body)
+		if b.messages = append(b.messages, page.Items...); b.held > mostHeld {
 			if err := b.db.transaction(ctx, func(tx *sql.Tx) error { return storeMessages(ctx, tx, b.messages, b.at) }); err != nil {
 				return err
 			}
-			b.messages = nil
+			b.messages, b.held = nil, 0
 		}
 	}
 	b.whole, b.count = append(b.whole, n), b.count+count
