@@ -116,7 +116,7 @@ func TestOneRateForOneKeyWhateverTheNumberOfWorkers(t *testing.T) {
 
 func TestAPauseThatTheServerAsksForIsOneOfAllWorkers(t *testing.T) {
 	pg := startPostgres(t)
-	s := setup{Sizes: []int{3000, 3000, 3000, 3000, 3000, 3000}, Latency: 20 * time.Millisecond, Refuse: 60, Wait: 4}
+	s := setup{Sizes: []int{3000, 3000, 3000, 3000, 3000, 3000}, Latency: 20 * time.Millisecond, Refuse: 60, Once: true, Wait: 4}
 	database, _ := pg.database(t)
 	url := startServer(t, s)
 	file := membersFile(t, s)
@@ -124,7 +124,7 @@ func TestAPauseThatTheServerAsksForIsOneOfAllWorkers(t *testing.T) {
 		startWorker(t, url, database, "--chatbots", file, "--jobs", "2", "--limit", "10")
 	}
 	var times []time.Duration
-	for len(times) < s.Refuse+10 { // they go on after the pause
+	for len(times) < s.Refuse || times[len(times)-1]-times[s.Refuse-1] < time.Duration(s.Wait)*time.Second { // they go on after it
 		time.Sleep(100 * time.Millisecond)
 		times = fetch[[]time.Duration](t, url+"/test/times")
 	}

@@ -59,6 +59,7 @@ type setup struct {
 	Latency time.Duration
 	Shifts  time.Duration // between two changes of a list; 0 for none
 	Refuse  int           // one in so many requests is answered 429
+	Once    bool          // only the first of these is
 	Wait    int           // with this Retry-After, in seconds
 }
 
@@ -145,7 +146,7 @@ func (s *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.first = now
 	}
 	s.times = append(s.times, now.Sub(s.first))
-	refuse := s.Refuse > 0 && len(s.times)%s.Refuse == 0
+	refuse := s.Refuse > 0 && len(s.times)%s.Refuse == 0 && (len(s.times) == s.Refuse || !s.Once)
 	s.mu.Unlock()
 	parts := strings.Split(r.URL.Path, "/")
 	switch {

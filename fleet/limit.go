@@ -96,7 +96,7 @@ func (l *limiter) run(ctx context.Context) {
 	}
 }
 
-// await returns when the next request may be sent. A pause of another worker voids the turns that were taken before.
+// await returns when the next request may be sent. Turns that pass during a pause are not used.
 func (l *limiter) await(ctx context.Context) error {
 	for {
 		for len(l.turns) > 0 && time.Since(l.turns[0]) > late { // it would come on top of others
@@ -112,7 +112,6 @@ func (l *limiter) await(ctx context.Context) error {
 			return &pausedError{paused.Round(time.Second)}
 		}
 		if paused > 0 {
-			l.turns, l.seen = nil, time.Time{}
 			sleep(ctx, min(paused, time.Second))
 			continue
 		}

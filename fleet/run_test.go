@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -312,23 +314,50 @@ func TestAJobThatWasGivenToAnotherWorkerDoesNothing(t *testing.T) {
 	}
 }
 
+// background runs the command until the test ends, or stop is called, which returns its error.
+func background(t *testing.T, args ...string) (stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := command(io.Discard, io.Discard)
+	cmd.SetArgs(args)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.ExecuteContext(ctx) }()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+	t.Cleanup(func() { _ = stop() })
+	return stop
+}
+
+// until waits until the query, which may fail until then, returns true.
+func until(t *testing.T, db *sql.DB, query string, args ...any) {
+	t.Helper()
+	for {
+		var there sql.NullBool
+		if err := db.QueryRowContext(t.Context(), query, args...).Scan(&there); err == nil && there.Bool {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 func TestSmallChatbotsDoNotWaitForALargeOne(t *testing.T) {
 	pg := startPostgres(t)
-	s := setup{Sizes: []int{1500}}
+	s := setup{Sizes: []int{4000}}
 	for range 12 {
-		s.Sizes = append(s.Sizes, 30)
+		s.Sizes = append(s.Sizes, 5)
 	}
 	inProcess(t, s)
 	url, db := pg.database(t)
-	if _, errs, err := fleetCommand(t, "run", "--all", "--messages", "--jobs", "4", "--db", url); err != nil {
-		t.Fatalf("%v: %s", err, errs)
-	}
-	if after := value[int](t, db, "SELECT count(*) FROM fleet_chatbots WHERE finished >= (SELECT finished FROM fleet_chatbots WHERE id = $1)", s.id(0).String()); after != 1 {
-		t.Errorf("%d small chatbots ended after the large one, expected none", after-1)
-	}
-	read := value[int](t, db, "SELECT count(*) FROM conversations WHERE messages_read_at < (SELECT to_timestamp(max(finished)) FROM fleet_chatbots WHERE total < 100)")
-	if read > 1450 {
-		t.Errorf("%d conversations were read before the last small chatbot was done, expected few of the large one", read)
+	args := []string{"run", "--chatbots", membersFile(t, setup{Sizes: s.Sizes[:1]}), "--messages", "--limit", "200", "--jobs", "4", "--db", url}
+	background(t, args...)
+	until(t, db, "SELECT to_read > 2000 FROM fleet_chatbots")
+	args[2] = membersFile(t, s)
+	background(t, args...)
+	until(t, db, "SELECT count(*) = 12 FROM fleet_chatbots WHERE state = 'done'")
+	if read := value[int](t, db, "SELECT max(have_read) FROM fleet_chatbots"); read > 1500 {
+		t.Errorf("%d conversations of the large chatbot were read before the small ones were done, expected about 1,000", read)
 	}
 }
 
@@ -337,28 +366,14 @@ func TestAFleetThatRepeatsItselfBringsWhatIsNew(t *testing.T) {
 	s := setup{Sizes: []int{15, 4}}
 	up := inProcess(t, s)
 	url, db := pg.database(t)
-	ctx, stop := context.WithCancel(t.Context())
-	cmd := command(os.Stdout, os.Stderr)
-	cmd.SetArgs([]string{"run", "--all", "--every", "1s", "--db", url})
-	ended := make(chan error)
-	go func() { ended <- cmd.ExecuteContext(ctx) }()
-	rounds := func(n int) {
-		for {
-			var least sql.NullInt64
-			if err := db.QueryRow("SELECT min(round) FROM fleet_chatbots").Scan(&least); err == nil && int(least.Int64) >= n {
-				return
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-	}
-	rounds(1)
+	stop := background(t, "run", "--all", "--every", "1s", "--db", url)
+	until(t, db, "SELECT min(round) >= 1 FROM fleet_chatbots")
 	came := up.fakes[s.id(1).String()].AddNew(1)[0]
-	rounds(2)
+	until(t, db, "SELECT min(round) >= 2 FROM fleet_chatbots")
 	if n := value[int](t, db, "SELECT count(*) FROM conversations WHERE id = $1", came.ID.String()); n != 1 {
 		t.Errorf("a conversation that came between two runs is there %d times, expected once", n)
 	}
-	stop()
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "interrupted") {
+	if err := stop(); err == nil || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("the worker ended with %v, expected to be interrupted", err)
 	}
 	if n := value[int](t, db, "SELECT count(*) FROM fleet_workers"); n != 0 {
