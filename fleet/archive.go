@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"iter"
 	"path/filepath"
@@ -17,7 +16,7 @@ import (
 // archive brings the SQLite archive of a chatbot up to date, which knows itself what is missing: where a run was cut short, what
 // it brought is there.
 func (w lister) archive(ctx context.Context, job *river.Job[listArgs], c chatbot) error {
-	if err := w.db.transaction(ctx, func(tx *sql.Tx) error { return w.db.advance(ctx, tx, c, true) }); err != nil {
+	if err := w.db.transaction(ctx, func(w *work) { w.advance(c, true) }); err != nil {
 		return err
 	}
 	p := progress{total: -1}
@@ -33,14 +32,10 @@ func (w lister) archive(ctx context.Context, job *river.Job[listArgs], c chatbot
 		return errors.New(t.text)
 	}
 	c.listed = true
-	return commit(ctx, w.fleet, job, func(tx *sql.Tx) error {
-		if err := w.db.advance(ctx, tx, c, false); err != nil {
-			return err
-		}
-		if err := w.db.count(ctx, tx, c.id, p); err != nil {
-			return err
-		}
-		return w.settle(ctx, tx, c)
+	return commit(ctx, w.fleet, job, func(tx *work) {
+		tx.advance(c, false)
+		tx.count(c.id, p)
+		tx.settle(w.fleet, c)
 	})
 }
 
@@ -60,9 +55,7 @@ func (w lister) update(ctx context.Context, c chatbot) error {
 	}
 	read, all := 0, 0
 	note := func(messages int) error {
-		return w.db.transaction(ctx, func(tx *sql.Tx) error {
-			return w.db.count(ctx, tx, c.id, progress{total: -1, toRead: all, haveRead: read, messages: messages})
-		})
+		return w.db.transaction(ctx, func(w *work) { w.count(c.id, progress{total: -1, toRead: all, haveRead: read, messages: messages}) })
 	}
 	result, failure := a.UpdateMessages(ctx, opts, archive.Filter{}, sqlite.MessageOptions{
 		MessageOptions: okchat.MessageOptions{Limit: c.pageSize}, From: client, Parallel: parallel, Recheck: w.recheck,
@@ -86,7 +79,7 @@ func (s counted) Pages(ctx context.Context, _ string, _ okchat.ListOptions) iter
 		var failed error
 		err := s.walk(ctx, s.chatbot, func(page *okchat.Page[okchat.Conversation]) bool {
 			p := progress{pages: 1, conversations: len(page.Items), total: page.Metadata.TotalCount}
-			failed = s.db.transaction(ctx, func(tx *sql.Tx) error { return s.db.count(ctx, tx, s.chatbot.id, p) })
+			failed = s.db.transaction(ctx, func(w *work) { w.count(s.chatbot.id, p) })
 			return failed == nil && yield(page, nil)
 		})
 		if err = errors.Join(failed, err); err != nil && !(failed == nil && errors.Is(err, errMore)) {

@@ -13,10 +13,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
 	_ "modernc.org/sqlite" // the driver of sqlite: databases
 )
 
@@ -165,11 +167,10 @@ func (d *database) prepare(ctx context.Context) error {
 		}
 		statements += gained
 	}
-	err = d.transaction(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, statements)
-		return err
-	})
-	if err != nil {
+	if statements == "" {
+		return nil
+	}
+	if err := d.transaction(ctx, func(w *work) { w.exec(statements) }); err != nil {
 		return fmt.Errorf("cannot prepare the tables in %s: %w", d.where, err)
 	}
 	return nil
@@ -193,17 +194,65 @@ func (d *database) isPrepared(ctx context.Context) (bool, error) {
 	return true, err
 }
 
+// work is one transaction. After an error what follows does nothing.
+type work struct {
+	*sql.Tx
+	db  *database
+	ctx context.Context
+	err error
+}
+
 // transaction does all of do or nothing. What has begun is not cut short by ctx.
-func (d *database) transaction(ctx context.Context, do func(tx *sql.Tx) error) error {
+func (d *database) transaction(ctx context.Context, do func(w *work)) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
-	tx, err := d.BeginTx(ctx, nil)
+	w := &work{db: d, ctx: ctx}
+	if w.Tx, w.err = d.BeginTx(ctx, nil); w.err != nil {
+		return w.err
+	}
+	defer func() { _ = w.Rollback() }()
+	if do(w); w.err != nil {
+		return w.err
+	}
+	return w.Commit()
+}
+
+// exec executes a statement and returns how many rows it has changed.
+func (w *work) exec(query string, args ...any) (changed int64) {
+	var result sql.Result
+	if w.err == nil {
+		result, w.err = w.ExecContext(w.ctx, w.db.sql(query), args...)
+	}
+	if w.err == nil {
+		changed, w.err = result.RowsAffected()
+	}
+	return changed
+}
+
+// insert queues jobs.
+func (w *work) insert(f *fleet, jobs ...river.InsertManyParams) (queued []*rivertype.JobInsertResult) {
+	if w.err == nil && len(jobs) > 0 {
+		queued, w.err = f.river.InsertManyTx(w.ctx, w.Tx, jobs)
+	}
+	return queued
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// each calls row for each row of a query.
+func each(ctx context.Context, from querier, row func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := from.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }()
-	if err := do(tx); err != nil {
-		return err
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
 	}
-	return tx.Commit()
+	return rows.Err()
 }

@@ -116,59 +116,39 @@ func (f *fleet) enlist(ctx context.Context, members []member, p plan) error {
 	}
 	var jobs []river.InsertManyParams
 	for _, m := range members {
-		c := there[m.id]
-		var next listArgs
-		switch {
+		switch c := there[m.id]; {
 		case c.state == "working" && !c.listed:
-			next = listArgs{m.id, c.round, c.stretch}
+			jobs = append(jobs, queued(listArgs{m.id, c.round, c.stretch}, 0, 0))
 		case c.state == "waiting", c.state == "", !busy:
-			next = listArgs{m.id, c.round + 1, 0}
-		default:
-			continue
+			jobs = append(jobs, queued(listArgs{m.id, c.round + 1, 0}, 0, 0))
 		}
-		jobs = append(jobs, river.InsertManyParams{Args: next, InsertOpts: options(0, time.Time{})})
 	}
-	return f.db.transaction(ctx, func(tx *sql.Tx) error {
+	return f.db.transaction(ctx, func(w *work) {
 		// Jobs are locked before chatbots, as in commit.
-		if len(jobs) > 0 {
-			queued, err := f.river.InsertManyTx(ctx, tx, jobs)
-			for _, q := range queued {
-				if err == nil && q.UniqueSkippedAsDuplicate && q.Job.State == rivertype.JobStateScheduled {
-					_, err = f.river.JobRetryTx(ctx, tx, q.Job.ID) // it no longer waits for its time
-				}
-			}
-			if err != nil {
-				return err
+		for _, q := range w.insert(f, jobs...) {
+			if w.err == nil && q.UniqueSkippedAsDuplicate && q.Job.State == rivertype.JobStateScheduled {
+				_, w.err = f.river.JobRetryTx(w.ctx, w.Tx, q.Job.ID) // it no longer waits for its time
 			}
 		}
 		for _, m := range members {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO fleet_chatbots (id, key, with_messages, page_size, every, state) VALUES ($1, $2, CASE WHEN $3 THEN 1 ELSE 0 END, $4, $5, 'waiting')
+			w.exec(`INSERT INTO fleet_chatbots (id, key, with_messages, page_size, every, state) VALUES ($1, $2, CASE WHEN $3 THEN 1 ELSE 0 END, $4, $5, 'waiting')
 				ON CONFLICT (id) DO UPDATE SET key = excluded.key, with_messages = excluded.with_messages, every = excluded.every,
 				page_size = CASE WHEN fleet_chatbots.state = 'working' THEN fleet_chatbots.page_size ELSE excluded.page_size END,
 				state = CASE WHEN $6 OR fleet_chatbots.round <> $7 THEN fleet_chatbots.state ELSE 'waiting' END`,
-				m.id, m.key, p.messages, p.limit, p.every.Seconds(), busy, there[m.id].round); err != nil {
-				return err
-			}
+				m.id, m.key, p.messages, p.limit, p.every.Seconds(), busy, there[m.id].round)
 		}
-		return nil
 	})
 }
 
 // enlisted returns the chatbots that are in the fleet already, and whether it is at work.
 func (d *database) enlisted(ctx context.Context) (there map[string]chatbot, busy bool, err error) {
-	rows, err := d.QueryContext(ctx, "SELECT id, state, round, stretch, listed <> 0 FROM fleet_chatbots")
-	if err != nil {
-		return nil, false, err
-	}
-	defer func() { _ = rows.Close() }()
 	there = map[string]chatbot{}
-	for rows.Next() {
+	err = each(ctx, d, func(rows *sql.Rows) error {
 		var c chatbot
-		if err := rows.Scan(&c.id, &c.state, &c.round, &c.stretch, &c.listed); err != nil {
-			return nil, false, err
-		}
+		err := rows.Scan(&c.id, &c.state, &c.round, &c.stretch, &c.listed)
 		there[c.id] = c
 		busy = busy || c.state == "waiting" || c.state == "working"
-	}
-	return there, busy, rows.Err()
+		return err
+	}, "SELECT id, state, round, stretch, listed <> 0 FROM fleet_chatbots")
+	return there, busy, err
 }

@@ -162,19 +162,12 @@ func (f *fleet) beat(ctx context.Context, rate float64, lost map[int64]int) erro
 		return err
 	}
 	live := map[string]bool{}
-	rows, err := f.db.QueryContext(ctx, f.db.sql("SELECT id FROM fleet_workers WHERE seen > @now - $1"), deadAfter.Seconds())
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	if err := each(ctx, f.db, func(rows *sql.Rows) error {
 		var id string
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
+		err := rows.Scan(&id)
 		live[id] = true
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil || lost == nil {
+		return err
+	}, f.db.sql("SELECT id FROM fleet_workers WHERE seen > @now - $1"), deadAfter.Seconds()); err != nil || lost == nil {
 		return err
 	}
 	running, err := f.river.JobList(ctx, river.NewJobListParams().States(rivertype.JobStateRunning).First(10_000))

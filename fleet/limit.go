@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// headroom is the share of the rate that is used, so that requests which are late never make more than the rate allows in
-	// any 10 s. A turn that is later than late is not used.
+	// headroom is the share of the rate that is used, so that requests which are late by up to 0.2 s never make more than the
+	// rate allows in any 10 s. A turn that is later than late is not used, and the rest is for the way to the server.
 	headroom = 0.98
-	late     = 200 * time.Millisecond
+	late     = 100 * time.Millisecond
 	// look is how often a worker that waits asks the database whether another one was told to pause.
 	look = 250 * time.Millisecond
 	// longPause is how long a request waits for the end of a pause. After a longer one its job is put off instead.

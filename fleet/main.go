@@ -162,8 +162,8 @@ func run(ctx context.Context, errs io.Writer, flags runFlags) error {
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted: start it again to go on")
-	case len(s.Problems) > 0:
-		return fmt.Errorf("%d of the chatbots could not be read, or not whole: see above", len(s.Problems))
+	case len(s.Notes) > 0:
+		return fmt.Errorf("%d of the chatbots could not be read, or not whole: see above", len(s.Notes))
 	}
 	return nil
 }

@@ -123,28 +123,26 @@ type rows struct {
 	table   *column.Table
 	columns [][]*string // those of the table, and raw
 	row     column.Row
-	n       int
 }
 
-func newRows(table *column.Table) *rows {
-	return &rows{table: table, columns: make([][]*string, len(table.Columns)+1)}
-}
-
-func (r *rows) add(item column.Item) error {
-	if err := r.row.Read(item); err != nil {
-		return err
+// add adds an item to the rows.
+func (w *work) add(r *rows, item column.Item) {
+	if w.err == nil {
+		w.err = r.row.Read(item)
 	}
-	for i, v := range r.row.Values {
+	if w.err != nil {
+		return
+	}
+	if r.columns == nil {
+		r.columns = make([][]*string, len(r.table.Columns)+1)
+	}
+	for i, v := range append(r.row.Values, column.Value{Text: string(fastjson.AppendCompact(nil, item.Raw()))}) {
 		var text *string
 		if !v.Null {
 			text = new(strings.ReplaceAll(v.Text, "\x00", "\uFFFD")) // PostgreSQL cannot store it; raw has it as \u0000
 		}
 		r.columns[i] = append(r.columns[i], text)
 	}
-	raw := string(fastjson.AppendCompact(nil, item.Raw()))
-	r.columns[len(r.columns)-1] = append(r.columns[len(r.columns)-1], &raw)
-	r.n++
-	return nil
 }
 
 // came returns the rows as a table expression, and the arguments that it needs as the first ones of the statement.
@@ -166,7 +164,7 @@ func (r *rows) came() (string, []any) {
 
 // put returns the statement that stores the rows, seen at the time of the last argument. Where an item is there already, the
 // assignment also is made, too.
-func (r *rows) put(into, key, also, returning string) (string, []any) {
+func (r *rows) put(into, key, also string) (string, []any) {
 	came, args := r.came()
 	var names, set []string
 	for _, c := range r.table.Columns {
@@ -176,92 +174,69 @@ func (r *rows) put(into, key, also, returning string) (string, []any) {
 	list, seen := strings.Join(names, ", "), len(args)+1
 	return fmt.Sprintf(`INSERT INTO %s (%s, raw, first_seen, last_seen)
 		SELECT DISTINCT ON (%s) %[2]s, raw, $%[4]d::timestamptz, $%[4]d::timestamptz FROM %s AS came
-		ON CONFLICT (%[3]s) DO UPDATE SET %[6]s, raw = excluded.raw, last_seen = excluded.last_seen, gone_at = NULL%s %s`,
-		into, list, key, seen, came, strings.Join(set, ", "), also, returning), args
+		ON CONFLICT (%[3]s) DO UPDATE SET %[6]s, raw = excluded.raw, last_seen = excluded.last_seen, gone_at = NULL%s`,
+		into, list, key, seen, came, strings.Join(set, ", "), also), args
 }
 
 // stored tells what storing conversations did.
 type stored struct {
-	added, changed int
-	due            []int64 // rows of conversations whose messages are to be read
+	added, changed, gone int64
+	due                  []int64 // rows of conversations whose messages are to be read
 }
 
 // storeConversations stores what a walk has brought, and the earlier values of what has changed.
-func storeConversations(ctx context.Context, tx *sql.Tx, convs []okchat.Conversation, run string, recheck time.Duration) (s stored, err error) {
-	if len(convs) == 0 {
-		return s, nil
-	}
-	r := newRows(column.Conversations())
+func (w *work) storeConversations(convs []okchat.Conversation, run string, recheck time.Duration) (s stored) {
+	r := rows{table: column.Conversations()}
 	for i := range convs {
-		if err := r.add(&convs[i]); err != nil {
-			return s, err
-		}
+		w.add(&r, &convs[i])
+	}
+	if w.err != nil || len(convs) == 0 {
+		return s
 	}
 	var names, before, after []string
 	for _, c := range history() {
 		names, before, after = append(names, c.Name), append(before, "c."+c.Name), append(after, "came."+c.Name)
 	}
 	came, args := r.came()
-	result, err := tx.ExecContext(ctx, fmt.Sprintf(`INSERT INTO changes (conversation_id, changed_at, last_seen, %s)
+	s.changed = w.exec(fmt.Sprintf(`INSERT INTO changes (conversation_id, changed_at, last_seen, %s)
 		SELECT c.id, $%d::timestamptz, c.last_seen, %s FROM conversations c JOIN %s AS came USING (id)
 		WHERE (%[3]s) IS DISTINCT FROM (%[5]s) ON CONFLICT DO NOTHING`,
 		strings.Join(names, ", "), len(args)+1, strings.Join(before, ", "), came, strings.Join(after, ", ")), append(args, run)...)
-	if err != nil {
-		return s, err
+	put, args := r.put("conversations", "id", ", messages_age = CASE WHEN conversations.raw = excluded.raw THEN conversations.messages_age END")
+	if w.err == nil {
+		w.err = each(w.ctx, w, func(rows *sql.Rows) error {
+			var n int64
+			var added, due bool
+			err := rows.Scan(&n, &added, &due)
+			if added {
+				s.added++
+			}
+			if due {
+				s.due = append(s.due, n)
+			}
+			return err
+		}, fmt.Sprintf("%s RETURNING n, xmax = 0, messages_age IS NULL OR messages_age < %d", put, int64(recheck.Seconds())), append(args, run)...)
 	}
-	changed, err := result.RowsAffected()
-	if err != nil {
-		return s, err
-	}
-	s.changed = int(changed)
-	put, args := r.put("conversations", "id", ", messages_age = CASE WHEN conversations.raw = excluded.raw THEN conversations.messages_age END",
-		fmt.Sprintf("RETURNING n, xmax = 0, messages_age IS NULL OR messages_age < %d", int64(recheck.Seconds())))
-	found, err := tx.QueryContext(ctx, put, append(args, run)...)
-	if err != nil {
-		return s, err
-	}
-	defer func() { _ = found.Close() }()
-	for found.Next() {
-		var n int64
-		var added, due bool
-		if err := found.Scan(&n, &added, &due); err != nil {
-			return s, err
-		}
-		if added {
-			s.added++
-		}
-		if due {
-			s.due = append(s.due, n)
-		}
-	}
-	return s, found.Err()
+	return s
 }
 
 // storeMessages stores messages that were read at a time.
-func storeMessages(ctx context.Context, tx *sql.Tx, messages []okchat.Message, at string) error {
-	if len(messages) == 0 {
-		return nil
-	}
-	r := newRows(column.Messages())
+func (w *work) storeMessages(messages []okchat.Message, at string) {
+	r := rows{table: column.Messages()}
 	for i := range messages {
-		if err := r.add(&messages[i]); err != nil {
-			return err
-		}
+		w.add(&r, &messages[i])
 	}
-	put, args := r.put("messages", "session_id, id", "", "")
-	_, err := tx.ExecContext(ctx, put, append(args, at)...)
-	return err
+	if len(messages) > 0 {
+		put, args := r.put("messages", "session_id, id", "")
+		w.exec(put, append(args, at)...)
+	}
 }
 
 // markRead notes that the messages of conversations were read whole, at a time, and marks those that have left.
-func markRead(ctx context.Context, tx *sql.Tx, whole []int64, at string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE messages SET gone_at = $2::timestamptz
+func (w *work) markRead(whole []int64, at string) {
+	w.exec(`UPDATE messages SET gone_at = $2::timestamptz
 		WHERE session_id IN (SELECT id FROM conversations WHERE n = ANY ($1)) AND last_seen < $2::timestamptz AND gone_at IS NULL`, whole, at)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `UPDATE conversations c SET messages_read_at = $2::timestamptz, messages_age = CASE WHEN last_message_id IS NULL OR
+	w.exec(`UPDATE conversations c SET messages_read_at = $2::timestamptz, messages_age = CASE WHEN last_message_id IS NULL OR
 		EXISTS (SELECT 1 FROM messages WHERE session_id = c.id AND id = c.last_message_id) THEN greatest(0, extract(epoch FROM $2::timestamptz -
 		greatest(created_at, updated_at, (SELECT max(created_at) FROM messages WHERE session_id = c.id))))::bigint END WHERE n = ANY ($1)`, whole, at)
-	return err
 }

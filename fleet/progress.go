@@ -39,25 +39,30 @@ func (messagesArgs) Kind() string { return "okchat_messages" } // Kind implement
 // maxErrors ends a job that has failed so often. Attempts are not counted, as a worker that was killed is no error of the job.
 const maxErrors = 8
 
-// options returns how a job is inserted: once, however often it is asked for while it waits or runs. The more of its chatbot
+// queued returns a job as it is inserted: once, however often it is asked for while it waits or runs. The more of its chatbot
 // was done in this run, the later its turn is, so that small chatbots do not wait for large ones.
-func options(done int64, at time.Time) *river.InsertOpts {
+func queued(args river.JobArgs, done int64, wait time.Duration) river.InsertManyParams {
 	priority := 1
 	for limit := int64(1000); done >= limit && priority < 4; limit *= 10 {
 		priority++
 	}
-	return &river.InsertOpts{MaxAttempts: 10_000, Priority: priority, ScheduledAt: at, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+	opts := &river.InsertOpts{MaxAttempts: 10_000, Priority: priority, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
 	}}}
+	if wait > 0 {
+		opts.ScheduledAt = time.Now().Add(wait)
+	}
+	return river.InsertManyParams{Args: args, InsertOpts: opts}
 }
 
 // chatbot is a row of fleet_chatbots, as far as a job needs it.
 type chatbot struct {
 	id, key, run, token      string
-	state                    string // new, waiting, working, done or failed
+	state                    string // waiting, working, done or failed
 	withMessages, listed     bool
 	pageSize                 int
 	round, stretch, position int64
+	every, left              float64 // seconds between two runs, and until the next one
 }
 
 func (d *database) chatbot(ctx context.Context, id string) (c chatbot, err error) {
@@ -91,41 +96,49 @@ type progress struct {
 }
 
 // count adds to the numbers of a chatbot.
-func (d *database) count(ctx context.Context, tx *sql.Tx, id string, p progress) error {
-	_, err := tx.ExecContext(ctx, `UPDATE fleet_chatbots SET problem = CASE WHEN $2 <> '' THEN $2 ELSE problem END, total = CASE WHEN $3 >= 0 THEN $3 ELSE total END,
+func (w *work) count(id string, p progress) {
+	w.exec(`UPDATE fleet_chatbots SET problem = CASE WHEN $2 <> '' THEN $2 ELSE problem END, total = CASE WHEN $3 >= 0 THEN $3 ELSE total END,
 		pages = pages + $4, conversations = conversations + $5, to_read = to_read + $6, have_read = have_read + $7, messages = messages + $8, batches = batches + $9
 		WHERE id = $1`, id, p.problem, p.total, p.pages, p.conversations, p.toRead, p.haveRead, p.messages, p.batches)
-	return err
 }
 
 // advance notes where the walk of a chatbot stands. The first stretch of a run sets the numbers to 0.
-func (d *database) advance(ctx context.Context, tx *sql.Tx, c chatbot, first bool) error {
+func (w *work) advance(c chatbot, first bool) {
 	reset := ""
 	if first {
-		reset = `, started = @now, problem = '', total = 0, pages = 0, conversations = 0, to_read = 0, have_read = 0, messages = 0, batches = 0`
+		reset = ", started = @now, problem = '', total = 0, pages = 0, conversations = 0, to_read = 0, have_read = 0, messages = 0, batches = 0"
 	}
-	_, err := tx.ExecContext(ctx, d.sql("UPDATE fleet_chatbots SET state = 'working', round = $2, run = $3, stretch = $4, token = $5, listed = CASE WHEN $6 THEN 1 ELSE 0 END"+
-		reset+" WHERE id = $1"), c.id, c.round, c.run, c.stretch, c.token, c.listed)
-	return err
+	w.exec("UPDATE fleet_chatbots SET state = 'working', round = $2, run = $3, stretch = $4, token = $5, listed = CASE WHEN $6 THEN 1 ELSE 0 END"+reset+" WHERE id = $1",
+		c.id, c.round, c.run, c.stretch, c.token, c.listed)
 }
 
-// commit does the work of a job, notes its progress, and completes the job, in one transaction. A job that another worker has
-// been given in the meantime does nothing.
-func commit[A river.JobArgs](ctx context.Context, f *fleet, job *river.Job[A], do func(tx *sql.Tx) error) error {
-	err := f.db.transaction(ctx, func(tx *sql.Tx) error {
+// settle ends the run of a chatbot whose list and messages are all done, and queues the next one if it is to be repeated.
+func (w *work) settle(f *fleet, c chatbot) {
+	if w.err != nil {
+		return
+	}
+	w.err = each(w.ctx, w, func(rows *sql.Rows) error {
+		return rows.Scan(&c.every, &c.left)
+	}, w.db.sql(`UPDATE fleet_chatbots SET state = CASE WHEN problem = '' THEN 'done' ELSE 'failed' END, token = '', finished = @now
+		WHERE id = $1 AND round = $2 AND listed = 1 AND batches <= 0 RETURNING every, started + every - @now`), c.id, c.round)
+	if c.every > 0 {
+		w.insert(f, queued(listArgs{c.id, c.round + 1, 0}, 0, seconds(c.left)))
+	}
+}
+
+// commit does the work of a job and completes it, in one transaction. A job that another worker has been given in the meantime
+// does nothing.
+func commit[A river.JobArgs](ctx context.Context, f *fleet, job *river.Job[A], do func(w *work)) error {
+	err := f.db.transaction(ctx, func(w *work) {
 		var state string
 		var attempt int
-		if err := tx.QueryRowContext(ctx, f.db.sql("SELECT state, attempt FROM river_job WHERE id = $1 @lock"), job.ID).Scan(&state, &attempt); err != nil {
-			return err
+		w.err = w.QueryRowContext(w.ctx, w.db.sql("SELECT state, attempt FROM river_job WHERE id = $1 @lock"), job.ID).Scan(&state, &attempt)
+		if w.err != nil || state != string(rivertype.JobStateRunning) || attempt != job.Attempt {
+			return
 		}
-		if state != string(rivertype.JobStateRunning) || attempt != job.Attempt {
-			return nil
+		if do(w); w.err == nil {
+			_, w.err = river.JobCompleteTx[riverdriver.Driver[*sql.Tx]](w.ctx, w.Tx, job)
 		}
-		if err := do(tx); err != nil {
-			return err
-		}
-		_, err := river.JobCompleteTx[riverdriver.Driver[*sql.Tx]](context.WithoutCancel(ctx), tx, job)
-		return err
 	})
 	if err == nil {
 		return nil
@@ -135,21 +148,6 @@ func commit[A river.JobArgs](ctx context.Context, f *fleet, job *river.Job[A], d
 		return fmt.Errorf("the database refused what the job has brought: SQLSTATE %s %s", refused.Code, refused.ConstraintName)
 	}
 	return fmt.Errorf("what the job has brought could not be stored: %T", err)
-}
-
-// settle ends the run of a chatbot whose list and messages are all done, and begins the next one if it is to be repeated.
-func (f *fleet) settle(ctx context.Context, tx *sql.Tx, c chatbot) error {
-	var every, left float64
-	err := tx.QueryRowContext(ctx, f.db.sql(`UPDATE fleet_chatbots SET state = CASE WHEN problem = '' THEN 'done' ELSE 'failed' END, token = '', finished = @now
-		WHERE id = $1 AND round = $2 AND listed = 1 AND batches <= 0 RETURNING every, started + every - @now`), c.id, c.round).Scan(&every, &left)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil || every == 0 {
-		return err
-	}
-	_, err = f.river.InsertTx(ctx, tx, listArgs{c.id, c.round + 1, 0}, options(0, time.Now().Add(max(seconds(left), 0))))
-	return err
 }
 
 // trouble is an error of a call, as the fleet sees it.

@@ -113,7 +113,7 @@ func TestAnSQLiteFleetWritesTheArchivesOfExport(t *testing.T) {
 	if err == nil {
 		err = json.Unmarshal([]byte(out), &got)
 	}
-	if err != nil || got.Chatbots.Done != 3 || got.Conversations != 133 || got.ToRead != 0 {
+	if err != nil || got.Done != 3 || got.Conversations != 133 || got.ToRead != 0 {
 		t.Errorf("status %+v, %v: expected 3 chatbots done, 133 conversations and none to read again", got, err)
 	}
 }
@@ -288,7 +288,7 @@ func TestAJobThatWasGivenToAnotherWorkerDoesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inserted, err := f.river.Insert(t.Context(), listArgs{}, options(0, time.Time{}))
+	inserted, err := f.river.Insert(t.Context(), listArgs{}, queued(listArgs{}, 0, 0).InsertOpts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,9 +305,9 @@ func TestAJobThatWasGivenToAnotherWorkerDoesNothing(t *testing.T) {
 		}
 		row := *inserted.Job
 		row.Attempt, row.State = 1, rivertype.JobStateRunning
-		if err := commit(t.Context(), f, &river.Job[listArgs]{JobRow: &row}, func(*sql.Tx) error {
+		if err := commit(t.Context(), f, &river.Job[listArgs]{JobRow: &row}, func(w *work) {
 			t.Errorf("%s: the job was done", c.name)
-			return errors.New("done")
+			w.err = errors.New("done")
 		}); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}

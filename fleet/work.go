@@ -72,59 +72,32 @@ func (w lister) Work(ctx context.Context, job *river.Job[listArgs]) error {
 	}
 	c.stretch++
 	p.conversations = len(convs)
-	return commit(ctx, w.fleet, job, func(tx *sql.Tx) error { return w.store(ctx, tx, c, p, convs, first, wait, failure == nil) })
-}
-
-// store stores what a stretch has brought, together with the jobs that follow from it.
-func (w lister) store(ctx context.Context, tx *sql.Tx, c chatbot, p progress, convs []okchat.Conversation, first bool, wait time.Duration, whole bool) error {
-	if first {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO runs (chatbot_id, started_at) VALUES ($1, $2::timestamptz)", c.id, c.run); err != nil {
-			return err
+	return commit(ctx, w.fleet, job, func(tx *work) {
+		if first {
+			tx.exec("INSERT INTO runs (chatbot_id, started_at) VALUES ($1, $2::timestamptz)", c.id, c.run)
 		}
-	}
-	s, err := storeConversations(ctx, tx, convs, c.run, w.recheck)
-	if err != nil {
-		return err
-	}
-	if c.withMessages && len(s.due) > 0 {
-		p.toRead = len(s.due)
-		var jobs []river.InsertManyParams
-		for batch := range slices.Chunk(s.due, batchSize) {
-			position := c.position + int64(len(jobs)*batchSize)
-			jobs = append(jobs, river.InsertManyParams{Args: messagesArgs{c.id, c.round, batch}, InsertOpts: options(position, time.Time{})})
+		s := tx.storeConversations(convs, c.run, w.recheck)
+		var next []river.InsertManyParams
+		if c.withMessages {
+			for batch := range slices.Chunk(s.due, batchSize) {
+				next = append(next, queued(messagesArgs{c.id, c.round, batch}, c.position+int64(p.toRead), 0))
+				p.batches, p.toRead = p.batches+1, p.toRead+len(batch)
+			}
 		}
-		p.batches = len(jobs)
-		if _, err := w.river.InsertManyTx(ctx, tx, jobs); err != nil {
-			return err
+		if !c.listed {
+			next = append(next, queued(listArgs{c.id, c.round, c.stretch}, c.position+int64(len(convs)), wait))
 		}
-	}
-	var gone int64
-	if whole && c.listed {
-		marked, err := tx.ExecContext(ctx, `UPDATE conversations SET gone_at = $2::timestamptz
-			WHERE chatbot_id = $1 AND gone_at IS NULL AND last_seen < $2::timestamptz`, c.id, c.run)
-		if err != nil {
-			return err
+		tx.insert(w.fleet, next...)
+		if failure == nil {
+			s.gone = tx.exec("UPDATE conversations SET gone_at = $2::timestamptz WHERE chatbot_id = $1 AND gone_at IS NULL AND last_seen < $2::timestamptz", c.id, c.run)
 		}
-		if gone, err = marked.RowsAffected(); err != nil {
-			return err
-		}
-	}
-	if _, err := tx.ExecContext(ctx, `UPDATE runs SET pages = pages + $3, added = added + $4, changed = changed + $5, gone = gone + $6,
-		ended_at = CASE WHEN $7 THEN clock_timestamp() END WHERE chatbot_id = $1 AND started_at = $2::timestamptz`,
-		c.id, c.run, p.pages, s.added, s.changed, gone, c.listed); err != nil {
-		return err
-	}
-	if err := w.db.advance(ctx, tx, c, first); err != nil {
-		return err
-	}
-	if err := w.db.count(ctx, tx, c.id, p); err != nil {
-		return err
-	}
-	if c.listed {
-		return w.settle(ctx, tx, c)
-	}
-	_, err = w.river.InsertTx(ctx, tx, listArgs{c.id, c.round, c.stretch}, options(c.position+int64(len(convs)), time.Now().Add(wait)))
-	return err
+		tx.exec(`UPDATE runs SET pages = pages + $3, added = added + $4, changed = changed + $5, gone = gone + $6,
+			ended_at = CASE WHEN $7 THEN clock_timestamp() END WHERE chatbot_id = $1 AND started_at = $2::timestamptz`,
+			c.id, c.run, p.pages, s.added, s.changed, s.gone, c.listed)
+		tx.advance(c, first)
+		tx.count(c.id, p)
+		tx.settle(w.fleet, c)
+	})
 }
 
 // errMore is the error of a walk that was left before its end.
@@ -191,22 +164,16 @@ func (w reader) Work(ctx context.Context, job *river.Job[messagesArgs]) error {
 		return errors.New(t.text)
 	}
 	p.messages = b.count
-	return commit(ctx, w.fleet, job, func(tx *sql.Tx) error {
-		if err := storeMessages(ctx, tx, b.messages, b.at); err != nil {
-			return err
-		}
-		if err := markRead(ctx, tx, b.whole, b.at); err != nil {
-			return err
-		}
+	return commit(ctx, w.fleet, job, func(tx *work) {
+		tx.storeMessages(b.messages, b.at)
+		tx.markRead(b.whole, b.at)
 		if len(b.rest) == 0 {
 			p.batches = -1
-		} else if _, err := w.river.InsertTx(ctx, tx, messagesArgs{c.id, c.round, b.rest}, options(c.position, time.Now().Add(wait))); err != nil {
-			return err
+		} else {
+			tx.insert(w.fleet, queued(messagesArgs{c.id, c.round, b.rest}, c.position, wait))
 		}
-		if err := w.db.count(ctx, tx, c.id, p); err != nil {
-			return err
-		}
-		return w.settle(ctx, tx, c)
+		tx.count(c.id, p)
+		tx.settle(w.fleet, c)
 	})
 }
 
@@ -234,20 +201,14 @@ func (f *fleet) batch(ctx context.Context, c chatbot, conversations []int64) (*b
 	if b.at, err = f.db.timestamp(ctx); err != nil {
 		return b, err
 	}
-	rows, err := f.db.QueryContext(ctx, "SELECT n, id::text FROM conversations WHERE n = ANY ($1)", conversations)
-	if err != nil {
-		return b, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	err = each(ctx, f.db, func(rows *sql.Rows) error {
 		var n int64
 		var id string
-		if err := rows.Scan(&n, &id); err != nil {
-			return b, err
-		}
+		err := rows.Scan(&n, &id)
 		b.ids[n] = id
-	}
-	return b, rows.Err()
+		return err
+	}, "SELECT n, id::text FROM conversations WHERE n = ANY ($1)", conversations)
+	return b, err
 }
 
 // read reads the messages of one conversation. One that the server no longer knows has none.
@@ -265,7 +226,7 @@ func (b *batch) read(ctx context.Context, n int64) error {
 		}
 		count, b.held = count+len(page.Items), b.held+len(page.Body)
 		if b.messages = append(b.messages, page.Items...); b.held > mostHeld {
-			if err := b.db.transaction(ctx, func(tx *sql.Tx) error { return storeMessages(ctx, tx, b.messages, b.at) }); err != nil {
+			if err := b.db.transaction(ctx, func(w *work) { w.storeMessages(b.messages, b.at) }); err != nil {
 				return err
 			}
 			b.messages, b.held = nil, 0
