@@ -80,3 +80,11 @@ func encode(t *testing.T, v any) []byte {
 	}
 	return b
 }
+
+// inOneGoroutine skips a test with -short, as the race detector has it: it would be ten times as slow and find nothing.
+func inOneGoroutine(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("one goroutine repeats what other tests do once")
+	}
+}

@@ -20,9 +20,7 @@ func exchangeOf(c *call) *exchange.Exchange {
 // TestTheWorkGrowsAsThePage counts allocations, which follow the work of the rules: a page of ten times the size may cost
 // twelve times as many. A rule that looks at too much would not be checked.
 func TestTheWorkGrowsAsThePage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it counts what one goroutine allocates")
-	}
+	inOneGoroutine(t)
 	c := theContract(t)
 	for _, test := range []struct {
 		name   string
@@ -66,6 +64,7 @@ func TestTheWorkGrowsAsThePage(t *testing.T) {
 }
 
 func TestARuleThatLooksAtTooMuchIsNotChecked(t *testing.T) {
+	inOneGoroutine(t)
 	t.Parallel()
 	spec := strings.Replace(okchat.OpenAPI(), "rule: '!(self in before)'", "rule: 'body.data.filter(c, c.id == self).size() == 1'", 1)
 	if spec == okchat.OpenAPI() {

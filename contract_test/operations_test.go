@@ -244,6 +244,7 @@ func TestAContractThatSaysMoreThanAnyCheckReadsIsRefused(t *testing.T) {
 
 // TestASwitchedOffRuleTakesThoseWithItThatNeedIt holds that --off page-echo does not end the run.
 func TestASwitchedOffRuleTakesThoseWithItThatNeedIt(t *testing.T) {
+	inOneGoroutine(t)
 	t.Parallel()
 	for _, rule := range theContract(t).Rules() {
 		without, err := theContract(t).Without(rule.Code)

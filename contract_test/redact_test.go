@@ -59,6 +59,7 @@ func redacted(t testing.TB, r *redact.Redactor, result *contract.Result) *exchan
 
 // TestARedactedExchangeKeepsEveryFindingButLeaks redacts each exhibit of the corpus, writes it, reads it and checks it.
 func TestARedactedExchangeKeepsEveryFindingButLeaks(t *testing.T) {
+	inOneGoroutine(t)
 	t.Parallel()
 	c, r := theContract(t), redactor(t, salt)
 	for _, e := range makeCorpus(t).list {
