@@ -19,6 +19,9 @@ import (
 // Each way to search finds what a look at every message does: with the index and without, common texts and rare ones, in pages of
 // any size.
 func TestEachWayToSearchFindsWhatEveryOtherDoes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine asks again and again")
+	}
 	srv, client := serve(t, okchattest.Synthetic(3, 60))
 	first, _ := srv.At(0)
 	path := filepath.Join(t.TempDir(), "a.sqlite")
