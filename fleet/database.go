@@ -161,7 +161,7 @@ func (d *database) prepare(ctx context.Context) error {
 		statements = fmt.Sprintf(tables, schemaVersion)
 	}
 	if d.postgres() {
-		gained, err := d.archiveTables(ctx)
+		gained, err := d.archiveTables(ctx, there)
 		if err != nil {
 			return err
 		}

@@ -113,6 +113,11 @@ func (f *fleet) hold(ctx context.Context, job *rivertype.JobRow) (context.Contex
 
 // run works until ctx ends or, unless forever is set, no chatbot is being worked on any more.
 func (f *fleet) run(ctx context.Context, forever bool) error {
+	if !f.db.postgres() { // one process works on it, so that others which are noted have died
+		if _, err := f.db.ExecContext(ctx, "DELETE FROM fleet_workers"); err != nil {
+			return err
+		}
+	}
 	if err := f.beat(ctx, 0, nil); err != nil {
 		return err
 	}

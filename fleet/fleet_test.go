@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -134,4 +135,25 @@ func TestAPauseThatTheServerAsksForIsOneOfAllWorkers(t *testing.T) {
 			t.Errorf("a request came %v after a refusal that asked for %d s", after, s.Wait)
 		}
 	}
+}
+
+func TestAnSQLiteFleetThatIsKilledLosesNothing(t *testing.T) {
+	s := setup{Sizes: longTail(8, 250), Latency: 10 * time.Millisecond}
+	url := startServer(t, s)
+	dir := t.TempDir()
+	file := membersFile(t, s)
+	for range 3 {
+		p := startWorker(t, url, "sqlite:"+filepath.Join(dir, "fleet.db"), "--chatbots", file, "--messages")
+		time.Sleep(500 * time.Millisecond)
+		_ = p.Process.Kill()
+		<-p.done
+	}
+	startWorker(t, url, "sqlite:"+filepath.Join(dir, "fleet.db"), "--chatbots", file, "--messages").wait(t)
+	compare(t, url, s, func(i int) *sql.Rows {
+		rows, err := openSQLite(t, filepath.Join(dir, "fleet.db.archives", s.id(i).String()+".sqlite")).Query("SELECT c.id, m.id FROM conversations c LEFT JOIN messages m ON m.session_id = c.id")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	})
 }

@@ -22,8 +22,9 @@ import (
 const own = "raw text NOT NULL, first_seen timestamptz NOT NULL, last_seen timestamptz NOT NULL, gone_at timestamptz"
 
 // archiveTables returns the statements that make the tables or, where they are there, add the columns that the contract has
-// gained. There are none where nothing is missing, as they would wait for all who work.
-func (d *database) archiveTables(ctx context.Context) (string, error) {
+// gained. There are none where nothing is missing, as they would wait for all who work. Tables of these names in a database
+// without a fleet belong to somebody else.
+func (d *database) archiveTables(ctx context.Context, ours bool) (string, error) {
 	var b strings.Builder
 	missing := false
 	for _, t := range []struct {
@@ -40,6 +41,9 @@ func (d *database) archiveTables(ctx context.Context) (string, error) {
 		var there string
 		if err := d.QueryRowContext(ctx, "SELECT coalesce(string_agg(attname, ' '), '') FROM pg_attribute WHERE attrelid = to_regclass($1)", t.name).Scan(&there); err != nil {
 			return "", err
+		}
+		if there != "" && !ours {
+			return "", fmt.Errorf("the database %s has a table %s that no fleet has made: use a database of its own", d.where, t.name)
 		}
 		definitions := make([]string, len(t.columns))
 		for i, c := range t.columns {

@@ -65,9 +65,13 @@ type chatbot struct {
 	every, left              float64 // seconds between two runs, and until the next one
 }
 
+// chatbot returns a chatbot, or one without a job to do where it was taken out of the fleet.
 func (d *database) chatbot(ctx context.Context, id string) (c chatbot, err error) {
 	err = d.QueryRowContext(ctx, `SELECT id, key, run, token, with_messages <> 0, listed <> 0, page_size, round, stretch, conversations
 		FROM fleet_chatbots WHERE id = $1`, id).Scan(&c.id, &c.key, &c.run, &c.token, &c.withMessages, &c.listed, &c.pageSize, &c.round, &c.stretch, &c.position)
+	if errors.Is(err, sql.ErrNoRows) {
+		return chatbot{round: -1, listed: true}, nil
+	}
 	return c, err
 }
 

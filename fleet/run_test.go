@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -168,7 +170,14 @@ func TestPostgresHoldsTheRowsOfAnArchive(t *testing.T) {
 	came := fake.AddNew(1)[0]
 	closed, _ := fake.At(9)
 	fake.SetState(closed.ID, "synthetic_other")
+	voices := value[int](t, db, "SELECT count(voice_path) FROM conversations WHERE gone_at IS NULL")
+	if _, err := db.Exec("ALTER TABLE conversations DROP COLUMN voice_path"); err != nil { // as if the contract had gained it
+		t.Fatal(err)
+	}
 	run()
+	if got := value[int](t, db, "SELECT count(voice_path) FROM conversations"); got < voices-1 || voices == 0 {
+		t.Errorf("a column that was added has %d values, expected about %d", got, voices)
+	}
 	for query, want := range map[string]string{
 		"SELECT id::text FROM conversations WHERE gone_at IS NOT NULL": left.ID.String(),
 		"SELECT string_agg(DISTINCT c.id::text, ' ') FROM messages m JOIN conversations c ON c.id = session_id WHERE m.first_seen > (SELECT max(started_at) FROM runs)": came.ID.String(),
@@ -238,6 +247,10 @@ func TestBadInputIsNamedAndTheOthersGoOn(t *testing.T) {
 		})
 	}
 	t.Run("before anything is read", func(t *testing.T) {
+		taken, db := pg.database(t)
+		if _, err := db.Exec("CREATE TABLE messages (text text)"); err != nil {
+			t.Fatal(err)
+		}
 		other, db := pg.database(t)
 		if _, err := db.Exec("CREATE TABLE fleet_schema (version INTEGER); INSERT INTO fleet_schema VALUES (99)"); err != nil {
 			t.Fatal(err)
@@ -249,6 +262,7 @@ func TestBadInputIsNamedAndTheOthersGoOn(t *testing.T) {
 			args       []string
 		}{
 			{"a database of another version", "has version 99 of the fleet's tables, expected 1", []string{"run", "--chatbots", fine, "--db", other}},
+			{"a database that others use", "has a table messages that no fleet has made", []string{"run", "--chatbots", fine, "--db", taken}},
 			{"its status", "has version 99 of the fleet's tables, expected 1", []string{"status", "--db", other}},
 			{"a database that is not there", "cannot reach the database nowhere at 127.0.0.1:1", []string{"run", "--chatbots", fine, "--db", "postgres://me:secret@127.0.0.1:1/nowhere"}},
 			{"a URL that does not parse", "expected postgres://USER@HOST/NAME", []string{"run", "--chatbots", fine, "--db", "postgres://me:secret@[/nowhere"}},
@@ -370,6 +384,21 @@ func TestAFleetThatRepeatsItselfBringsWhatIsNew(t *testing.T) {
 	until(t, db, "SELECT min(round) >= 1 FROM fleet_chatbots")
 	came := up.fakes[s.id(1).String()].AddNew(1)[0]
 	until(t, db, "SELECT min(round) >= 2 FROM fleet_chatbots")
+	if n := len(rowsOf(t, db, "SELECT id FROM fleet_workers")); n != 1 {
+		t.Errorf("%d workers are noted, expected the one", n)
+	}
+	answer := httptest.NewRecorder()
+	open, err := openDatabase(t.Context(), url, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = open.Close() }()
+	open.serveMetrics(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for _, want := range []string{"okchat_fleet_conversations 2", "okchat_fleet_workers 1\n", "# TYPE okchat_fleet_jobs_waiting gauge\n", "okchat_fleet_problems 0\n"} {
+		if !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("metrics: expected %q in:\n%s", want, answer.Body)
+		}
+	}
 	if n := value[int](t, db, "SELECT count(*) FROM conversations WHERE id = $1", came.ID.String()); n != 1 {
 		t.Errorf("a conversation that came between two runs is there %d times, expected once", n)
 	}
