@@ -34,6 +34,7 @@ type Transcripts struct {
 	pending []chan line   // the lines that are not written yet, in their order
 	odd     error         // the first one that spoils nothing
 	count   int
+	unread  int
 }
 
 // window is how many lines may be pending for each conversation that is being read: short conversations are read on while
@@ -76,6 +77,10 @@ func messageColumns() []column.Column {
 
 // Count returns how many messages were written.
 func (t *Transcripts) Count() int { return t.count }
+
+// Unread returns how many conversations were written without messages as the server no longer knows them, or the archive they
+// come from has never read them.
+func (t *Transcripts) Unread() int { return t.unread }
 
 // WritePage implements [Writer].
 func (t *Transcripts) WritePage(page []okchat.Conversation) error {
@@ -120,6 +125,9 @@ func (t *Transcripts) write() (err error) {
 	} else {
 		t.odd = cmp.Or(t.odd, l.err)
 		t.count += l.messages
+		if l.unread {
+			t.unread++
+		}
 		_, err = t.out.Write(l.json)
 	}
 	if err != nil {
@@ -136,6 +144,7 @@ func (t *Transcripts) write() (err error) {
 type line struct {
 	json     []byte
 	messages int
+	unread   bool // there were none to read
 	err      error
 }
 
@@ -146,10 +155,9 @@ func (t *Transcripts) read(ctx context.Context, conv *okchat.Conversation) line 
 		return line{err: err}
 	}
 	var l line
-	known := true
 	for m, err := range t.from.Messages(ctx, conv.ChatbotID.String(), conv.ID.String(), t.opts) {
 		if errors.Is(err, okchat.ErrNotFound) && l.messages == 0 {
-			known = false
+			l.unread = true
 			break
 		}
 		if err != nil {
@@ -164,7 +172,7 @@ func (t *Transcripts) read(ctx context.Context, conv *okchat.Conversation) line 
 			return line{err: err}
 		}
 	}
-	l.json = out.end(known)
+	l.json = out.end(!l.unread)
 	return l
 }
 

@@ -18,9 +18,14 @@ import (
 
 func transcripts(t *testing.T, parallel int, script func(*okchattest.Server)) (lines []string, count int, err error) {
 	t.Helper()
+	var writer *Transcripts
 	out, count, err := transcriptsAs(t, func(ctx context.Context, w io.Writer, client *okchat.Client) *Transcripts {
-		return NewTranscripts(ctx, w, client, okchat.MessageOptions{Limit: 100}, parallel)
+		writer = NewTranscripts(ctx, w, client, okchat.MessageOptions{Limit: 100}, parallel)
+		return writer
 	}, script)
+	if null := strings.Count(out, `"messages":null}`); err == nil && writer.Unread() != null {
+		t.Errorf("%d conversations count as unread, %d are null", writer.Unread(), null)
+	}
 	return strings.SplitAfter(out, "\n"), count, err
 }
 

@@ -195,8 +195,11 @@ type exporter struct {
 	opts   okchat.ListOptions
 	target string
 
-	transcripts interface{ Count() int } // with --messages, once there is a writer
-	stored      sqlite.MessageResult     // with --messages to SQLite
+	transcripts interface { // with --messages, once there is a writer
+		Count() int
+		Unread() int
+	}
+	stored sqlite.MessageResult // with --messages to SQLite
 }
 
 // messageOptions returns how messages are stored in an archive, nil where they are not.
@@ -229,14 +232,18 @@ func (e *exporter) counted() string {
 	if !e.exportFlags.messages {
 		return fmt.Sprintf("%d conversations", e.progress.count)
 	}
-	made, count := "", e.stored.Added
+	made, count, unread := "", e.stored.Added, e.stored.Unknown
 	if e.sample != nil {
 		made = "synthetic "
 	}
 	if e.transcripts != nil {
-		count = e.transcripts.Count()
+		count, unread = e.transcripts.Count(), e.transcripts.Unread()
 	}
-	return fmt.Sprintf("%d conversations with %d %smessages", e.progress.count, count, made)
+	text := fmt.Sprintf("%d conversations with %d %smessages", e.progress.count, count, made)
+	if unread > 0 {
+		text += fmt.Sprintf(" (none to read for %d)", unread)
+	}
+	return text
 }
 
 // newWriter returns the writer of a format. Appending is for an output that has an earlier part of it already.

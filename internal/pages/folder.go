@@ -36,6 +36,7 @@ type Folder struct {
 	rows    []row // of the part of the list that is not written yet
 	part    int   // its number
 	count   int   // of messages
+	unread  int   // conversations without any to read
 	odd     error // the first one that spoils nothing
 }
 
@@ -49,6 +50,9 @@ func NewFolder(dir string, opts FolderOptions) *Folder {
 
 // Count returns how many messages were written.
 func (f *Folder) Count() int { return f.count }
+
+// Unread returns how many conversations were written without messages, as there were none to read.
+func (f *Folder) Unread() int { return f.unread }
 
 // WritePage implements [archive.Writer].
 func (f *Folder) WritePage(page []okchat.Conversation) error {
@@ -104,7 +108,9 @@ func (f *Folder) WritePage(page []okchat.Conversation) error {
 		if err := f.counter.AddConversation(&page[i]); err != nil {
 			return err
 		}
-		if !done.unread {
+		if done.unread {
+			f.unread++
+		} else {
 			f.counter.AddMessages(done.sent, page[i].IsHumanMode)
 		}
 		f.count += len(done.sent)
