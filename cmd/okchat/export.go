@@ -230,7 +230,7 @@ func (e *exporter) writer(ctx context.Context, kind string, out io.Writer) archi
 // counted tells how much was written.
 func (e *exporter) counted() string {
 	if !e.exportFlags.messages {
-		return fmt.Sprintf("%d conversations", e.progress.count)
+		return number(e.progress.count, "conversation")
 	}
 	made, count, unread := "", e.stored.Added, e.stored.Unknown
 	if e.sample != nil {
@@ -239,7 +239,7 @@ func (e *exporter) counted() string {
 	if e.transcripts != nil {
 		count, unread = e.transcripts.Count(), e.transcripts.Unread()
 	}
-	text := fmt.Sprintf("%d conversations with %d %smessages", e.progress.count, count, made)
+	text := fmt.Sprintf("%s with %s", number(e.progress.count, "conversation"), number(count, made+"message"))
 	if unread > 0 {
 		text += fmt.Sprintf(" (none to read for %d)", unread)
 	}
