@@ -108,29 +108,17 @@ func newQuery(page, limit int, opts CallOptions) (query, error) {
 
 // single gets one page as a call of its own.
 func single[T any](ctx context.Context, c *Client, op operation[T], q query) (*Page[T], error) {
-	var page *Page[T]
-	err := c.call(ctx, op.name, func(info *CallInfo) (err error) {
-		info.Pages = 1
-		if page, err = fetch(ctx, c, op, q); err == nil {
-			info.Items = len(page.Items)
-		}
-		return err
-	})
+	start := time.Now()
+	page, err := fetch(ctx, c, op, q)
+	items := 0
+	if err == nil {
+		items = len(page.Items)
+	}
+	c.called(ctx, start, CallInfo{Operation: op.name, Pages: 1, Items: items, Err: err})
 	if err != nil {
 		return nil, err
 	}
 	return page, nil
-}
-
-// call runs a call of an operation, which counts what it does, and tells the hook of it.
-func (c *Client) call(ctx context.Context, operation string, run func(*CallInfo) error) error {
-	info, start := CallInfo{Operation: operation}, time.Now()
-	err := run(&info)
-	info.Duration, info.Err = time.Since(start), err
-	if c.conf.hooks.Call != nil {
-		callHook(func() { c.conf.hooks.Call(ctx, info) })
-	}
-	return err
 }
 
 // fetch gets one page, with retries. The way of a page goes on through the functions below: fetchTries, fetchOnce, send,

@@ -113,12 +113,17 @@ func (c *Conversation) read(s *fastjson.Scanner) {
 // UnmarshalJSON decodes one conversation, for instance from an archive, and keeps a copy of b. It fails on a value whose type
 // is not the contract's, but not on a member that is missing.
 func (c *Conversation) UnmarshalJSON(b []byte) error {
-	return unmarshalItem(b, "conversation", c, (*Conversation).read)
+	var conv Conversation
+	err := unmarshalItem(b, "conversation", conv.read)
+	if err == nil && conv.raw != nil {
+		*c = conv
+	}
+	return err
 }
 
 // MarshalJSON encodes the conversation. A member that was not changed in Go is encoded as the server sent it, or left out if it
 // did not; members that the contract does not know are kept.
-func (c Conversation) MarshalJSON() ([]byte, error) { return marshalItem(c.sent, c.Conversation) }
+func (c Conversation) MarshalJSON() ([]byte, error) { return c.marshal(c.Conversation) }
 
 // readItem reads an item of type t into the zero value that into points to.
 func readItem(t *fastjson.Type, s *fastjson.Scanner, into any) sent {
@@ -146,13 +151,12 @@ func (i *sent) firstMissing(members []string) (member, expected string) {
 }
 
 // unmarshalItem reads a copy of b as one item. It does nothing where b is null, as encoding/json does for other types.
-func unmarshalItem[T any](b []byte, what string, into *T, read func(*T, *fastjson.Scanner)) error {
+func unmarshalItem(b []byte, what string, read func(*fastjson.Scanner)) error {
 	if string(b) == "null" {
 		return nil
 	}
-	var item T
 	s := fastjson.NewScanner(bytes.Clone(b))
-	read(&item, s)
+	read(s)
 	s.End()
 	if err := s.Err(); err != nil {
 		return fmt.Errorf("okchat: not a %s: %w", what, err)
@@ -160,17 +164,19 @@ func unmarshalItem[T any](b []byte, what string, into *T, read func(*T, *fastjso
 	if m, odd := s.TakeMismatch(); odd {
 		return fmt.Errorf("okchat: a %s breaks the contract at %s: expected %s, got %s", what, or(m.Where, "its beginning"), m.Expected, m.Got)
 	}
-	*into = item
 	return nil
 }
 
-// marshalItem encodes an item that came as i, and whose members are now.
-func marshalItem[T any](i sent, now T) ([]byte, error) {
+// marshal encodes an item whose members are now, a struct of its type.
+func (i *sent) marshal(now any) ([]byte, error) {
 	if i.raw == nil {
 		return json.Marshal(now)
 	}
-	var original T
-	if i.of.Read(fastjson.NewScanner(i.raw), &original); reflect.DeepEqual(original, now) {
+	is := reflect.ValueOf(now)
+	original := reflect.New(is.Type())
+	i.of.Read(fastjson.NewScanner(i.raw), original.Interface())
+	was := original.Elem()
+	if reflect.DeepEqual(was.Interface(), now) {
 		return i.raw, nil
 	}
 	encoded, err := json.Marshal(now)
@@ -179,7 +185,6 @@ func marshalItem[T any](i sent, now T) ([]byte, error) {
 	}
 	changed, _ := splitMembers(i.of, encoded)
 	came, unknown := splitMembers(i.of, i.raw)
-	is, was := reflect.ValueOf(now), reflect.ValueOf(original)
 	for _, f := range i.of.Fields {
 		if !reflect.DeepEqual(is.Field(f.Index).Interface(), was.Field(f.Index).Interface()) {
 			continue

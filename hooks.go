@@ -80,6 +80,13 @@ func callHook(hook func()) {
 	hook()
 }
 
+// called reports a call that began at start to the hook.
+func (c *Client) called(ctx context.Context, start time.Time, info CallInfo) {
+	if info.Duration = time.Since(start); c.conf.hooks.Call != nil {
+		callHook(func() { c.conf.hooks.Call(ctx, info) })
+	}
+}
+
 // tried reports a try to the hook and to the log.
 func (c *Client) tried(ctx context.Context, info TryInfo) {
 	if c.conf.hooks.Try != nil {

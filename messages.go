@@ -50,11 +50,16 @@ func (m *Message) read(s *fastjson.Scanner) { m.sent = readItem(compiled().messa
 
 // UnmarshalJSON decodes one message, as that of [Conversation] does.
 func (m *Message) UnmarshalJSON(b []byte) error {
-	return unmarshalItem(b, "message", m, (*Message).read)
+	var message Message
+	err := unmarshalItem(b, "message", message.read)
+	if err == nil && message.raw != nil {
+		*m = message
+	}
+	return err
 }
 
 // MarshalJSON encodes the message, as that of [Conversation] does.
-func (m Message) MarshalJSON() ([]byte, error) { return marshalItem(m.sent, m.Message) }
+func (m Message) MarshalJSON() ([]byte, error) { return m.marshal(m.Message) }
 
 // bothIDs names what the path of a conversation is made from, see [operation].
 const bothIDs = "the conversation id, the chatbot id and "
@@ -130,15 +135,16 @@ func (c *Client) MessagePages(ctx context.Context, chatbotID, conversationID str
 		}
 		q.lenient = true
 		w := unorderedWalk[Message]{op: op, seen: map[uuid.UUID]bool{}}
-		err = c.call(ctx, op.name, func(info *CallInfo) error {
-			return w.run(func(n int) (*Page[Message], error) {
-				info.Pages++
-				return fetch(ctx, c, op, q.at(n))
-			}, func(page *Page[Message]) bool {
-				info.Items += len(page.Items)
-				return yield(page, nil)
-			})
+		start, info := time.Now(), CallInfo{Operation: op.name}
+		err = w.run(func(n int) (*Page[Message], error) {
+			info.Pages++
+			return fetch(ctx, c, op, q.at(n))
+		}, func(page *Page[Message]) bool {
+			info.Items += len(page.Items)
+			return yield(page, nil)
 		})
+		info.Err = err
+		c.called(ctx, start, info)
 		if err != nil {
 			yield(nil, err)
 		}

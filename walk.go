@@ -20,11 +20,9 @@ func walkPages[T any](ctx context.Context, c *Client, op operation[T], opts List
 		yield(nil, err)
 		return
 	}
-	err = c.call(ctx, op.name, func(info *CallInfo) error {
-		err := w.run(func(p *Page[T]) bool { return yield(p, nil) })
-		info.Pages, info.Items = int(w.requested.Load()), w.handed
-		return err
-	})
+	start := time.Now()
+	err = w.run(func(p *Page[T]) bool { return yield(p, nil) })
+	c.called(ctx, start, CallInfo{Operation: op.name, Pages: int(w.requested.Load()), Items: w.handed, Err: err})
 	if err != nil {
 		yield(nil, err)
 	}
@@ -60,15 +58,15 @@ type walk[T any] struct {
 
 	standing
 	recent    ring
-	named     map[uuid.UUID]bool // ids of the last items that were left out
-	resumed   int                // position at which After made the walk stand
-	least     time.Time          // the least created_at that came, by right or wrong
-	knownTo   int                // each item that came, or has started since, stands before this position
-	handed    int                // items that this range has handed out
-	finished  bool               // nothing more is wanted
-	abandoned bool               // the caller has left the loop
-	pastEnd   bool               // the last item of the page before was too old for CreatedAfter
-	stalled   int                // pages in a row that brought nothing older
+	named     ring      // the last items that were left out
+	resumed   int       // position at which After made the walk stand
+	least     time.Time // the least created_at that came, by right or wrong
+	knownTo   int       // each item that came, or has started since, stands before this position
+	handed    int       // items that this range has handed out
+	finished  bool      // nothing more is wanted
+	abandoned bool      // the caller has left the loop
+	pastEnd   bool      // the last item of the page before was too old for CreatedAfter
+	stalled   int       // pages in a row that brought nothing older
 
 	start  mark        // of the list when the walk began, if it began at page 1
 	page   []uuid.UUID // ids on the last page
@@ -276,11 +274,22 @@ func (w *walk[T]) admit(page *Page[T]) (fresh []T, end int) {
 	if risen := m.TotalCount - w.Total; risen > 0 && w.knownTo <= math.MaxInt-risen {
 		w.knownTo += risen
 	}
-	page.Odd = slices.DeleteFunc(page.Odd, func(odd *ContractError) bool { return w.wasNamed(odd, start) })
+	odds := page.Odd[:0]
 	for _, odd := range page.Odd {
-		w.Met++
-		w.misfit(odd)
+		// One without an id has none to know it by again, so there only its page tells. A walk that goes on in another process
+		// knows no more than where it stands.
+		again := start < w.Done
+		if !odd.nameless {
+			again = w.named.has(odd.item) || start+odd.place < w.resumed
+		}
+		if !again {
+			w.named.add(remembered{ID: odd.item})
+			w.Met++
+			w.misfit(odd)
+			odds = append(odds, odd)
+		}
 	}
+	page.Odd = odds
 	last, end := w.lastWanted(page), -1
 	if last < len(page.Items) {
 		end = start + place(last)
@@ -346,23 +355,6 @@ func (w *walk[T]) lastWanted(page *Page[T]) int {
 		return n
 	}
 	return i
-}
-
-// wasNamed reports whether an item that was left out of the page that begins at position start was named before. One
-// without an id that can be read has none to know it by again, so there only its page tells. A walk that goes on in another
-// process knows no more than where it stands.
-func (w *walk[T]) wasNamed(odd *ContractError, start int) bool {
-	if odd.nameless {
-		return start < w.Done
-	}
-	if w.named[odd.item] || start+odd.place < w.resumed {
-		return true
-	}
-	if w.named == nil || len(w.named) == recentIDs {
-		w.named = map[uuid.UUID]bool{}
-	}
-	w.named[odd.item] = true
-	return false
 }
 
 // placesOf returns a function from an index of Items to the index in the data that the server sent.
