@@ -39,8 +39,7 @@ const MaxSearch = 1000
 
 // Search returns up to limit messages that hold the text, newest first, from behind a position on. The filter selects their
 // conversations, and so does opts.State; opts.CreatedAfter and opts.CreatedBefore bound when they were sent. Upper and lower
-// case are the same: all letters with the archive's full-text index, which serves texts of 3 characters or more, otherwise
-// those of ASCII. The last message of a conversation is a hit of its own only where the archive does not hold it among the messages.
+// case are the same: all letters with the archive's full-text index, otherwise those of ASCII. The last message of a conversation is a hit of its own only where the archive does not hold it among the messages.
 func (a *Archive) Search(ctx context.Context, text string, opts okchat.ListOptions, f archive.Filter, after Position, limit int) ([]Hit, error) {
 	if strings.TrimSpace(text) == "" || len(text) > MaxSearch || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 		return nil, fmt.Errorf("%w: the text to search for has %d bytes, expected UTF-8 of 1 to %d that is not blank", okchat.ErrArgument, len(text), MaxSearch)
@@ -162,28 +161,64 @@ func (a *Archive) searchTable(ctx context.Context, t searched, text string, opts
 // sort what the index finds.
 var common = 5000
 
-// holds returns the condition of the rows that hold the text: by the index if there is one that serves the text.
+// holds returns the condition of the rows that hold the text: by the index where it has few of them, or knows letters that no
+// other way compares.
 func (a *Archive) holds(ctx context.Context, t searched, text string) (condition string, args []any, err error) {
-	var indexed, many bool
-	if utf8.RuneCountInString(text) >= 3 { // the index is one of three characters each
-		if indexed, err = a.hasFullText(ctx); err != nil {
-			return "", nil, err
-		}
+	indexed, err := a.hasFullText(ctx)
+	if err != nil {
+		return "", nil, err
 	}
 	if indexed {
-		phrase := `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
-		query := fmt.Sprintf("SELECT count(*) > ?2 FROM (SELECT 1 FROM %s WHERE %[1]s MATCH ?1 LIMIT ?2 + 1)", t.index)
-		if err := a.row(ctx, query, phrase, common).Scan(&many); err != nil {
+		cased := strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII && unicode.ToUpper(r) != unicode.ToLower(r) })
+		query, many, err := a.matching(ctx, t, text, cased)
+		if err != nil {
 			return "", nil, err
 		}
-		if !many {
-			return fmt.Sprintf("s.rowid IN (SELECT rowid FROM %s WHERE %[1]s MATCH ?)", t.index), []any{phrase}, nil
+		if query == "" && !many {
+			return "false", nil, nil
+		}
+		if query != "" && (!many || cased) {
+			return fmt.Sprintf("s.rowid IN (SELECT rowid FROM %s WHERE %[1]s MATCH ?)", t.index), []any{query}, nil
 		}
 	}
 	if strings.ToUpper(text) == text && strings.ToLower(text) == text { // as in Korean, and twice as fast
 		return "instr(s." + t.text + ", ?) > 0", []any{text}, nil
 	}
 	return "s." + t.text + ` LIKE ? ESCAPE '\'`, []any{"%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"}, nil
+}
+
+// matching returns the query of the index for the text, and whether it finds more than common. The index is one of three
+// characters each: a shorter text is in those that begin with it. For none of them the query is empty, and for too many, unless
+// all are asked for.
+func (a *Archive) matching(ctx context.Context, t searched, text string, all bool) (query string, many bool, err error) {
+	phrase := func(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
+	if utf8.RuneCountInString(text) >= 3 {
+		query = phrase(text)
+		err = a.row(ctx, fmt.Sprintf("SELECT count(*) > ?2 FROM (SELECT 1 FROM %s WHERE %[1]s MATCH ?1 LIMIT ?2 + 1)", t.index), query, common).Scan(&many)
+		return query, many, err
+	}
+	terms := t.index + "_terms"
+	if err := a.exec(fmt.Sprintf("PRAGMA query_only = off; CREATE VIRTUAL TABLE IF NOT EXISTS temp.%s USING fts5vocab(main, %s, row); PRAGMA query_only = on", terms, t.index)); err != nil {
+		return "", false, err
+	}
+	rows, err := a.conn.QueryContext(ctx, "SELECT term, doc FROM temp."+terms+" WHERE term >= ?1 AND term < ?1 || char(0x10ffff)", strings.ToLower(text)) //nolint:gosec // of this package
+	if err != nil {
+		return "", false, err
+	}
+	defer func() { _ = rows.Close() }()
+	var phrases []string
+	for found := 0; rows.Next(); {
+		var term string
+		var n int
+		if err := rows.Scan(&term, &n); err != nil {
+			return "", false, err
+		}
+		if found += n; found > common && !all {
+			return "", true, nil
+		}
+		phrases = append(phrases, phrase(term))
+	}
+	return strings.Join(phrases, " OR "), false, rows.Err()
 }
 
 // around returns the first place in whole that equals text but for case, and what stands around it.

@@ -47,7 +47,7 @@ func TestEachWayToSearchFindsWhatEveryOtherDoes(t *testing.T) {
 	for _, path := range []string{path, plain} {
 		a := reader(t, path)
 		for _, common = range []int{0, 5, 100_000} {
-			for _, text := range []string{"e", "th", "the", "안녕", "안녕하세요", "what do you cost", "<b>marked", "zzz"} {
+			for _, text := range []string{"e", "th", "the", "안녕", "안녕하세요", "😀", " 😀", "요?", "what do you cost", "<b>marked", "zzz"} {
 				for _, f := range []archive.Filter{{}, {Gone: true}, {Platform: first.Platform, Gone: true}, {User: user, Gone: true}} {
 					for _, opts := range []okchat.ListOptions{{}, {CreatedAfter: since, CreatedBefore: until}} {
 						var want []string
@@ -141,5 +141,23 @@ func writeFile(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestLettersBeyondASCIIAreFoundInEitherCaseByTheIndex(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(3, 5))
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	if _, err := bring(t, path, srv.ChatbotID, client, MessageOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	change(t, path, "UPDATE messages SET content = 'ÉCOLE ÀB' WHERE n < 4; INSERT INTO messages_search (messages_search) VALUES ('rebuild')")
+	defer func(n int) { common = n }(common)
+	a := reader(t, path)
+	for _, common = range []int{0, 100} {
+		for _, text := range []string{"école", "É", "àb", "ÀB"} {
+			if hits, err := a.Search(t.Context(), text, okchat.ListOptions{}, archive.Filter{}, Position{}, 10); err != nil || len(hits) != 3 {
+				t.Errorf("%q, common from %d on: %d were found: %v", text, common, len(hits), err)
+			}
+		}
 	}
 }
