@@ -47,7 +47,7 @@ func convert(ctx context.Context, std streams, flags exportFlags) error {
 		return err
 	}
 	if flags.messages && (kind == "xlsx" || kind == "sqlite") {
-		return usageErrorf("--messages is for NDJSON, CSV and pages, not for %s", kind)
+		return usageErrorf("--messages is for NDJSON, CSV and pages, not for %s: write CSV, with --excel for Excel", kind)
 	}
 	if from, err := os.Stat(flags.archive); err == nil {
 		if to, err := os.Stat(flags.output); err == nil && os.SameFile(from, to) {

@@ -130,7 +130,7 @@ func run(ctx context.Context, args []string, std streams) int {
 func newRoot(std streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "okchat",
-		Short:         "List, export, count and check the conversations of an OKChat chatbot",
+		Short:         "Archive, search, count and check the conversations of an OKChat chatbot",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          knownCommand,
@@ -142,11 +142,22 @@ func newRoot(std streams) *cobra.Command {
 	root.SetHelpTemplate(plainHelp + "{{if not .HasParent}}" + environmentHelp + "{{end}}" + exitCodeHelp)
 	root.Version = versionText()
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(newChatbots(std), newList(std), newShow(std), newSearch(std), newExport(std), newConvert(std), newForget(std), newStats(std), newView(std), newRecord(std), newServe(std), newSpec(std), newVersion(std))
+	const desk, checks = "desk", "checks"
+	root.AddGroup(&cobra.Group{ID: desk, Title: "Conversations:"}, &cobra.Group{ID: checks, Title: "The contract and its checks:"})
+	for _, cmd := range []*cobra.Command{newChatbots(std), newList(std), newShow(std), newExport(std), newConvert(std), newView(std), newSearch(std), newForget(std), newStats(std)} {
+		cmd.GroupID = desk
+		root.AddCommand(cmd)
+	}
+	for _, cmd := range []*cobra.Command{newRecord(std), newServe(std), newSpec(std)} {
+		cmd.GroupID = checks
+		root.AddCommand(cmd)
+	}
 	for _, cmd := range []*cobra.Command{newCheck(std), newConform(std), newCoverage(std), newProxy(std), newRedact(std)} {
+		cmd.GroupID = checks
 		cmd.SetHelpTemplate(plainHelp) // the commands that check have codes of their own
 		root.AddCommand(cmd)
 	}
+	root.AddCommand(newVersion(std))
 	for _, topic := range []*cobra.Command{
 		{Use: "environment", Short: "The environment variables", Long: environmentHelp},
 		{Use: "exit-codes", Short: "The exit codes", Long: exitCodeHelp + "\ncheck, conform, coverage, proxy and redact:" + checkExitHelp},

@@ -26,25 +26,25 @@ type searchFlags struct {
 func newSearch(std streams) *cobra.Command {
 	var flags searchFlags
 	cmd := &cobra.Command{
-		Use:   "search [TEXT] --archive FILE",
+		Use:   "search [TEXT...] --archive FILE",
 		Short: "Search the messages of an archive",
 		Long: `Search the messages of an archive, newest first, with those that were taken back and those of conversations that have left the
-list. Upper and lower case are the same. An archive without messages has the last one of each conversation.
+list. Upper and lower case are the same; words are found next to each other as they were typed. An archive without messages has the last one of each conversation.
 
 --since and --until are about when a message was sent.
 
 With --user and -o, and without TEXT, everything of an end user is written to a file as NDJSON: whole conversations, with their
 messages. okchat forget removes it from the archive.`,
 		Example: `  okchat search refund --archive conversations.sqlite
-  okchat search '환불 요청' --archive conversations.sqlite --since 30d --tz Asia/Seoul
+  okchat search 환불 요청 --archive conversations.sqlite --since 30d --tz Asia/Seoul
   okchat search invoice --archive conversations.sqlite --json
   okchat search --user 1234567890 --archive conversations.sqlite -o person.ndjson`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case flags.output != "" && (len(args) > 0 || flags.user == "" || flags.json):
 				return usageErrorf("-o writes everything of an end user: name one with --user ID, and leave out TEXT and --json")
-			case flags.output == "" && len(args) != 1:
-				return usageErrorf("what to search for? okchat search takes one text: put more than one word in quotes")
+			case flags.output == "" && len(args) == 0:
+				return usageErrorf("what to search for? okchat search TEXT --archive FILE")
 			}
 			return nil
 		},
@@ -54,7 +54,7 @@ messages. okchat forget removes it from the archive.`,
 				return usageErrorf("where to search? name an archive with --archive FILE: make one with okchat export -o FILE.sqlite")
 			}
 			if flags.output == "" {
-				return search(cmd.Context(), std, flags, args[0])
+				return search(cmd.Context(), std, flags, strings.Join(args, " "))
 			}
 			flags.Gone = true
 			return convert(cmd.Context(), std, exportFlags{readingFlags: flags.readingFlags, output: flags.output, format: "ndjson", messages: true, parallel: 1})

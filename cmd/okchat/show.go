@@ -48,7 +48,7 @@ Text is wrapped at the width of the terminal, or at 80 columns where it is piped
 				return usageErrorf("okchat show takes the id of one conversation: okchat list --json prints ids")
 			}
 			if _, err := uuid.Parse(args[0]); err != nil && flags.archive == "" {
-				return usageErrorf("the id of the conversation is %s, expected a UUID: okchat list --json prints ids", shown(args[0]))
+				return usageErrorf("the id of the conversation is %s, expected a UUID (okchat list --json prints ids), or its beginning with --archive FILE", shown(args[0]))
 			}
 			return nil
 		},
