@@ -47,8 +47,10 @@ func FindRecordings(paths ...string) ([]Recording, error) {
 		}
 		var found []string
 		err = filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && !entry.IsDir() && isRecording(path) {
-				found = append(found, path)
+			if err == nil && !entry.IsDir() {
+				if _, ok := Stem(path); ok {
+					found = append(found, path)
+				}
 			}
 			return err
 		})
@@ -66,11 +68,15 @@ func FindRecordings(paths ...string) ([]Recording, error) {
 	return list, nil
 }
 
-// isRecording reports whether a name is that of a recording: HAR as it is, compressed with gzip, or in a zip archive with the
-// files that it names.
-func isRecording(name string) bool {
-	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{".har", ".zhar", ".har.gz", ".har.zip"}, func(ending string) bool { return strings.HasSuffix(name, ending) })
+// Stem returns a file's name without the ending of a recording, and whether it has one: HAR as it is, compressed with gzip, or in
+// a zip archive with the files that it names.
+func Stem(name string) (stem string, ok bool) {
+	for _, ending := range []string{".har.gz", ".har.zip", ".zhar", ".har"} {
+		if n := len(name) - len(ending); n > 0 && strings.EqualFold(name[n:], ending) {
+			return name[:n], true
+		}
+	}
+	return name, false
 }
 
 func recordingFile(path string) Recording {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -85,15 +84,10 @@ func redactFiles(ctx context.Context, std streams, flags *redactFlags, paths []s
 	return errors.Join(failed, ctx.Err())
 }
 
-// redactedName is the name of a recording's copy.
+// redactedName returns the name of a recording's copy.
 func redactedName(name string) string {
-	for _, ending := range []string{".har.gz", ".har.zip", ".zhar", ".har"} {
-		if len(name) > len(ending) && strings.EqualFold(name[len(name)-len(ending):], ending) {
-			name = name[:len(name)-len(ending)]
-			break
-		}
-	}
-	return name + ".redacted.har"
+	stem, _ := exchange.Stem(name)
+	return stem + ".redacted.har"
 }
 
 // redactInto copies recordings into one.
