@@ -297,64 +297,55 @@ func (l *leaks) recording(text []byte, skip func(offset int) bool, requestBody s
 // and value, as HAR has them, is visited once more as if it were a member of that name; named is true then. A value at an offset
 // that skip names is left out. scan ends where the text is no JSON.
 func scan(text []byte, skip func(offset int) bool, visit func(path []string, offset int, v string, named bool)) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	type frame struct {
-		name, value string
-		offset      int
+	s := scanner{jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), skip, visit}
+	_, _, _ = s.value(nil)
+}
+
+type scanner struct {
+	*jsontext.Decoder
+	skip  func(offset int) bool
+	visit func(path []string, offset int, v string, named bool)
+}
+
+// value visits the strings of the next value, and returns it with its offset where it is one itself.
+func (s *scanner) value(path []string) (text string, offset int, err error) {
+	kind := s.PeekKind()
+	if kind != '{' && kind != '[' {
+		raw, err := s.ReadValue()
+		offset = int(s.InputOffset()) - len(raw)
+		if err != nil || kind != '"' || s.skip(offset) {
+			return "", 0, err
+		}
+		content, _ := jsontext.AppendUnquote(nil, raw)
+		s.visit(path, offset, string(content), false)
+		return string(content), offset, nil
 	}
-	var path []string
-	var frames []frame // of the objects and arrays around, an element of path for each member or item
-	for {
-		kind := dec.PeekKind()
-		inObject := false
-		if n := dec.StackDepth(); n > 0 {
-			open, count := dec.StackIndex(n)
-			inObject = open == '{'
-			if inObject && count%2 == 0 && kind == '"' {
-				name, err := dec.ReadToken()
-				if err != nil {
-					return
-				}
-				path[len(path)-1] = name.String()
-				continue
-			}
-		}
-		switch kind {
-		case '{', '[':
-			if _, err := dec.ReadToken(); err != nil {
-				return
-			}
-			frames, path = append(frames, frame{}), append(path, "*")
-			continue
-		case '}', ']':
-			f := frames[len(frames)-1]
-			path, frames = path[:len(path)-1], frames[:len(frames)-1]
-			if f.name != "" && f.value != "" {
-				visit(append(path, f.name), f.offset, f.value, true)
-			}
-			if _, err := dec.ReadToken(); err != nil {
-				return
-			}
-			continue
-		}
-		raw, err := dec.ReadValue()
-		if err != nil {
-			return
-		}
-		offset := int(dec.InputOffset()) - len(raw)
-		if kind != '"' || skip(offset) {
-			continue
-		}
-		b, _ := jsontext.AppendUnquote(nil, raw)
-		v := string(b)
-		if inObject {
-			switch f := &frames[len(frames)-1]; path[len(path)-1] {
-			case "name":
-				f.name = v
-			case "value":
-				f.value, f.offset = v, offset
-			}
-		}
-		visit(path, offset, v, false)
+	if _, err := s.ReadToken(); err != nil {
+		return "", 0, err
 	}
+	var name, value string
+	for next := s.PeekKind(); next != '}' && next != ']'; next = s.PeekKind() {
+		step := "*"
+		if kind == '{' {
+			token, err := s.ReadToken()
+			if err != nil {
+				return "", 0, err
+			}
+			step = token.String()
+		}
+		text, at, err := s.value(append(path, step))
+		switch {
+		case err != nil:
+			return "", 0, err
+		case step == "name":
+			name = text
+		case step == "value":
+			value, offset = text, at
+		}
+	}
+	if name != "" && value != "" {
+		s.visit(append(path, name), offset, value, true)
+	}
+	_, err = s.ReadToken()
+	return "", 0, err
 }
