@@ -68,8 +68,8 @@ func (j *junit) Result(r *contract.Result) {
 		c.Name += ": " + call
 	}
 	s := j.suite(source.File)
-	one := &output{opts: j.opts, byKey: make(map[key]*group), byReason: make(map[string]*unchecked)}
-	one.collect(r, func(*group) {})
+	one := newOutput(nil, j.contract, j.opts)
+	one.Result(r)
 	var failed []junitMessage
 	for _, g := range one.groups {
 		line := g.String()

@@ -25,6 +25,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/internal/lazy"
 )
@@ -56,7 +57,7 @@ type Writer interface {
 
 // New returns a writer of the format. It fails where there is no such format.
 func New(format string, w io.Writer, c *contract.Contract, opts Options) (Writer, error) {
-	out := &output{w: w, contract: c, opts: opts, byKey: make(map[key]*group), byReason: make(map[string]*unchecked)}
+	out := newOutput(w, c, opts)
 	switch format {
 	case "text":
 		return &text{output: out}, nil
@@ -86,6 +87,10 @@ type output struct {
 	reasons  []*unchecked
 	byReason map[string]*unchecked
 	errors   []string
+}
+
+func newOutput(w io.Writer, c *contract.Contract, opts Options) *output {
+	return &output{w: w, contract: c, opts: opts, byKey: make(map[key]*group), byReason: make(map[string]*unchecked)}
 }
 
 // group is a finding with its like.
@@ -281,14 +286,8 @@ func (c *Count) Add(r *contract.Result) {
 
 // String tells the counts in one line.
 func (c *Count) String() string {
-	n := func(n int, one, many string) string {
-		if n == 1 {
-			return "1 " + one
-		}
-		return fmt.Sprintf("%d %s", n, many)
-	}
-	s := fmt.Sprintf("%s checked against the contract: %s, %d drift, %s", n(c.Checked, "exchange", "exchanges"),
-		n(c.Violations, "violation", "violations"), c.Drift, n(c.Leaks, "leak", "leaks"))
+	s := fmt.Sprintf("%s checked against the contract: %s, %d drift, %s", spec.Plural(c.Checked, "exchange"),
+		spec.Plural(c.Violations, "violation"), c.Drift, spec.Plural(c.Leaks, "leak"))
 	if c.NotChecked > 0 {
 		s += fmt.Sprintf("; %d not checked", c.NotChecked)
 	}
@@ -296,7 +295,7 @@ func (c *Count) String() string {
 		s += fmt.Sprintf("; %d of other endpoints left out", c.Elsewhere)
 	}
 	if c.Errors > 0 {
-		s += "; " + n(c.Errors, "thing", "things") + " could not be read"
+		s += "; " + spec.Plural(c.Errors, "thing") + " could not be read"
 	}
 	return s
 }
