@@ -214,7 +214,11 @@ func TestRunsThatAreCutShortLoseNoMessageAndReadNoConversationTwice(t *testing.T
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	srv, client := serve(t, okchattest.Synthetic(3, 150))
+	n := 150
+	if testing.Short() {
+		n = 40
+	}
+	srv, client := serve(t, okchattest.Synthetic(3, n))
 	path := filepath.Join(t.TempDir(), "a.sqlite")
 	read := 0
 	for runs := 0; ; runs++ {

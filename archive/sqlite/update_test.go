@@ -175,7 +175,7 @@ func TestAnExportOfOneStateIsCompletedByAnUpdate(t *testing.T) {
 func TestAnyScriptOfRunsEndsEqualToAFreshExport(t *testing.T) {
 	scripts := uint64(60)
 	if testing.Short() {
-		scripts = 12
+		scripts = 4
 	}
 	for seed := range scripts {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
