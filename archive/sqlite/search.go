@@ -198,7 +198,7 @@ func (a *Archive) matching(ctx context.Context, t searched, text string, all boo
 		return query, many, err
 	}
 	terms := t.index + "_terms"
-	if err := a.exec(fmt.Sprintf("PRAGMA query_only = off; CREATE VIRTUAL TABLE IF NOT EXISTS temp.%s USING fts5vocab(main, %s, row); PRAGMA query_only = on", terms, t.index)); err != nil {
+	if err := a.exec(fmt.Sprintf("PRAGMA query_only = off; CREATE VIRTUAL TABLE IF NOT EXISTS temp.%s USING fts5vocab(main, %s, row); PRAGMA query_only = %t", terms, t.index, a.reading)); err != nil {
 		return "", false, err
 	}
 	rows, err := a.conn.QueryContext(ctx, "SELECT term, doc FROM temp."+terms+" WHERE term >= ?1 AND term < ?1 || char(0x10ffff)", strings.ToLower(text)) //nolint:gosec // of this package

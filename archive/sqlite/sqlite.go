@@ -52,6 +52,7 @@ type Archive struct {
 	file          fs.FileInfo // what stood at path when it was opened
 	db            *sql.DB
 	conn          *sql.Conn // nil while there is no archive at path: the first page begins it
+	reading       bool      // by Read: nothing may be changed
 	fresh         bool      // written by Export: nothing is lost if it goes to waste
 	picked        bool      // and lacks conversations of the list
 }
@@ -112,7 +113,7 @@ func Read(ctx context.Context, path string) (*Archive, error) {
 	if info.Size() == 0 {
 		return nil, fmt.Errorf("%s: %w", path, errEmpty)
 	}
-	a := &Archive{path: path}
+	a := &Archive{path: path, reading: true}
 	err = a.open("mode=rw&_pragma=query_only(on)") // SQLite tidies up at the end what it has put beside the file
 	if err == nil {
 		err = a.retry(ctx, func() error { return a.recognize(ctx) })
