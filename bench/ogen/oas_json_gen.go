@@ -1468,7 +1468,7 @@ func (s *ListedConversation) encodeFields(e *jx.Encoder) {
 	}
 	{
 		e.FieldStart("state")
-		s.State.Encode(e)
+		e.Str(s.State)
 	}
 	{
 		e.FieldStart("created_at")
@@ -1604,7 +1604,9 @@ func (s *ListedConversation) Decode(d *jx.Decoder) error {
 		case "state":
 			requiredBitSet[0] |= 1 << 6
 			if err := func() error {
-				if err := s.State.Decode(d); err != nil {
+				v, err := d.Str()
+				s.State = string(v)
+				if err != nil {
 					return err
 				}
 				return nil

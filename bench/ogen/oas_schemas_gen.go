@@ -696,9 +696,10 @@ type ListedConversation struct {
 	// Presumably whether the conversation was carried over from an older system; the vendor does not
 	// explain it.
 	// Only `false` was seen.
-	MigratedData bool              `json:"migrated_data"`
-	Platform     Platform          `json:"platform"`
-	State        ConversationState `json:"state"`
+	MigratedData bool     `json:"migrated_data"`
+	Platform     Platform `json:"platform"`
+	// Merged property.
+	State string `json:"state"`
 	// When the conversation started; the list is ordered by it, newest first. RFC 3339, always with
 	// `+00:00` and
 	// with up to six digits of fraction, trailing zeros dropped: compare it as a time, never as a string.
@@ -753,7 +754,7 @@ func (s *ListedConversation) GetPlatform() Platform {
 }
 
 // GetState returns the value of State.
-func (s *ListedConversation) GetState() ConversationState {
+func (s *ListedConversation) GetState() string {
 	return s.State
 }
 
@@ -828,7 +829,7 @@ func (s *ListedConversation) SetPlatform(val Platform) {
 }
 
 // SetState sets the value of State.
-func (s *ListedConversation) SetState(val ConversationState) {
+func (s *ListedConversation) SetState(val string) {
 	s.State = val
 }
 
