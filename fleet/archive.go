@@ -19,22 +19,14 @@ func (w lister) archive(ctx context.Context, job *river.Job[listArgs], c chatbot
 	if err := w.db.transaction(ctx, func(w *work) { w.advance(c, true) }); err != nil {
 		return err
 	}
-	p := progress{total: -1}
-	err := w.update(ctx, c)
-	switch t := troubleOf(err); {
-	case t.text == "":
-	case ctx.Err() != nil || t.putOff > 0:
-		return river.JobSnooze(t.putOff)
-	case t.over || t.final || len(job.Errors)+1 >= maxErrors:
-		p.problem = t.text
-	default:
-		w.log.Warn("an archive could not be brought up to date and will be tried again", "chatbot", c.id, "problem", t.text)
-		return errors.New(t.text)
+	next, err := w.after(ctx, job.JobRow, c, troubleOf(w.update(ctx, c)), false)
+	if err != nil {
+		return err
 	}
 	c.listed = true
 	return commit(ctx, w.fleet, job, func(tx *work) {
 		tx.advance(c, false)
-		tx.count(c.id, p)
+		tx.count(c.id, progress{total: -1, problem: next.problem})
 		tx.settle(w.fleet, c)
 	})
 }
@@ -77,12 +69,12 @@ type counted struct {
 func (s counted) Pages(ctx context.Context, _ string, _ okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
 	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
 		var failed error
-		err := s.walk(ctx, s.chatbot, func(page *okchat.Page[okchat.Conversation]) bool {
+		_, err := s.walk(ctx, s.chatbot, func(page *okchat.Page[okchat.Conversation]) bool {
 			p := progress{pages: 1, conversations: len(page.Items), total: page.Metadata.TotalCount}
 			failed = s.db.transaction(ctx, func(w *work) { w.count(s.chatbot.id, p) })
 			return failed == nil && yield(page, nil)
 		})
-		if err = errors.Join(failed, err); err != nil && !(failed == nil && errors.Is(err, errMore)) {
+		if err = errors.Join(failed, err); err != nil {
 			yield(nil, err)
 		}
 	}

@@ -162,8 +162,10 @@ func run(ctx context.Context, errs io.Writer, flags runFlags) error {
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted: start it again to go on")
-	case len(s.Notes) > 0:
-		return fmt.Errorf("%d of the chatbots could not be read, or not whole: see above", len(s.Notes))
+	case s.Failed > 0:
+		return fmt.Errorf("%d of the chatbots could not be read, or not whole: see above", s.Failed)
+	case s.Done == 0:
+		return errors.New("there is no chatbot to read: name some with --chatbots or --all")
 	}
 	return nil
 }

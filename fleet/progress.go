@@ -58,6 +58,7 @@ func queued(args river.JobArgs, done int64, wait time.Duration) river.InsertMany
 // chatbot is a row of fleet_chatbots, as far as a job needs it.
 type chatbot struct {
 	id, key, run, token      string
+	problem                  string
 	state                    string // waiting, working, done or failed
 	withMessages, listed     bool
 	pageSize                 int
@@ -67,8 +68,8 @@ type chatbot struct {
 
 // chatbot returns a chatbot, or one without a job to do where it was taken out of the fleet.
 func (d *database) chatbot(ctx context.Context, id string) (c chatbot, err error) {
-	err = d.QueryRowContext(ctx, `SELECT id, key, run, token, with_messages <> 0, listed <> 0, page_size, round, stretch, conversations
-		FROM fleet_chatbots WHERE id = $1`, id).Scan(&c.id, &c.key, &c.run, &c.token, &c.withMessages, &c.listed, &c.pageSize, &c.round, &c.stretch, &c.position)
+	err = d.QueryRowContext(ctx, `SELECT id, key, run, token, problem, with_messages <> 0, listed <> 0, page_size, round, stretch, conversations
+		FROM fleet_chatbots WHERE id = $1`, id).Scan(&c.id, &c.key, &c.run, &c.token, &c.problem, &c.withMessages, &c.listed, &c.pageSize, &c.round, &c.stretch, &c.position)
 	if errors.Is(err, sql.ErrNoRows) {
 		return chatbot{round: -1, listed: true}, nil
 	}
@@ -162,6 +163,8 @@ type trouble struct {
 	putOff time.Duration // the server asked for a long pause
 }
 
+const keyRefused = "the key was refused: check it, and that it may see this chatbot"
+
 func troubleOf(err error) (t trouble) {
 	api, isAPI := errors.AsType[*okchat.APIError](err)
 	broken, isBroken := errors.AsType[*okchat.ContractError](err)
@@ -176,7 +179,7 @@ func troubleOf(err error) (t trouble) {
 	case isAPI && api.Challenge:
 		return trouble{text: "a firewall in front of the API wants to see a browser"}
 	case errors.Is(err, okchat.ErrUnauthorized):
-		return trouble{text: "the key was refused: check it, and that it may see this chatbot", final: true}
+		return trouble{text: keyRefused, final: true}
 	case errors.Is(err, okchat.ErrNotFound):
 		return trouble{text: "the server knows no such chatbot: check its id", final: true}
 	case isAPI:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	okchat "github.com/okchat/okchat-go"
 )
@@ -45,31 +46,17 @@ func (w lister) Work(ctx context.Context, job *river.Job[listArgs]) error {
 	var convs []okchat.Conversation
 	held, p := 0, progress{total: -1}
 	start, most := time.Now(), stretchPages-rand.IntN(stretchPages/2) // so that jobs which began together do not all store at once
-	failure := w.walk(ctx, c, func(page *okchat.Page[okchat.Conversation]) bool {
+	more, failure := w.walk(ctx, c, func(page *okchat.Page[okchat.Conversation]) bool {
 		p.pages++
 		p.total, held = page.Metadata.TotalCount, held+len(page.Body)
 		convs, c.token = append(convs, page.Items...), string(page.Next())
 		return p.pages < most && held < mostHeld && time.Since(start) < stretchTime
 	})
-	var wait time.Duration
-	switch t := troubleOf(failure); {
-	case errors.Is(failure, errMore):
-	case failure == nil:
-		c.listed = true
-	case t.over || t.final:
-		c.listed, p.problem = true, t.text
-	case ctx.Err() != nil && p.pages == 0:
-		return river.JobSnooze(0)
-	case t.putOff > 0 && p.pages == 0:
-		return river.JobSnooze(t.putOff)
-	case p.pages > 0: // what came is stored, and the next job tries again
-		wait = max(t.putOff, time.Second)
-	case len(job.Errors)+1 < maxErrors:
-		w.log.Warn("a stretch of a list failed and will be tried again", "chatbot", c.id, "problem", t.text)
-		return errors.New(t.text)
-	default:
-		c.listed, p.problem = true, t.text
+	next, err := w.after(ctx, job.JobRow, c, troubleOf(failure), p.pages > 0)
+	if err != nil {
+		return err
 	}
+	c.listed, p.problem = !more && failure == nil || next.problem != "", next.problem
 	c.stretch++
 	p.conversations = len(convs)
 	return commit(ctx, w.fleet, job, func(tx *work) {
@@ -77,18 +64,18 @@ func (w lister) Work(ctx context.Context, job *river.Job[listArgs]) error {
 			tx.exec("INSERT INTO runs (chatbot_id, started_at) VALUES ($1, $2::timestamptz)", c.id, c.run)
 		}
 		s := tx.storeConversations(convs, c.run, w.recheck)
-		var next []river.InsertManyParams
+		var jobs []river.InsertManyParams
 		if c.withMessages {
 			for batch := range slices.Chunk(s.due, batchSize) {
-				next = append(next, queued(messagesArgs{c.id, c.round, batch}, c.position+int64(p.toRead), 0))
+				jobs = append(jobs, queued(messagesArgs{c.id, c.round, batch}, c.position+int64(p.toRead), 0))
 				p.batches, p.toRead = p.batches+1, p.toRead+len(batch)
 			}
 		}
 		if !c.listed {
-			next = append(next, queued(listArgs{c.id, c.round, c.stretch}, c.position+int64(len(convs)), wait))
+			jobs = append(jobs, queued(listArgs{c.id, c.round, c.stretch}, c.position+int64(len(convs)), next.wait))
 		}
-		tx.insert(w.fleet, next...)
-		if failure == nil {
+		tx.insert(w.fleet, jobs...)
+		if c.listed && failure == nil {
 			s.gone = tx.exec("UPDATE conversations SET gone_at = $2::timestamptz WHERE chatbot_id = $1 AND gone_at IS NULL AND last_seen < $2::timestamptz", c.id, c.run)
 		}
 		tx.exec(`UPDATE runs SET pages = pages + $3, added = added + $4, changed = changed + $5, gone = gone + $6,
@@ -100,24 +87,46 @@ func (w lister) Work(ctx context.Context, job *river.Job[listArgs]) error {
 	})
 }
 
-// errMore is the error of a walk that was left before its end.
-var errMore = errors.New("there is more")
-
-// walk walks on from where c stands, for as long as take returns true.
-func (f *fleet) walk(ctx context.Context, c chatbot, take func(*okchat.Page[okchat.Conversation]) bool) error {
+// walk walks on from where c stands, until take returns false: then there may be more.
+func (f *fleet) walk(ctx context.Context, c chatbot, take func(*okchat.Page[okchat.Conversation]) bool) (more bool, err error) {
 	client, err := f.client(c.key)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for page, err := range client.Pages(ctx, c.id, okchat.ListOptions{Limit: c.pageSize, After: okchat.Token(c.token)}) {
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !take(page) {
-			return errMore
+			return true, nil
 		}
 	}
-	return nil
+	return false, nil
+}
+
+// step is how a job goes on.
+type step struct {
+	problem string        // that ends it
+	wait    time.Duration // before the next job
+}
+
+// after decides what follows from a trouble, with which a job has stopped. It returns an error where the job itself is to be tried
+// again, which it is not where it has brought something: that is stored, and the next job goes on behind it.
+func (f *fleet) after(ctx context.Context, job *rivertype.JobRow, c chatbot, t trouble, brought bool) (step, error) {
+	switch {
+	case t.text == "":
+		return step{}, nil
+	case t.final || t.over:
+		return step{problem: t.text}, nil
+	case brought:
+		return step{wait: max(t.putOff, time.Second)}, nil
+	case ctx.Err() != nil || t.putOff > 0:
+		return step{}, river.JobSnooze(t.putOff)
+	case len(job.Errors)+1 >= maxErrors:
+		return step{problem: t.text}, nil
+	}
+	f.log.Warn("a job failed and will be tried again", "kind", job.Kind, "chatbot", c.id, "problem", t.text)
+	return step{}, errors.New(t.text)
 }
 
 // reader reads the messages of conversations, a batch each job.
@@ -140,28 +149,24 @@ func (w reader) Work(ctx context.Context, job *river.Job[messagesArgs]) error {
 	}
 	start, p := time.Now(), progress{total: -1}
 	var t trouble
-	for len(b.rest) > 0 && (p.haveRead == 0 || time.Since(start) < stretchTime) {
-		if err := b.read(ctx, b.rest[0]); err != nil {
-			if t = troubleOf(err); !t.over {
-				break
-			}
+	if c.problem == keyRefused { // a request for each batch would find nothing else
+		t = trouble{text: keyRefused, final: true}
+	}
+	for t.text == "" && len(b.rest) > 0 && (p.haveRead == 0 || time.Since(start) < stretchTime) {
+		if t = troubleOf(b.read(ctx, b.rest[0])); t.over {
 			p.problem, t = t.text, trouble{}
 		}
-		b.rest = b.rest[1:]
-		p.haveRead++
+		if t.text == "" {
+			b.rest = b.rest[1:]
+			p.haveRead++
+		}
 	}
-	var wait time.Duration
-	switch {
-	case t.text == "":
-	case t.final || p.haveRead == 0 && len(job.Errors)+1 >= maxErrors:
-		b.rest, p.problem = nil, t.text
-	case p.haveRead > 0: // what came is stored, and the next job tries again
-		wait = max(t.putOff, time.Second)
-	case ctx.Err() != nil || t.putOff > 0:
-		return river.JobSnooze(t.putOff)
-	default:
-		w.log.Warn("a batch of messages failed and will be tried again", "chatbot", c.id, "problem", t.text)
-		return errors.New(t.text)
+	next, err := w.after(ctx, job.JobRow, c, t, p.haveRead > 0)
+	if err != nil {
+		return err
+	}
+	if next.problem != "" {
+		b.rest, p.problem = nil, next.problem
 	}
 	p.messages = b.count
 	return commit(ctx, w.fleet, job, func(tx *work) {
@@ -170,7 +175,7 @@ func (w reader) Work(ctx context.Context, job *river.Job[messagesArgs]) error {
 		if len(b.rest) == 0 {
 			p.batches = -1
 		} else {
-			tx.insert(w.fleet, queued(messagesArgs{c.id, c.round, b.rest}, c.position, wait))
+			tx.insert(w.fleet, queued(messagesArgs{c.id, c.round, b.rest}, c.position, next.wait))
 		}
 		tx.count(c.id, p)
 		tx.settle(w.fleet, c)
@@ -182,7 +187,6 @@ type batch struct {
 	*fleet
 
 	chatbot  chatbot
-	client   *okchat.Client
 	at       string           // when it began
 	ids      map[int64]string // of the conversations, by their row numbers
 	rest     []int64          // conversations that are still to be read
@@ -195,9 +199,6 @@ type batch struct {
 func (f *fleet) batch(ctx context.Context, c chatbot, conversations []int64) (*batch, error) {
 	b := &batch{fleet: f, chatbot: c, rest: conversations, ids: map[int64]string{}}
 	var err error
-	if b.client, err = f.client(c.key); err != nil {
-		return b, err
-	}
 	if b.at, err = f.db.timestamp(ctx); err != nil {
 		return b, err
 	}
@@ -213,8 +214,12 @@ func (f *fleet) batch(ctx context.Context, c chatbot, conversations []int64) (*b
 
 // read reads the messages of one conversation. One that the server no longer knows has none.
 func (b *batch) read(ctx context.Context, n int64) error {
+	client, err := b.client(b.chatbot.key)
+	if err != nil {
+		return err
+	}
 	count := 0
-	for page, err := range b.client.MessagePages(ctx, b.chatbot.id, b.ids[n], okchat.MessageOptions{Limit: b.chatbot.pageSize}) {
+	for page, err := range client.MessagePages(ctx, b.chatbot.id, b.ids[n], okchat.MessageOptions{Limit: b.chatbot.pageSize}) {
 		if errors.Is(err, okchat.ErrNotFound) {
 			break
 		}
