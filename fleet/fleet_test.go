@@ -77,11 +77,11 @@ func TestWorkersThatAreKilledLoseNothingAndRepeatNothing(t *testing.T) {
 }
 
 func TestOneRateForOneKeyWhateverTheNumberOfWorkers(t *testing.T) {
-	rate, span, each := 30.0, 11*time.Second, 1
+	rate, span, each := 30.0, 10*time.Second, 1
 	if full() {
 		rate, span, each = 50, time.Minute, 2
 	}
-	const warm = 3 * time.Second // until the first stretches are stored
+	const warm = 2 * time.Second // until the first stretches are stored
 	pg := startPostgres(t)
 	for _, workers := range []int{5, 1}[:each] {
 		t.Run(fmt.Sprintf("%d workers", workers), func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -39,7 +40,14 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(roleVariable) {
+	role := os.Getenv(roleVariable)
+	if role != "" {
+		go func() { // ends with the test, however that ends
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(3)
+		}()
+	}
+	switch role {
 	case "worker":
 		main()
 	case "server":
@@ -212,6 +220,9 @@ func start(t *testing.T, role string, env []string, args ...string) *process {
 	p := &process{Cmd: exec.Command(os.Args[0], args...), done: make(chan error, 1)}
 	p.Env = append(os.Environ(), append(env, roleVariable+"="+role)...)
 	p.Stderr = &p.errs
+	if _, err := p.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = p.Process.Kill() })
 	return p
 }

@@ -40,7 +40,7 @@ func TestFiguresOfTheDocument(t *testing.T) {
 
 	t.Run("growth with the number of workers", func(t *testing.T) {
 		var one float64
-		for _, n := range [][2]int{{1, 1}, {1, 2}, {1, 4}, {1, 8}, {4, 2}} {
+		for _, n := range [][2]int{{1, 1}, {1, 2}, {1, 4}, {1, 8}, {8, 1}, {1, 16}, {1, 32}} {
 			requests, took, _ := span(t, pg, setup{Sizes: slices.Repeat([]int{30}, 50), Latency: latency}, n[0], n[1], "--messages")
 			rate := float64(requests) / took.Seconds()
 			if one == 0 {
