@@ -60,8 +60,8 @@ type operation[T any] struct {
 	request func(page, limit int) (*http.Request, error)
 	// read reads one item of the page's data into its zero value.
 	read func(*T, *fastjson.Scanner)
-	// lacks is the item's method firstMissing.
-	lacks func(item *T, members []string) (member, expected string)
+	// sent returns what came beside an item's fields.
+	sent func(*T) *sent
 	// key returns an item's id, and order its created_at, by which the list is ordered, newest first.
 	key   func(*T) uuid.UUID
 	order func(*T) time.Time

@@ -86,28 +86,24 @@ func (i *sent) Missing() []string {
 	return i.of.Names(i.missing)
 }
 
-// contractTypes are the types of the contract that the client reads.
-type contractTypes struct {
-	once                                     sync.Once
-	conversation, message, chatbot, metadata *fastjson.Type
+// lazyType is a type of the contract that is compiled for reading when it is first needed. A program that reads no messages
+// then links nothing of them.
+type lazyType struct {
+	once sync.Once
+	made *fastjson.Type
 }
 
-var types contractTypes
-
-// compiled returns the types after it has compiled them for reading, once.
-func compiled() *contractTypes {
-	types.once.Do(func() {
-		types.conversation = fastjson.Compile(reflect.TypeFor[okchatapi.Conversation]())
-		types.message = fastjson.Compile(reflect.TypeFor[okchatapi.Message]())
-		types.chatbot = fastjson.Compile(reflect.TypeFor[okchatapi.Chatbot]())
-		types.metadata = fastjson.Compile(reflect.TypeFor[okchatapi.PageMetadata]())
-	})
-	return &types
+// of returns the compiled type. t is the same in each call.
+func (l *lazyType) of(t reflect.Type) *fastjson.Type {
+	l.once.Do(func() { l.made = fastjson.Compile(t) })
+	return l.made
 }
+
+var conversationType, messageType, chatbotType, metadataType lazyType
 
 // read reads one conversation. It shares memory with the scanner's text.
 func (c *Conversation) read(s *fastjson.Scanner) {
-	c.sent = readItem(compiled().conversation, s, &c.Conversation)
+	c.sent = readItem(conversationType.of(reflect.TypeFor[okchatapi.Conversation]()), s, &c.Conversation)
 }
 
 // UnmarshalJSON decodes one conversation, for instance from an archive, and keeps a copy of b. It fails on a value whose type

@@ -154,7 +154,7 @@ func (c *Client) listConversations(chatbotID string, state ConversationState) (o
 			return okchatapi.NewListConversationsRequest(c.server, id, &params)
 		},
 		read:      (*Conversation).read,
-		lacks:     (*Conversation).firstMissing,
+		sent:      func(conv *Conversation) *sent { return &conv.sent },
 		key:       func(conv *Conversation) uuid.UUID { return conv.ID },
 		order:     func(conv *Conversation) time.Time { return conv.CreatedAt },
 		owner:     func(conv *Conversation) uuid.UUID { return conv.ChatbotID },

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -143,7 +144,8 @@ func (d *decoder[T]) page() error {
 func (d *decoder[T]) readMetadata() error {
 	s := d.scanner
 	d.metadata, d.located = PageMetadata{}, true
-	missing := compiled().metadata.Read(s, &d.metadata)
+	t := metadataType.of(reflect.TypeFor[PageMetadata]())
+	missing := t.Read(s, &d.metadata)
 	if s.Err() != nil {
 		return nil
 	}
@@ -152,8 +154,8 @@ func (d *decoder[T]) readMetadata() error {
 		return &ContractError{Where: at + m.Where, Expected: m.Expected, Got: m.Got}
 	}
 	if missing != 0 {
-		name := compiled().metadata.Names(missing)[0]
-		_, expected := compiled().metadata.Bit(name)
+		name := t.Names(missing)[0]
+		_, expected := t.Bit(name)
 		return &ContractError{Where: at + "/" + name, Expected: expected, Got: "none"}
 	}
 	if !d.listed {
@@ -243,7 +245,7 @@ func (d *decoder[T]) item() error {
 	case broken:
 		return d.leaveOut(start, m.Where, m.Expected, m.Got)
 	}
-	if name, expected := d.op.lacks(item, d.needed); name != "" {
+	if name, expected := d.op.sent(item).firstMissing(d.needed); name != "" {
 		return d.leaveOut(start, "/"+name, expected, "none")
 	}
 	if d.op.key(item) == uuid.Nil {

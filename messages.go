@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 
@@ -46,7 +47,9 @@ func (m Message) String() string {
 	return fmt.Sprintf("message %s (%s, %s)", m.ID, clip(oneLine(string(m.SenderType)), 64), m.CreatedAt.Format(time.RFC3339Nano))
 }
 
-func (m *Message) read(s *fastjson.Scanner) { m.sent = readItem(compiled().message, s, &m.Message) }
+func (m *Message) read(s *fastjson.Scanner) {
+	m.sent = readItem(messageType.of(reflect.TypeFor[okchatapi.Message]()), s, &m.Message)
+}
 
 // UnmarshalJSON decodes one message, as that of [Conversation] does.
 func (m *Message) UnmarshalJSON(b []byte) error {
@@ -257,7 +260,7 @@ func (c *Client) listMessages(chatbotID, conversationID string) (operation[Messa
 			return okchatapi.NewListMessagesRequest(c.server, chatbot, conversation, &params)
 		},
 		read:      (*Message).read,
-		lacks:     (*Message).firstMissing,
+		sent:      func(m *Message) *sent { return &m.sent },
 		key:       func(m *Message) uuid.UUID { return m.ID },
 		order:     func(m *Message) time.Time { return m.CreatedAt },
 		owner:     func(m *Message) uuid.UUID { return m.SessionID },
@@ -311,9 +314,11 @@ func (c *Client) Chatbots(ctx context.Context, opts CallOptions) ([]Chatbot, err
 	page, err := plain(ctx, c, operation[chatbot]{
 		name: "listChatbots", member: "chatbots",
 		request: func(int, int) (*http.Request, error) { return okchatapi.NewListChatbotsRequest(c.server) },
-		read:    func(bot *chatbot, s *fastjson.Scanner) { bot.sent = readItem(compiled().chatbot, s, &bot.Chatbot) },
-		lacks:   (*chatbot).firstMissing,
-		key:     func(bot *chatbot) uuid.UUID { return bot.ID },
+		read: func(bot *chatbot, s *fastjson.Scanner) {
+			bot.sent = readItem(chatbotType.of(reflect.TypeFor[Chatbot]()), s, &bot.Chatbot)
+		},
+		sent: func(bot *chatbot) *sent { return &bot.sent },
+		key:  func(bot *chatbot) uuid.UUID { return bot.ID },
 	}, opts)
 	if broken, ok := errors.AsType[*ContractError](err); ok {
 		broken.Body = nil

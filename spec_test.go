@@ -2,11 +2,15 @@ package okchat
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/okchat/okchat-go/gen/okchatapi"
+	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
 type schemaDoc struct {
@@ -63,7 +67,7 @@ func TestWhatIsRepeatedOfTheContractAgreesWithIt(t *testing.T) {
 		required := slices.Contains(conversation.Required, name) || name == "state"
 		want = append(want, member{name, required, nullable(schema) || anyNull || !required}) // optional is a pointer, too
 	}
-	for _, f := range compiled().conversation.Fields {
+	for _, f := range fastjson.Fields(reflect.TypeFor[okchatapi.Conversation]()) {
 		got = append(got, member{f.Name, f.Required, f.Nullable})
 	}
 	byName := func(a, b member) int { return strings.Compare(a.name, b.name) }
