@@ -22,9 +22,10 @@ var (
 	moment   = lazy.Regexp(`^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d[\d:.+-]*`)
 	// token finds what says of itself that it is a credential.
 	token = lazy.Regexp(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b(sk|pk|rk)[-_](live|test|proj)?[-_]?\w{16,}|\bgh[pousr]_\w{20,}|\bxox[baprs]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|(?i)\bbearer [\w.~+/-]{12,}|-----BEGIN [A-Z ]*PRIVATE KEY`)
-	// tokenSigns lists strings of which each match of token has one. Looking for them takes a tenth of the time.
-	tokenSigns = []string{"eyJ", "k-", "k_", "gh", "xox", "AKIA", "AIza", "earer ", "EARER ", "PRIVATE KEY"}
-	inBase64   = lazy.Regexp(`^[A-Za-z0-9+/_-]{24,}={0,2}$`)
+	// tokenSigns lists strings of which each match of token has one, and few other texts do. Looking for them takes a tenth of
+	// the time.
+	tokenSigns = []string{"eyJ", "sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox", "AKIA", "AIza",
+		"earer ", "EARER ", "PRIVATE KEY"}
 )
 
 // shortest is how many bytes a text has at least that can hold one of the secrets below.
@@ -122,10 +123,12 @@ func isResident(s string) bool {
 
 // fromBase64 returns the text that a string is in base64, "" where it is none.
 func fromBase64(s string) string {
-	if len(s) < 24 || !inBase64().MatchString(s) {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
+	rest := strings.TrimLeft(s, alphabet)
+	if len(s)-len(rest) < 24 || rest != "" && rest != "=" && rest != "==" {
 		return ""
 	}
-	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
+	plain := strings.NewReplacer("-", "+", "_", "/").Replace(s[:len(s)-len(rest)])
 	b, err := base64.RawStdEncoding.DecodeString(plain)
 	if err != nil || !utf8.Valid(b) || strings.ContainsFunc(string(b), func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }) {
 		return ""

@@ -59,6 +59,17 @@ func TestSecretsAndPersonalDataAreFoundByTheirForm(t *testing.T) {
 	}
 }
 
+func TestEachBeginningOfATokenIsFound(t *testing.T) {
+	t.Parallel()
+	for _, beginning := range []string{"sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "sk_live_", "pk-test-", "rk_proj_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
+		"xoxb-", "xoxa-", "xoxp-", "xoxr-", "xoxs-", "AKIA", "AIza"} {
+		text := "it is " + beginning + strings.Repeat("A1B2C3D4", 5)[:map[bool]int{true: 16, false: 40}[beginning == "AKIA"]]
+		if got := codesIn(text); !slices.Equal(got, []contract.Code{contract.CodeLeakedToken}) {
+			t.Errorf("%q: expected a token, got %q", text, got)
+		}
+	}
+}
+
 func TestNamesOfSecretsAreComparedByWholeWords(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{
