@@ -51,7 +51,8 @@ import (
 // make one.
 type Contract struct {
 	spec  *spec.Contract
-	rules *rule.Set
+	all   *rule.Set
+	rules *rule.Set // those that are not switched off
 	off   map[Code]bool
 	base  string // the path that At put before the operations' paths
 }
@@ -67,9 +68,11 @@ func Parse(text []byte, name string) (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Contract{spec: compiled}
-	c.rules, _, err = rule.Compile(compiled, nil)
-	return c, err
+	all, err := rule.Compile(compiled)
+	if err != nil {
+		return nil, err
+	}
+	return &Contract{spec: compiled, all: all, rules: all}, nil
 }
 
 // Without returns the contract without the rules of meaning, the kinds of leaks or the key of these codes. A rule that needs one
@@ -80,30 +83,20 @@ func (c *Contract) Without(codes ...Code) (*Contract, error) {
 	if out.off = maps.Clone(c.off); out.off == nil {
 		out.off = make(map[Code]bool)
 	}
-	for _, code := range codes {
-		out.off[code] = true
-	}
-	rules, known, err := rule.Compile(c.spec, out.off)
-	if err != nil {
-		return nil, err
-	}
-	known = slices.Concat(known, leakCodes, []Code{CodeKey})
+	known := slices.Concat(c.all.Codes(), leakCodes, []Code{CodeKey})
 	for _, code := range codes {
 		if !slices.Contains(known, code) {
 			return nil, fmt.Errorf("%s: no rule has the code %q, expected one of %s", c.Name(), code, join(known))
 		}
+		out.off[code] = true
 	}
-	out.rules = rules
+	out.rules = c.all.Without(out.off)
 	return &out, nil
 }
 
 // Codes returns what [Contract.Without] can switch off: the codes of the rules, of the kinds of leaks, and of a missing key.
 func (c *Contract) Codes() []Code {
-	var codes []Code
-	for _, r := range c.Rules() {
-		codes = append(codes, r.Code)
-	}
-	return slices.Concat(codes, leakCodes, []Code{CodeKey})
+	return slices.Concat(c.rules.Codes(), leakCodes, []Code{CodeKey})
 }
 
 // Silenced returns the codes of the rules that [Contract.Without] switched off beside the ones that were named, because they

@@ -4,6 +4,7 @@ package rule
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -55,6 +56,33 @@ type Set struct {
 	operations map[*spec.Operation][]*Rule
 }
 
+// Without returns the rules without those of the codes and those that need one of them.
+func (s *Set) Without(off map[spec.Code]bool) *Set {
+	gone := func(r *Rule) bool {
+		return off[r.Code] || slices.ContainsFunc(r.needs, func(code spec.Code) bool { return off[code] })
+	}
+	out := *s
+	out.All, out.schemas, out.operations = slices.DeleteFunc(slices.Clone(s.All), gone), maps.Clone(s.schemas), maps.Clone(s.operations)
+	for schema, rules := range s.schemas {
+		out.schemas[schema] = slices.DeleteFunc(slices.Clone(rules), gone)
+	}
+	for op, rules := range s.operations {
+		out.operations[op] = slices.DeleteFunc(slices.Clone(rules), gone)
+	}
+	silenced := slices.DeleteFunc(slices.Clone(s.All), func(r *Rule) bool { return off[r.Code] || !gone(r) })
+	out.Silenced = (&Set{All: silenced}).Codes()
+	return &out
+}
+
+// Codes returns the codes of the rules, each once.
+func (s *Set) Codes() []spec.Code {
+	codes := make(map[spec.Code]bool, len(s.All))
+	for _, r := range s.All {
+		codes[r.Code] = true
+	}
+	return slices.Sorted(maps.Keys(codes))
+}
+
 // OfOperation returns the rules beside an operation.
 func (s *Set) OfOperation(op *spec.Operation) []*Rule { return s.operations[op] }
 
@@ -65,13 +93,11 @@ type compiler struct {
 	*Set
 	contract *spec.Contract
 	env      *cel.Env
-	off      map[spec.Code]bool
 	done     map[*yaml.Node]*Rule
 }
 
-// Compile compiles the rules of a contract, without those of the codes that are off and those that need one of them. known
-// are the codes of all rules, those too.
-func Compile(c *spec.Contract, off map[spec.Code]bool) (set *Set, known []spec.Code, err error) {
+// Compile compiles the rules of a contract.
+func Compile(c *spec.Contract) (*Set, error) {
 	env, err := cel.NewEnv(
 		cel.Variable("self", cel.DynType), cel.Variable("this", cel.DynType), cel.Variable("body", cel.DynType),
 		cel.Variable("index", cel.IntType), cel.Variable("request", cel.DynType),
@@ -80,15 +106,15 @@ func Compile(c *spec.Contract, off map[spec.Code]bool) (set *Set, known []spec.C
 		cel.Variable("now", cel.TimestampType), cel.Variable("today", cel.TimestampType),
 	)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	k := &compiler{
 		Set:      &Set{schemas: make(map[*spec.Schema][]*Rule), operations: make(map[*spec.Operation][]*Rule)},
-		contract: c, env: env, off: off, done: make(map[*yaml.Node]*Rule),
+		contract: c, env: env, done: make(map[*yaml.Node]*Rule),
 	}
 	for _, op := range c.Operations {
 		if k.operations[op], err = k.list(op.Rules); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	for _, schema := range c.Schemas {
@@ -96,24 +122,18 @@ func Compile(c *spec.Contract, off map[spec.Code]bool) (set *Set, known []spec.C
 			continue
 		}
 		if k.schemas[schema], err = k.list(schema.Rules); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	for _, r := range k.done {
-		known = append(known, r.Code)
-	}
-	slices.Sort(known)
-	known = slices.Compact(known)
+	known := k.Codes()
 	for _, r := range k.All {
 		for _, code := range r.needs {
 			if !slices.Contains(known, code) {
-				return nil, nil, c.Doc.Errorf(r.Node, "rule %s needs %q, and there is no such rule", r.Code, code)
+				return nil, c.Doc.Errorf(r.Node, "rule %s needs %q, and there is no such rule", r.Code, code)
 			}
 		}
 	}
-	slices.Sort(k.Silenced)
-	k.Silenced = slices.Compact(k.Silenced)
-	return k.Set, known, nil
+	return k.Set, nil
 }
 
 // list compiles the rules of one place.
@@ -130,18 +150,9 @@ func (k *compiler) list(n *yaml.Node) ([]*Rule, error) {
 				return nil, err
 			}
 			k.done[n] = r
+			k.All = append(k.All, r)
 		}
-		needsOff := slices.ContainsFunc(r.needs, func(code spec.Code) bool { return k.off[code] })
-		switch {
-		case k.off[r.Code]:
-		case needsOff:
-			k.Silenced = append(k.Silenced, r.Code)
-		default:
-			rules = append(rules, r)
-			if !met {
-				k.All = append(k.All, r)
-			}
-		}
+		rules = append(rules, r)
 	}
 	return rules, nil
 }
