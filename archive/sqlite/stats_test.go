@@ -12,6 +12,9 @@ import (
 )
 
 func TestTheServerAndTheArchiveCountTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine asks again and again")
+	}
 	for _, n := range []int{0, 1, 2500} {
 		srv, client := serve(t, okchattest.Synthetic(1, n))
 		path := filepath.Join(t.TempDir(), "a.sqlite")
@@ -61,6 +64,9 @@ func TestTheServerAndTheArchiveCountTheSame(t *testing.T) {
 }
 
 func TestTheMessagesOfAnArchiveAreCounted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine asks again and again")
+	}
 	srv, client := serve(t, okchattest.Synthetic(3, 300))
 	path := filepath.Join(t.TempDir(), "a.sqlite")
 	if _, err := bring(t, path, srv.ChatbotID, client, MessageOptions{Parallel: 8}); err != nil {
