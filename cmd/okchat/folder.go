@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 
@@ -47,11 +48,17 @@ func (e *exporter) whole(ctx context.Context, conv *okchat.Conversation) (pages.
 		}
 		return pages.WholeOf(ctx, e.reading.archive, c), nil
 	}
-	return pages.Whole{Conversation: conv, Unread: !e.exportFlags.messages, Messages: func(yield func(sqlite.Message, error) bool) {
-		for m, err := range e.reading.messages.Messages(ctx, e.chatbot, conv.ID.String(), okchat.MessageOptions{Limit: e.opts.Limit}) {
+	messages := e.reading.messages.Messages(ctx, e.chatbot, conv.ID.String(), okchat.MessageOptions{Limit: e.opts.Limit})
+	return pages.Whole{Conversation: conv, Unread: !e.exportFlags.messages, Messages: received(messages)}, nil
+}
+
+// received returns messages that come from a server as an archive would keep them.
+func received(messages iter.Seq2[okchat.Message, error]) iter.Seq2[sqlite.Message, error] {
+	return func(yield func(sqlite.Message, error) bool) {
+		for m, err := range messages {
 			if !yield(sqlite.Message{Message: m}, err) {
 				return
 			}
 		}
-	}}, nil
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive/sqlite"
+	"github.com/okchat/okchat-go/internal/pages"
 	"github.com/okchat/okchat-go/internal/terminal"
 )
 
@@ -66,15 +66,6 @@ Text is wrapped at the width of the terminal, or at 80 columns where it is piped
 	return cmd
 }
 
-// whole is a conversation and where its messages come from.
-type whole struct {
-	conv     *okchat.Conversation
-	gone     time.Time // when it left the list
-	unread   bool      // an archive does not have its messages
-	messages iter.Seq2[sqlite.Message, error]
-	close    func()
-}
-
 func show(ctx context.Context, std streams, flags showFlags, id string) error {
 	zone, err := flags.location()
 	if err != nil {
@@ -84,22 +75,22 @@ func show(ctx context.Context, std streams, flags showFlags, id string) error {
 	if flags.archive != "" {
 		read = flags.fromArchive
 	}
-	w, err := read(ctx, std, id)
+	w, closed, err := read(ctx, std, id)
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer closed()
 	told := &tally{}
-	told.add(w.conv)
+	told.add(w.Conversation)
 
 	out := bufio.NewWriter(terminal.Guard(std.out, flags.json && std.width > 0))
 	t := transcript{out, zone, cmp.Or(std.width, 80)}
 	if !flags.json {
-		t.head(w)
+		t.head(&w)
 	}
 	messages := []json.RawMessage{}
 	var ended error
-	for message, err := range w.messages {
+	for message, err := range w.Messages {
 		if err != nil {
 			ended = err
 		} else if messages = append(messages, message.Raw()); !flags.json {
@@ -108,9 +99,9 @@ func show(ctx context.Context, std streams, flags showFlags, id string) error {
 	}
 	if flags.json && !flags.spoils(ended) { // the document is complete or not there at all
 		document := map[string]json.RawMessage{}
-		err = json.Unmarshal(w.conv.Raw(), &document)
+		err = json.Unmarshal(w.Raw(), &document)
 		list, failed := json.Marshal(messages)
-		if w.unread {
+		if w.Unread {
 			list = []byte("null")
 		}
 		document["messages"] = list
@@ -119,7 +110,7 @@ func show(ctx context.Context, std streams, flags showFlags, id string) error {
 	if err = cmp.Or(err, out.Flush()); err != nil {
 		return fmt.Errorf("cannot write the conversation: %w", err)
 	}
-	if w.unread {
+	if w.Unread {
 		fmt.Fprintf(std.err, "Its messages are not in the archive: okchat export --update %s --messages brings them\n", terminal.Line(flags.archive))
 	} else {
 		fmt.Fprintln(std.err, number(len(messages), "message"))
@@ -127,16 +118,17 @@ func show(ctx context.Context, std streams, flags showFlags, id string) error {
 	return flags.finish(std, false, told, ended)
 }
 
-func (f *showFlags) fromServer(ctx context.Context, std streams, id string) (*whole, error) {
+// fromServer and fromArchive return the conversation, and what to do when it has been read.
+func (f *showFlags) fromServer(ctx context.Context, std streams, id string) (pages.Whole, func(), error) {
 	waits := newProgress(std, false)
 	waits.width = 0 // a bar would run through the text
 	opts, err := f.options(okchat.Hooks{Try: waits.tried})
 	if err != nil {
-		return nil, err
+		return pages.Whole{}, nil, err
 	}
 	from, err := f.accountFlags.open(std, "okchat show ID", opts...)
 	if err != nil {
-		return nil, err
+		return pages.Whole{}, nil, err
 	}
 	if from.sample != nil {
 		fmt.Fprintln(std.err, "The messages are synthetic.")
@@ -147,30 +139,23 @@ func (f *showFlags) fromServer(ctx context.Context, std streams, id string) (*wh
 		if errors.Is(err, okchat.ErrNotFound) {
 			err = fmt.Errorf("%w; okchat list --json prints the ids of conversations", err)
 		}
-		return nil, f.explain(err)
+		return pages.Whole{}, nil, f.explain(err)
 	}
-	return &whole{conv: &conv, close: from.close, messages: func(yield func(sqlite.Message, error) bool) {
-		own := &ownLimit{from: from.client, say: waits.say, chosen: f.chosen}
-		for message, err := range own.Messages(ctx, from.chatbot, id, okchat.MessageOptions{Limit: f.limit}) {
-			if !yield(sqlite.Message{Message: message}, err) {
-				return
-			}
-		}
-	}}, nil
+	messages := from.client.Messages(ctx, from.chatbot, id, okchat.MessageOptions{Limit: f.limit})
+	return pages.Whole{Conversation: &conv, Messages: received(messages)}, from.close, nil
 }
 
-func (f *showFlags) fromArchive(ctx context.Context, _ streams, id string) (*whole, error) {
+func (f *showFlags) fromArchive(ctx context.Context, _ streams, id string) (pages.Whole, func(), error) {
 	a, err := f.readArchive(ctx)
 	if err != nil {
-		return nil, err
+		return pages.Whole{}, nil, err
 	}
 	c, err := a.Conversation(ctx, id)
 	if err != nil {
 		_ = a.Close()
-		return nil, archiveError(err)
+		return pages.Whole{}, nil, archiveError(err)
 	}
-	w := &whole{conv: &c.Conversation, gone: c.GoneAt, unread: c.MessagesReadAt.IsZero(), messages: a.Transcript(ctx, c.ID.String()), close: func() { _ = a.Close() }}
-	return w, nil
+	return pages.WholeOf(ctx, a, c), func() { _ = a.Close() }, nil
 }
 
 // transcript writes a conversation as people read one. The writer keeps its first error.
@@ -184,8 +169,8 @@ func (t *transcript) time(at time.Time) string {
 	return at.In(t.zone).Format("2006-01-02 15:04:05 MST")
 }
 
-func (t *transcript) head(w *whole) {
-	conv := w.conv
+func (t *transcript) head(w *pages.Whole) {
+	conv := w.Conversation
 	row := func(name, value string) {
 		if value = terminal.Line(value); value != "" {
 			fmt.Fprintf(t.out, "%-12s  %s\n", name, value)
@@ -204,10 +189,10 @@ func (t *transcript) head(w *whole) {
 	if !conv.UpdatedAt.IsZero() { // it came
 		row("updated", t.time(conv.UpdatedAt))
 	}
-	if !w.gone.IsZero() {
-		row("left", t.time(w.gone)+", as the list no longer has it")
+	if !w.GoneAt.IsZero() {
+		row("left", t.time(w.GoneAt)+", as the list no longer has it")
 	}
-	if text, ok := conv.LastMessage.Content(); ok && w.unread {
+	if text, ok := conv.LastMessage.Content(); ok && w.Unread {
 		t.text("\nlast message", text)
 	}
 }
