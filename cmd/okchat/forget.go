@@ -45,7 +45,10 @@ func forget(ctx context.Context, std streams, user, path string) error {
 			number(gone.Conversations, "conversation"), number(gone.Messages, "message"), number(gone.Changes, "earlier value"))
 	}
 	if err != nil {
-		return archiveError(err)
+		if said := archiveError(err); exitCode(ctx, said) == exitUsage {
+			return said
+		}
+		return fmt.Errorf("cannot remove the end user: %w", err)
 	}
 	if gone.Conversations == 0 {
 		return fmt.Errorf("%w of the end user %s in %s: okchat list --archive prints ids", sqlite.ErrNoConversation, shown(user), path)
