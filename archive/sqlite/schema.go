@@ -184,6 +184,7 @@ CREATE INDEX conversations_by_last_sign ON conversations (` + lastSign + `);
 CREATE INDEX conversations_by_platform ON conversations (platform, created_at);
 CREATE INDEX conversations_by_state ON conversations (state, created_at);
 CREATE INDEX conversations_by_user ON conversations (sns_user_id) WHERE sns_user_id IS NOT NULL;
+CREATE INDEX conversations_by_user_id ON conversations (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX conversations_gone ON conversations (gone_at) WHERE gone_at IS NOT NULL;
 CREATE INDEX messages_by_created_at ON messages (created_at);
 CREATE INDEX changes_by_conversation ON changes (conversation_id);

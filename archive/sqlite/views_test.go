@@ -37,6 +37,9 @@ func TestTheViewsAnswer(t *testing.T) {
 		{"SELECT id FROM conversations WHERE created_at >= '2025-03-01' ORDER BY created_at", "conversations_by_created_at"},
 		{"SELECT id FROM conversations WHERE platform = 'web' ORDER BY created_at DESC LIMIT 5", "conversations_by_platform"},
 		{"SELECT id FROM conversations WHERE sns_user_id = '9000000000000001'", "conversations_by_user"},
+		{"SELECT id FROM conversations WHERE gone_at IS NULL AND (sns_user_id = '9' OR user_id = '9') ORDER BY created_at DESC, n DESC LIMIT 5", "conversations_by_user_id"},
+		{"SELECT n FROM conversations ORDER BY " + lastSign + " DESC LIMIT 5", "conversations_by_last_sign"},
+		{"SELECT n FROM messages ORDER BY created_at DESC LIMIT 5", "messages_by_created_at"},
 	} {
 		if plan := one(t, path, "EXPLAIN QUERY PLAN "+tt.question); !strings.Contains(plan, tt.index) {
 			t.Errorf("%s does without the index: %s", tt.question, plan)
