@@ -95,11 +95,15 @@ func conditions(opts okchat.ListOptions, f archive.Filter) (where string, args [
 	if !f.Gone {
 		add("gone_at IS NULL")
 	}
+	index := ""
+	if f.User != "" {
+		index = "+" // an end user has few conversations, so that no other index is to be used
+	}
 	if opts.State != "" {
-		add("state = ?", string(opts.State))
+		add(index+"state = ?", string(opts.State))
 	}
 	if f.Platform != "" {
-		add("platform = ?", string(f.Platform))
+		add(index+"platform = ?", string(f.Platform))
 	}
 	if f.User != "" {
 		add("(sns_user_id = ? OR user_id = ?)", f.User, f.User)
