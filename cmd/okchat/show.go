@@ -141,7 +141,8 @@ func (f *showFlags) fromServer(ctx context.Context, std streams, id string) (pag
 		}
 		return pages.Whole{}, nil, f.explain(err)
 	}
-	messages := from.client.Messages(ctx, from.chatbot, id, okchat.MessageOptions{Limit: f.limit})
+	own := &ownLimit{from: from.client, say: waits.say, chosen: f.chosen}
+	messages := own.Messages(ctx, from.chatbot, id, okchat.MessageOptions{Limit: f.limit})
 	return pages.Whole{Conversation: &conv, Messages: received(messages)}, from.close, nil
 }
 
