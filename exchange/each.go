@@ -24,6 +24,13 @@ type Outcome[T any] struct {
 // maxInFlight is how many bytes of recordings are worked on at a time, or one part where that is larger.
 const maxInFlight = 16 << 20
 
+// job is a part that is worked on, or that there is nothing to work on.
+type job[T any] struct {
+	size int64
+	out  Outcome[T]
+	done chan struct{} // closed when out is complete
+}
+
 // Each reads the recordings, calls work for each part on several goroutines, and yields the outcomes in the order in which
 // the parts stand there. It holds a few parts at a time, whatever their number. The sequence ends at once when ctx does; work
 // under way then ends by itself.
@@ -31,10 +38,8 @@ func Each[T any](ctx context.Context, list []Recording, work func(*Part) T) iter
 	return func(yield func(Outcome[T]) bool) {
 		caller := ctx
 		ctx, stop := context.WithCancel(ctx)
-		workers := runtime.GOMAXPROCS(0)
-		e := &each[T]{
-			jobs: make(chan *job[T], workers), queue: make(chan *job[T], 4*workers), bytes: semaphore.NewWeighted(maxInFlight),
-		}
+		parts := 4 * runtime.GOMAXPROCS(0) // at a time
+		queue, inFlight := make(chan *job[T], parts), semaphore.NewWeighted(maxInFlight)
 		var running sync.WaitGroup
 		defer func() {
 			stop()
@@ -42,24 +47,44 @@ func Each[T any](ctx context.Context, list []Recording, work func(*Part) T) iter
 				running.Wait()
 			}
 		}()
-		running.Go(func() {
-			defer close(e.queue)
-			defer close(e.jobs)
-			e.read(ctx, list)
-		})
-		for range workers {
-			running.Go(func() {
-				for j := range e.jobs {
-					j.out.Value = work(j.part)
-					j.part = nil
-					close(j.done)
+		send := func(part *Part, out Outcome[T]) bool {
+			j := &job[T]{out: out, done: make(chan struct{})}
+			if part == nil {
+				close(j.done)
+			} else {
+				j.size = min(max(int64(len(part.Text)+len(part.attached)), maxInFlight/int64(parts)), maxInFlight)
+				if inFlight.Acquire(ctx, j.size) != nil {
+					return false
 				}
-			})
+				running.Go(func() {
+					defer close(j.done)
+					j.out.Value = work(part)
+				})
+			}
+			select {
+			case queue <- j:
+				return true
+			case <-ctx.Done():
+				return false
+			}
 		}
+		running.Go(func() {
+			defer close(queue)
+			for _, recording := range list {
+				for part, err := range recording.Parts() {
+					if !send(part, Outcome[T]{Recording: recording.Name, Err: err}) {
+						return
+					}
+				}
+				if !send(nil, Outcome[T]{Recording: recording.Name, End: true}) {
+					return
+				}
+			}
+		})
 		for {
 			var j *job[T]
 			select {
-			case j = <-e.queue:
+			case j = <-queue:
 			case <-caller.Done():
 			}
 			if j == nil {
@@ -71,59 +96,10 @@ func Each[T any](ctx context.Context, list []Recording, work func(*Part) T) iter
 				return
 			}
 			more := yield(j.out)
-			e.bytes.Release(j.size)
+			inFlight.Release(j.size)
 			if !more {
 				return
 			}
 		}
-	}
-}
-
-type each[T any] struct {
-	jobs, queue chan *job[T] // before the workers, and in the order of the recordings
-	bytes       *semaphore.Weighted
-}
-
-type job[T any] struct {
-	part *Part // nil where there is nothing to work on
-	size int64
-	out  Outcome[T]
-	done chan struct{}
-}
-
-// read puts the parts of the recordings into both queues.
-func (e *each[T]) read(ctx context.Context, list []Recording) {
-	for _, recording := range list {
-		for part, err := range recording.Parts() {
-			if !e.send(ctx, &job[T]{part: part, out: Outcome[T]{Recording: recording.Name, Err: err}}) {
-				return
-			}
-		}
-		if !e.send(ctx, &job[T]{out: Outcome[T]{Recording: recording.Name, End: true}}) {
-			return
-		}
-	}
-}
-
-func (e *each[T]) send(ctx context.Context, j *job[T]) bool {
-	j.done = make(chan struct{})
-	if j.part == nil {
-		close(j.done)
-	} else {
-		j.size = min(int64(len(j.part.Text)+len(j.part.attached)), maxInFlight)
-		if e.bytes.Acquire(ctx, j.size) != nil {
-			return false
-		}
-		select {
-		case e.jobs <- j:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	select {
-	case e.queue <- j:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
