@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -195,11 +196,33 @@ func (n *ndjsonTranscript) begin(conv *okchat.Conversation) error {
 		return err
 	}
 	var ok bool
-	if n.b, ok = bytes.CutSuffix(fastjson.AppendCompact(nil, raw), []byte("}")); !ok {
+	if n.b, ok = bytes.CutSuffix(fastjson.AppendCompact(nil, withoutMessages(raw)), []byte("}")); !ok {
 		return fmt.Errorf("conversation %s is no JSON object", conv.ID)
 	}
 	n.b = append(n.b, `,"messages":[`...)
 	return nil
+}
+
+// withoutMessages returns a conversation whose own member messages, which none had so far, is called listed_messages.
+func withoutMessages(raw json.RawMessage) json.RawMessage {
+	if !bytes.Contains(raw, []byte("messages")) {
+		return raw
+	}
+	var renamed bytes.Buffer
+	before := "{"
+	for name, value := range fastjson.Members(raw) {
+		if string(name) == "messages" {
+			name = []byte("listed_messages")
+		}
+		key, _ := json.Marshal(string(name)) // any text is JSON
+		renamed.WriteString(before)
+		renamed.Write(key)
+		renamed.WriteByte(':')
+		renamed.Write(value)
+		before = ","
+	}
+	renamed.WriteByte('}')
+	return renamed.Bytes()
 }
 
 func (n *ndjsonTranscript) add(m *okchat.Message) error {

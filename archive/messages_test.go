@@ -165,3 +165,25 @@ func TestATranscriptEndsWithItsContext(t *testing.T) {
 		t.Errorf("expected the end of the context, got %v", err)
 	}
 }
+
+func TestAMemberMessagesOfAConversationItselfIsKeptUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	const ids = `{"id":"00000000-0000-4000-8000-000000000001","chatbot_id":"00000000-0000-4000-8000-00000000000b","created_at":"2025-03-07T10:00:00Z"`
+	for given, want := range map[string]string{
+		`,"messages":[{"a":"messages"}],"x":1e2}`:      `,"listed_messages":[{"a":"messages"}],"x":1e2,"messages":[]}`,
+		`,"y":"messages","m\u00e4x":{"messages":[1]}}`: `,"y":"messages","mäx":{"messages":[1]},"messages":[]}`,
+		`,"m\u00e4x":null}`:                            `,"m\u00e4x":null,"messages":[]}`,
+	} {
+		var conv okchat.Conversation
+		if err := conv.UnmarshalJSON([]byte(ids + given)); err != nil {
+			t.Fatal(err)
+		}
+		var line ndjsonTranscript
+		if err := line.begin(&conv); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(line.end(true)); got != ids+want+"\n" {
+			t.Errorf("%s became\n%s, expected\n%s", given, got, ids+want)
+		}
+	}
+}

@@ -36,7 +36,7 @@ type Stats struct {
 
 // MessageStats counts the messages that are stored of the conversations of a [Stats].
 type MessageStats struct {
-	// Conversations is on how many conversations the numbers rest: those whose messages were read whole, at any time.
+	// Conversations is on how many conversations the numbers rest: those whose messages were read, at any time.
 	Conversations int `json:"conversations"`
 	// Total counts messages, those that are gone included; User and Bot those of the two senders that the samples show.
 	Total int `json:"total"`

@@ -92,7 +92,9 @@ func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Sourc
 	result, err = a.Update(ctx, from, list, false)
 	if err = keep(err); err == nil && opts.Messages != nil {
 		result.Messages, err = a.UpdateMessages(ctx, okchat.ListOptions{}, archive.Filter{}, *opts.Messages)
-		err = keep(err)
+		if err = keep(err); err == nil && !opts.Messages.NoIndex {
+			err = a.explain(a.setFullText(ctx, true))
+		}
 	}
 	if err == nil {
 		err = a.explain(a.exec("INSERT INTO seen SELECT n, (SELECT max(id) FROM runs) FROM conversations;" + indexesAndViews()))

@@ -119,6 +119,8 @@ func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
 			if err := os.WriteFile(path, []byte(readFile(t, "testdata/"+file)), 0o600); err != nil {
 				t.Fatal(err)
 			}
+			change(t, path, `CREATE VIEW mine AS SELECT id, platform FROM conversations; CREATE INDEX my_index ON conversations (platform, id);
+				CREATE VIEW of_messages AS SELECT * FROM messages`)
 			a, err := Read(t.Context(), path) // which changes nothing
 			if err != nil {
 				t.Fatal(err)
@@ -136,7 +138,10 @@ func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
 			for question, want := range map[string]string{
 				"PRAGMA user_version":    fmt.Sprint(schemaVersion),
 				"PRAGMA integrity_check": "ok",
-				"SELECT count(DISTINCT id) = max(id) AND max(id) >= 3 FROM runs WHERE ended_at IS NOT NULL":                        "1",
+				"SELECT count(DISTINCT id) = max(id) AND max(id) >= 3 FROM runs WHERE ended_at IS NOT NULL": "1",
+				"SELECT count(*) FROM mine":                                                                                        "12",
+				"SELECT count(*) FROM sqlite_schema WHERE name = 'my_index'":                                                       "1",
+				"SELECT count(*) FROM of_messages":                                                                                 "0",
 				"SELECT count(*), count(DISTINCT n) FROM conversations":                                                            "12|12",
 				"SELECT count(*) FROM conversations WHERE gone_at = (SELECT started_at FROM runs WHERE id = 2)":                    "1",
 				"SELECT changed_at = (SELECT started_at FROM runs WHERE id = 3), state FROM changes":                               "1|in_progress",
@@ -150,6 +155,7 @@ func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
 					t.Errorf("%s is %s, expected %s", question, got, want)
 				}
 			}
+			change(t, path, "DROP VIEW mine; DROP VIEW of_messages; DROP INDEX my_index")
 			fresh := filepath.Join(t.TempDir(), "fresh.sqlite")
 			update(t, fresh, bot, pages(t, raws...), okchat.ListOptions{}, false)
 			const schema = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'archive' ORDER BY type, name"
@@ -175,5 +181,20 @@ func TestAColumnThatAnArchiveLacksIsFilledFromTheJSON(t *testing.T) {
 	}
 	if got := one(t, path, "SELECT voice_path, active, unknown FROM conversations"); got != `a.ogg|1|{"mood":"good"}` {
 		t.Errorf("the row is %s", got)
+	}
+}
+
+func TestAConstraintOfAForeignFileIsNotComputed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	update(t, path, bot, pages(t, conversation(`"state":"open"`)), okchat.ListOptions{}, false)
+	change(t, path, `PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (new_only IN (0, 1))', 'CHECK (abs(-9223372036854775808) > 0)')
+		WHERE name = 'runs'`) // which is an error wherever it is computed
+	a, err := Read(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if err := a.Check(t.Context()); err != nil {
+		t.Errorf("the check says %v", err)
 	}
 }

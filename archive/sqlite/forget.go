@@ -84,15 +84,9 @@ func (a *Archive) forget(ctx context.Context, user string) (gone Forgotten, err 
 	if err != nil {
 		return gone, err
 	}
-	if indexed {
-		// An entry is only marked as deleted until its part of the index is merged with another.
-		const statements = `DELETE FROM messages_search WHERE rowid IN (SELECT n FROM messages WHERE session_id IN ` + theirs + `);
-			DELETE FROM conversations_search WHERE rowid IN (SELECT n FROM temp.forgotten);
-			INSERT INTO messages_search (messages_search) VALUES ('optimize');
-			INSERT INTO conversations_search (conversations_search) VALUES ('optimize')`
-		if _, err := a.conn.ExecContext(ctx, statements); err != nil {
-			return gone, err
-		}
+	// Made anew they hold nothing of what was removed, whatever state they were in.
+	if err := a.setFullText(ctx, false); err != nil {
+		return gone, err
 	}
 	for _, part := range []struct {
 		query string
@@ -113,5 +107,5 @@ func (a *Archive) forget(ctx context.Context, user string) (gone Forgotten, err 
 		}
 		*part.count = int(n)
 	}
-	return gone, nil
+	return gone, a.setFullText(ctx, indexed)
 }

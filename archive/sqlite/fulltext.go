@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 )
 
@@ -19,14 +20,59 @@ func (r *rows) fullText() (name, view string, definitions [2]string) {
 	}
 }
 
-// index and unindex return the statements that put a row's text into the full-text table and, before the row changes, take it
-// out again.
-func (r *rows) index() string {
-	return fmt.Sprintf("INSERT INTO %s_search (rowid, %s) VALUES (?, ? || %s)", r.name, r.text, textEnd)
+// indexer keeps a full-text table in step with the rows that are written. Another run may make the tables or drop them meanwhile,
+// so begin is called in each transaction.
+type indexer struct {
+	archive     *Archive
+	rows        *rows
+	there       bool
+	add, remove *sql.Stmt
 }
 
-func (r *rows) unindex() string {
-	return fmt.Sprintf("INSERT INTO %s_search (%[1]s_search, rowid, %s) SELECT 'delete', n, %[2]s FROM %[1]s_text WHERE n = ?", r.name, r.text)
+func (x *indexer) begin(ctx context.Context) (err error) {
+	if x.archive.fresh { // fill makes them at the end
+		return nil
+	}
+	if x.there, err = x.archive.hasFullText(ctx); err != nil || !x.there || x.add != nil {
+		return err
+	}
+	r := x.rows
+	name, view, _ := r.fullText()
+	//nolint:gosec // names of this package
+	add := fmt.Sprintf("INSERT INTO %s (rowid, %s) VALUES (?, ? || %s)", name, r.text, textEnd)
+	//nolint:gosec // names of this package
+	remove := fmt.Sprintf("INSERT INTO %s (%[1]s, rowid, %s) SELECT 'delete', n, %[2]s FROM %s WHERE n = ?", name, r.text, view)
+	if x.add, err = x.archive.conn.PrepareContext(context.Background(), add); err != nil {
+		return err
+	}
+	x.remove, err = x.archive.conn.PrepareContext(context.Background(), remove)
+	return err
+}
+
+// before takes the text of a row out that is about to change.
+func (x *indexer) before(n int64) error {
+	if !x.there {
+		return nil
+	}
+	_, err := x.remove.Exec(n)
+	return err
+}
+
+// after puts the text of a row in.
+func (x *indexer) after(n int64, text any) error {
+	if !x.there {
+		return nil
+	}
+	_, err := x.add.Exec(n, text)
+	return err
+}
+
+func (x *indexer) close() {
+	for _, stmt := range []*sql.Stmt{x.add, x.remove} {
+		if stmt != nil {
+			_ = stmt.Close()
+		}
+	}
 }
 
 // hasFullText reports whether the archive has full-text tables, made by the statements of this program.

@@ -69,18 +69,16 @@ func (a *Archive) UpdateMessages(ctx context.Context, list okchat.ListOptions, f
 			return MessageResult{}, err
 		}
 	}
-	r := &messageRun{archive: a, opts: opts}
-	err := r.prepare(ctx)
+	r := &messageRun{archive: a, opts: opts, index: indexer{archive: a, rows: messageRows}}
+	defer r.index.close()
+	err := r.prepare()
 	if err == nil {
 		err = r.run(ctx, list, f)
 	}
-	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.put, r.index, r.unindex, r.missing, r.done} {
+	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.put, r.missing, r.done} {
 		if stmt != nil {
 			_ = stmt.Close()
 		}
-	}
-	if err == nil && a.fresh && !opts.NoIndex {
-		err = a.setFullText(ctx, true)
 	}
 	return r.result, a.explain(err)
 }
@@ -93,7 +91,8 @@ type messageRun struct {
 	failure error // the first one that did not end the run
 	inRow   int   // conversations that failed one after the other
 
-	lookup, touch, put, index, unindex, missing, done *sql.Stmt
+	lookup, touch, put, missing, done *sql.Stmt
+	index                             indexer
 
 	row column.Row
 	raw []byte
@@ -117,9 +116,8 @@ type piece struct {
 	err      error
 }
 
-func (r *messageRun) prepare(ctx context.Context) (err error) {
+func (r *messageRun) prepare() (err error) {
 	a := r.archive
-	indexed, err := a.hasFullText(ctx)
 	for _, p := range []struct {
 		stmt  **sql.Stmt
 		query string
@@ -128,8 +126,6 @@ func (r *messageRun) prepare(ctx context.Context) (err error) {
 		{&r.lookup, "SELECT n, raw = ?3 FROM messages WHERE session_id = ?1 AND id = ?2", a.fresh},
 		{&r.touch, "UPDATE messages SET last_seen = max(last_seen, ?2), gone_at = NULL WHERE n = ?1", a.fresh},
 		{&r.put, messageRows.put(""), false},
-		{&r.index, messageRows.index(), !indexed},
-		{&r.unindex, messageRows.unindex(), !indexed},
 		{&r.missing, "UPDATE messages SET gone_at = ?2 WHERE session_id = ?1 AND gone_at IS NULL AND last_seen < ?2", a.fresh},
 		{&r.done, `UPDATE conversations SET messages_read_at = ?2, messages_age = CASE WHEN raw = ?3 AND (last_message_id IS NULL OR
 			EXISTS (SELECT 1 FROM messages WHERE session_id = conversations.id AND messages.id = last_message_id)) THEN ?4 END WHERE n = ?1`, false},
@@ -273,6 +269,9 @@ func read(ctx context.Context, chatbot string, conv *stale, opts MessageOptions,
 func (r *messageRun) store(ctx context.Context, p piece) error {
 	before := r.result
 	err := r.archive.transaction(ctx, func() error {
+		if err := r.index.begin(ctx); err != nil {
+			return err
+		}
 		for i := range p.messages {
 			if err := r.storeOne(&p.messages[i], p.of); err != nil {
 				return err
@@ -316,8 +315,8 @@ func (r *messageRun) storeOne(m *okchat.Message, of *stale) error {
 	if err := r.row.Read(m); err != nil {
 		return err
 	}
-	if n > 0 && r.unindex != nil {
-		if _, err := r.unindex.Exec(n); err != nil {
+	if n > 0 {
+		if err := r.index.before(n); err != nil {
 			return err
 		}
 	}
@@ -331,10 +330,7 @@ func (r *messageRun) storeOne(m *okchat.Message, of *stale) error {
 			return err
 		}
 	}
-	if r.index != nil {
-		_, err = r.index.Exec(n, m.Content)
-	}
-	return err
+	return r.index.after(n, m.Content)
 }
 
 // end notes that a conversation was read.

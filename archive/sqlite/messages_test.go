@@ -325,3 +325,120 @@ func TestTheColumnsOfMessagesAreDocumented(t *testing.T) {
 		}
 	}
 }
+
+// indexing is a source that has another run make the full-text tables between two pages.
+type indexing struct {
+	archive.Source
+
+	between func()
+}
+
+func (i indexing) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
+	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
+		n := 0
+		for page, err := range i.Source.Pages(ctx, chatbotID, opts) {
+			if !yield(page, err) {
+				return
+			}
+			if n++; n == 2 {
+				i.between()
+			}
+		}
+	}
+}
+
+func TestARunFollowsAnIndexThatAnotherOneMakesMeanwhile(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(3, 60))
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	if _, err := bring(t, path, srv.ChatbotID, client, MessageOptions{NoIndex: true}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 60 {
+		conv, _ := srv.At(i)
+		srv.RemoveAt(i)
+		text := "하세요 " + fmt.Sprint(i)
+		conv.LastMessage = okchatapi.LastMessage{Text: &text}
+		srv.InsertAt(i, conv)
+	}
+	update(t, path, srv.ChatbotID, indexing{client, func() {
+		a, err := Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		if _, err := a.UpdateMessages(t.Context(), okchat.ListOptions{}, archive.Filter{}, MessageOptions{From: client}); err != nil {
+			t.Fatal(err)
+		}
+	}}, okchat.ListOptions{}, false)
+	if found, there := finds(t, path, "하세요"); found != there || !strings.HasSuffix(found, " 60") {
+		t.Errorf("the search finds %s, expected %s", found, there)
+	}
+}
+
+func TestAnExportWithAnOddMessageHasItsIndexAndShowsTheRest(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(3, 30))
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	conv, all := busiest(srv)
+	srv.Every(okchattest.EditRow(1, func(row map[string]any) {
+		if row["session_id"] == conv.ID.String() {
+			row["content"] = 5
+		}
+	}))
+	options := ExportOptions{Messages: &MessageOptions{From: client, MessageOptions: okchat.MessageOptions{Limit: 100}}}
+	if _, err := Export(t.Context(), path, srv.ChatbotID, client, okchat.ListOptions{Limit: 100}, options); !errors.Is(err, okchat.ErrItems) {
+		t.Fatalf("the export ended with %v", err)
+	}
+	if found, there := finds(t, path, "하세요"); found != there {
+		t.Errorf("the search finds %s, expected %s", found, there)
+	}
+	a, err := Read(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	got, err := a.Conversation(t.Context(), conv.ID.String())
+	if err != nil || got.Unread {
+		t.Errorf("unread: %v, %v", got.Unread, err)
+	}
+	s, err := a.Stats(t.Context(), okchat.ListOptions{}, archive.Filter{}, nil)
+	if err != nil || s.Messages.Conversations != 30 {
+		t.Errorf("the statistics rest on %d conversations, %v", s.Messages.Conversations, err)
+	}
+	count := 0
+	for _, err := range a.Select(archive.Filter{}).Messages(t.Context(), srv.ChatbotID, conv.ID.String(), okchat.MessageOptions{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		count++
+	}
+	if count != len(all)-1 {
+		t.Errorf("%d messages are there, expected all but one of %d", count, len(all))
+	}
+}
+
+func TestMessagesThatAreGoneAreSelectedAsConversationsAre(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(3, 20))
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	if _, err := bring(t, path, srv.ChatbotID, client, MessageOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	conv, all := busiest(srv)
+	change(t, path, "UPDATE messages SET gone_at = first_seen WHERE id = '"+all[1].ID.String()+"'")
+	a, err := Read(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	for gone, want := range map[bool]int{false: len(all) - 1, true: len(all)} {
+		count := 0
+		for _, err := range a.Select(archive.Filter{Gone: gone}).Messages(t.Context(), srv.ChatbotID, conv.ID.String(), okchat.MessageOptions{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			count++
+		}
+		if count != want {
+			t.Errorf("with those that are gone: %v: %d messages, expected %d", gone, count, want)
+		}
+	}
+}

@@ -23,8 +23,8 @@ type Conversation struct {
 	okchat.Conversation
 	// GoneAt is when the run began that no longer saw it in the list; zero while it is there.
 	GoneAt time.Time
-	// MessagesReadAt is when all its messages were last read; zero if they never were.
-	MessagesReadAt time.Time
+	// Unread reports whether the archive has no messages of it because they were never read, or not to the end.
+	Unread bool
 	// Position is where it stands in the list of [Archive.Newest].
 	Position Position
 }
@@ -76,24 +76,24 @@ func (p Position) behind(at, row string) (condition string, args []any) {
 
 // stored returns the columns that scanConversation reads.
 func (a *Archive) stored() string {
-	read := "messages_read_at"
+	unread := "messages_read_at IS NULL AND NOT EXISTS (SELECT 1 FROM messages WHERE session_id = conversations.id)"
 	if a.version < 3 {
-		read = "NULL"
+		unread = "true"
 	}
-	return "rowid, created_at, raw, gone_at, " + read
+	return "rowid, created_at, raw, gone_at, " + unread
 }
 
 func (a *Archive) scanConversation(rows interface{ Scan(dest ...any) error }) (*Conversation, error) {
 	var c Conversation
 	var raw []byte
-	var gone, read sql.NullString
-	if err := rows.Scan(&c.Position.row, &c.Position.at, &raw, &gone, &read); err != nil {
+	var gone sql.NullString
+	if err := rows.Scan(&c.Position.row, &c.Position.at, &raw, &gone, &c.Unread); err != nil {
 		return nil, err
 	}
 	if err := c.UnmarshalJSON(raw); err != nil {
 		return nil, fmt.Errorf("%s: the JSON of a conversation: %w: %w", a.path, err, errDamaged)
 	}
-	c.GoneAt, c.MessagesReadAt = timeOf(gone), timeOf(read)
+	c.GoneAt = timeOf(gone)
 	return &c, nil
 }
 
@@ -193,24 +193,24 @@ func (a *Archive) transcript(ctx context.Context, conversationID string, yield f
 	return rows.Err()
 }
 
-// Messages implements [archive.MessageSource] by [Archive.Transcript], without a look at the options. Where the messages of the
-// conversation were never read, the error matches [okchat.ErrNotFound]. It may be used within the pages of an [Archive.Select].
-func (a *Archive) Messages(ctx context.Context, _, conversationID string, _ okchat.MessageOptions) iter.Seq2[okchat.Message, error] {
+// Messages implements [archive.MessageSource] by [Archive.Transcript], without a look at the options. Messages that are gone
+// are left out, unless the filter selects what is gone. Where the messages of the conversation were never read, the error
+// matches [okchat.ErrNotFound]. It may be used within the pages.
+func (s *Selection) Messages(ctx context.Context, _, conversationID string, _ okchat.MessageOptions) iter.Seq2[okchat.Message, error] {
 	return func(yield func(okchat.Message, error) bool) {
-		unread := a.version < 3
-		if !unread {
-			err := a.row(ctx, `SELECT messages_read_at IS NULL AND NOT EXISTS (SELECT 1 FROM messages WHERE session_id = id)
-				FROM conversations WHERE id = ?`, strings.ToLower(conversationID)).Scan(&unread)
-			if err != nil && !errors.Is(err, sql.ErrNoRows) {
-				yield(okchat.Message{}, a.explain(err))
-				return
-			}
+		a := s.archive
+		conv, err := a.Conversation(ctx, conversationID)
+		if errors.Is(err, ErrNoConversation) || err == nil && conv.Unread {
+			err = fmt.Errorf("%s has no messages of conversation %s: %w", a.path, conversationID, okchat.ErrNotFound)
 		}
-		if unread {
-			yield(okchat.Message{}, fmt.Errorf("%s has no messages of conversation %s: %w", a.path, conversationID, okchat.ErrNotFound))
+		if err != nil {
+			yield(okchat.Message{}, err)
 			return
 		}
 		for m, err := range a.Transcript(ctx, conversationID) {
+			if err == nil && !m.GoneAt.IsZero() && !s.filter.Gone {
+				continue
+			}
 			if !yield(m.Message, err) {
 				return
 			}

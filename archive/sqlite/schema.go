@@ -225,9 +225,10 @@ CREATE VIEW attachments AS
 `
 }
 
-// fromEarlier turns an archive of version 1 or 2 into one of version 3 with the columns that were there. The rows of
+// fromEarlier turns an archive of version 1 or 2 into one of version 3 with the columns that were there. The statements of
+// indexes that somebody has made are carried out again. The rows of
 // version 1 have to be derived from their JSON once more, as it stored zero values for members that were not sent.
-func fromEarlier(version int, columns []string) string {
+func fromEarlier(version int, columns, indexes []string) string {
 	var names []string
 	for _, name := range columns {
 		if name != "last_seen" {
@@ -235,7 +236,9 @@ func fromEarlier(version int, columns []string) string {
 		}
 	}
 	list := strings.Join(names, ", ")
+	// Names in views that somebody has made stay as they are.
 	statements := `
+PRAGMA legacy_alter_table = ON;
 DROP VIEW IF EXISTS per_day;
 DROP VIEW IF EXISTS per_platform;
 DROP VIEW IF EXISTS per_state;
@@ -259,7 +262,8 @@ INSERT INTO conversations (` + list + `) SELECT ` + list + ` FROM old_conversati
 INSERT INTO seen SELECT n, coalesce((SELECT runs.id FROM runs WHERE started_at = last_seen), 0)
 	FROM conversations JOIN old_conversations ON old_conversations.id = conversations.id;
 DROP TABLE old_conversations;
-` + messageRows.definition() + indexesAndViews() + fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)
+PRAGMA legacy_alter_table = OFF;
+` + messageRows.definition() + indexesAndViews() + strings.Join(indexes, ";\n") + fmt.Sprintf(";\nPRAGMA user_version = %d", schemaVersion)
 }
 
 // migrate brings an archive of this or an earlier version to the columns of this program, within a transaction. A column
@@ -273,7 +277,12 @@ func (a *Archive) migrate(ctx context.Context) error {
 		gained := slices.DeleteFunc(slices.Clone(r.columns().Columns), func(c column.Column) bool { return slices.Contains(there, c.Name) })
 		condition := "unknown IS NOT NULL" // where such a member stood until now
 		if a.version < schemaVersion {
-			if err := a.exec(fromEarlier(a.version, there)); err != nil {
+			own, err := a.names(ctx, `SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'conversations' AND sql IS NOT NULL
+				AND name NOT LIKE 'conversations\_%' ESCAPE '\' AND sql NOT LIKE '%last_seen%'`)
+			if err != nil {
+				return err
+			}
+			if err := a.exec(fromEarlier(a.version, there, own)); err != nil {
 				return err
 			}
 			if a.version == 1 {

@@ -16,15 +16,16 @@ import (
 // Select returns the archive as a source of the conversations that the filter selects, newest first. Its pages hold
 // opts.Limit conversations, 100 if that is 0; all come from one moment, whatever other programs write meanwhile. An
 // opts.Page beyond the first and opts.After match [okchat.ErrArgument].
-func (a *Archive) Select(f archive.Filter) archive.Source { return &selection{a, f} }
+func (a *Archive) Select(f archive.Filter) *Selection { return &Selection{a, f} }
 
-type selection struct {
+// Selection is an [archive.Source] and an [archive.MessageSource], see [Archive.Select].
+type Selection struct {
 	archive *Archive
 	filter  archive.Filter
 }
 
 // Pages implements [archive.Source].
-func (s *selection) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
+func (s *Selection) Pages(ctx context.Context, chatbotID string, opts okchat.ListOptions) iter.Seq2[*okchat.Page[okchat.Conversation], error] {
 	return func(yield func(*okchat.Page[okchat.Conversation], error) bool) {
 		if err := s.pages(ctx, chatbotID, opts, yield); err != nil {
 			yield(nil, s.archive.explain(err))
@@ -32,7 +33,7 @@ func (s *selection) Pages(ctx context.Context, chatbotID string, opts okchat.Lis
 	}
 }
 
-func (s *selection) pages(ctx context.Context, chatbotID string, opts okchat.ListOptions, yield func(*okchat.Page[okchat.Conversation], error) bool) error {
+func (s *Selection) pages(ctx context.Context, chatbotID string, opts okchat.ListOptions, yield func(*okchat.Page[okchat.Conversation], error) bool) error {
 	a := s.archive
 	switch {
 	case opts.Page > 1 || opts.After != "":

@@ -61,7 +61,8 @@ func (a *Archive) stats(ctx context.Context, opts okchat.ListOptions, f archive.
 func (a *Archive) countMessages(ctx context.Context, counter *archive.Counter, where string, args []any) error {
 	//nolint:gosec // the condition is of this package
 	query := fmt.Sprintf(`SELECT c.n, coalesce(is_human_mode, 0), m.created_at, coalesce(sender_type, '')
-		FROM (SELECT n, id, is_human_mode FROM conversations WHERE messages_read_at IS NOT NULL AND %s) c
+		FROM (SELECT n, id, is_human_mode FROM conversations
+			WHERE (messages_read_at IS NOT NULL OR EXISTS (SELECT 1 FROM messages WHERE session_id = conversations.id)) AND %s) c
 		LEFT JOIN messages m ON m.session_id = c.id ORDER BY c.n`, where)
 	rows, err := a.conn.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -47,7 +47,7 @@ func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.L
 	if a.chatbot == "" {
 		return Result{}, errNoUUID
 	}
-	r := &run{archive: a, opts: opts, newOnly: newOnly, runs: map[string]int64{}, page: map[string]*kept{}}
+	r := &run{archive: a, opts: opts, newOnly: newOnly, runs: map[string]int64{}, page: map[string]*kept{}, index: indexer{archive: a, rows: conversationRows}}
 	defer r.close()
 	if a.conn != nil {
 		if err := r.begin(ctx); err != nil {
@@ -93,7 +93,7 @@ type run struct {
 	gap     int64  // the first run since which something may be missing
 
 	lookup, touch, back, remember, put *sql.Stmt
-	index, unindex                     *sql.Stmt // nil where there are no full-text tables
+	index                              indexer
 
 	page map[string]*kept // what the archive has of the conversations of a page, by id
 	runs map[string]int64 // ids by started_at, as far as they were asked for
@@ -132,7 +132,7 @@ func (r *run) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	statements := []struct {
+	for _, p := range []struct {
 		stmt  **sql.Stmt
 		query string
 	}{
@@ -142,17 +142,7 @@ func (r *run) begin(ctx context.Context) error {
 		{&r.back, "UPDATE conversations SET gone_at = NULL WHERE n IN (SELECT value FROM json_each(?))"},
 		{&r.remember, rememberQuery()},
 		{&r.put, conversationRows.put(", messages_age = NULL")},
-		{&r.index, conversationRows.index()},
-		{&r.unindex, conversationRows.unindex()},
-	}
-	indexed, err := a.hasFullText(ctx)
-	if err != nil {
-		return a.explain(err)
-	}
-	if !indexed {
-		statements = statements[:len(statements)-2]
-	}
-	for _, p := range statements {
+	} {
 		if *p.stmt, err = a.conn.PrepareContext(context.Background(), p.query); err != nil { //nolint:sqlclosecheck // close does
 			return a.explain(err)
 		}
@@ -186,6 +176,9 @@ type kept struct {
 func (r *run) store(ctx context.Context, page []okchat.Conversation) (known bool, err error) {
 	known, result := true, r.result
 	err = r.archive.transaction(ctx, func() error {
+		if err := r.index.begin(ctx); err != nil {
+			return err
+		}
 		if err := r.lookUp(page); err != nil {
 			return err
 		}
@@ -292,10 +285,8 @@ func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
 		if err := r.keep(id, values); err != nil {
 			return 0, err
 		}
-		if r.unindex != nil {
-			if _, err := r.unindex.Exec(there.n); err != nil {
-				return 0, err
-			}
+		if err := r.index.before(there.n); err != nil {
+			return 0, err
 		}
 	}
 	result, err := r.put.Exec(append(values, raw, r.started)...)
@@ -314,10 +305,7 @@ func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
 		r.page[id] = there
 	}
 	there.raw = raw
-	if r.index != nil {
-		_, err = r.index.Exec(there.n, values[column.Conversations().Place(conversationRows.text)])
-	}
-	return first, err
+	return first, r.index.after(there.n, values[column.Conversations().Place(conversationRows.text)])
 }
 
 // keep keeps the present values of a conversation that is about to get new ones.
@@ -450,7 +438,8 @@ func (r *run) since() any {
 }
 
 func (r *run) close() {
-	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.back, r.remember, r.put, r.index, r.unindex} {
+	r.index.close()
+	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.back, r.remember, r.put} {
 		if stmt != nil {
 			_ = stmt.Close()
 		}

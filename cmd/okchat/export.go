@@ -71,6 +71,14 @@ were read last.
 			if flags.output == "/dev/stdout" {
 				flags.output = "-" // a reader that goes away has seen enough
 			}
+			for _, name := range []string{"parallel", "recheck", "no-index"} {
+				if cmd.Flags().Changed(name) && !flags.messages {
+					return usageErrorf("--%s goes with --messages", name)
+				}
+			}
+			if cmd.Flags().Changed("recheck") && flags.update == "" {
+				return usageErrorf("--recheck goes with --update")
+			}
 			flags.ownLimit = !cmd.Flags().Changed("limit")
 			return export(cmd.Context(), std, flags)
 		},
@@ -122,6 +130,8 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 	switch {
 	case flags.messages && (kind == "xlsx" || flags.resume):
 		return usageErrorf("--messages writes NDJSON, CSV, SQLite or pages, and not with --resume: keep an archive with --update, which goes on where it was")
+	case flags.noIndex && kind != "sqlite":
+		return usageErrorf("--no-index goes with SQLite")
 	case flags.recheck < 0:
 		return usageErrorf("--recheck is %v, expected 0 or more", flags.recheck)
 	case flags.parallel < 1 || flags.parallel > 64:

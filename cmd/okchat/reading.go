@@ -159,7 +159,8 @@ func (f *readingFlags) open(ctx context.Context, std streams, command string, op
 			}
 		}
 		r.archive, r.chatbot, r.close = a, a.ChatbotID(), func() { _ = a.Close() }
-		r.source, r.messages = a.Select(f.Filter), a
+		selection := a.Select(f.Filter)
+		r.source, r.messages = selection, selection
 	} else {
 		if f.Gone {
 			return nil, usageErrorf("--gone needs an archive: name it with --archive FILE")

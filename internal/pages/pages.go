@@ -136,7 +136,7 @@ type Whole struct {
 
 // WholeOf returns a conversation of an archive with its messages.
 func WholeOf(ctx context.Context, a *sqlite.Archive, c *sqlite.Conversation) Whole {
-	return Whole{Conversation: &c.Conversation, GoneAt: c.GoneAt, Unread: c.MessagesReadAt.IsZero(), Messages: a.Transcript(ctx, c.ID.String())}
+	return Whole{Conversation: &c.Conversation, GoneAt: c.GoneAt, Unread: c.Unread, Messages: a.Transcript(ctx, c.ID.String())}
 }
 
 // writeConversation writes the page of a conversation. It returns which messages are on it, and the error that their reading has

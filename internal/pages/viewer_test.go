@@ -243,7 +243,7 @@ func TestFiltersSearchAndMarks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unread := slices.IndexFunc(list, func(c sqlite.Conversation) bool { return c.MessagesReadAt.IsZero() })
+	unread := slices.IndexFunc(list, func(c sqlite.Conversation) bool { return c.Unread })
 	if _, body, _ := get(t, v, "conversations/"+list[unread].ID.String()); !strings.Contains(body, "Its messages are not here") {
 		t.Errorf("one without messages is\n%s", body)
 	}
