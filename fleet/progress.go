@@ -92,7 +92,7 @@ func (d *database) timestamp(ctx context.Context) (string, error) {
 	return column.FormatTime(time.UnixMicro(int64(now * 1e6))), err
 }
 
-// progress holds what a job adds to the numbers of its chatbot.
+// progress counts the work of a job, which is added to the numbers of its chatbot.
 type progress struct {
 	pages, conversations, toRead, haveRead, messages, batches int
 

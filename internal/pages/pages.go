@@ -30,7 +30,7 @@ var (
 
 var templates = sync.OnceValue(func() *template.Template { return template.Must(template.New("pages").Parse(pagesText)) })
 
-// frame holds what all pages have. Links are relative to Root.
+// frame is the part that all pages share. Links are relative to Root.
 type frame struct {
 	Title, Name             string
 	Root, Index, Statistics string
