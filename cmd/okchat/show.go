@@ -180,12 +180,7 @@ func (t *transcript) head(w *pages.Whole) {
 	row("conversation", conv.ID.String())
 	row("platform", string(conv.Platform))
 	row("state", string(conv.State))
-	for _, id := range []*string{conv.SNSUserID, conv.UserID} {
-		if id != nil {
-			row("user", *id)
-			break
-		}
-	}
+	row("user", pages.UserOf(conv))
 	row("started", t.time(conv.CreatedAt))
 	if !conv.UpdatedAt.IsZero() { // it came
 		row("updated", t.time(conv.UpdatedAt))

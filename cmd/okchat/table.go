@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	okchat "github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/internal/pages"
 	"github.com/okchat/okchat-go/internal/terminal"
 )
 
@@ -46,14 +48,7 @@ func newTable(out io.Writer, width int, origin bool, zone *time.Location) *table
 			return id
 		}},
 		{"PLATFORM", len("facebook-messenger"), 6, func(c *okchat.Conversation, _ string) string { return string(c.Platform) }},
-		{"USER", 14, 6, func(c *okchat.Conversation, _ string) string {
-			for _, id := range []*string{c.SNSUserID, c.UserID} {
-				if id != nil {
-					return *id
-				}
-			}
-			return "-"
-		}},
+		{"USER", 14, 6, func(c *okchat.Conversation, _ string) string { return cmp.Or(pages.UserOf(c), "-") }},
 		{"STATE", len("in_progress"), 6, func(c *okchat.Conversation, _ string) string { return string(c.State) }},
 		{"ORIGIN", len("synthetic"), len("synthetic"), func(_ *okchat.Conversation, origin string) string { return origin }},
 		{"LAST MESSAGE", 16, 16, func(c *okchat.Conversation, _ string) string {

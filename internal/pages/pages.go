@@ -78,10 +78,11 @@ func conversationRow(c *okchat.Conversation, link string, gone bool, zone *time.
 		text = string(runes[:most]) + "…"
 	}
 	where := strings.TrimSuffix(string(c.Platform)+", "+string(c.State), ", ")
-	return row{Link: link, At: c.CreatedAt.In(zone), Where: where, Who: userOf(c), Gone: gone, After: text}
+	return row{Link: link, At: c.CreatedAt.In(zone), Where: where, Who: UserOf(c), Gone: gone, After: text}
 }
 
-func userOf(c *okchat.Conversation) string {
+// UserOf returns the end user's id, empty where none came.
+func UserOf(c *okchat.Conversation) string {
 	for _, id := range []*string{c.SNSUserID, c.UserID} {
 		if id != nil {
 			return *id
@@ -153,7 +154,7 @@ func writeConversation(out io.Writer, f frame, w Whole, zone *time.Location) (se
 	add("id", w.ID.String())
 	add("platform", string(w.Platform))
 	add("state", string(w.State))
-	add("end user", userOf(w.Conversation))
+	add("end user", UserOf(w.Conversation))
 	add("started", w.CreatedAt.In(zone).Format(layout))
 	if !w.UpdatedAt.IsZero() { // it came
 		add("updated", w.UpdatedAt.In(zone).Format(layout))
