@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/okchat/okchat-go/contract/coverage"
 )
@@ -37,7 +38,7 @@ func WriteCoverage(format string, w io.Writer, v *coverage.Coverage) error {
 		return enc.Encode(coverageJSON{seen, all, percent(seen, all), v.Elements()})
 	case "html":
 		seen, all := v.Count()
-		return page.Execute(w, map[string]any{"Elements": v.Elements(), "Seen": seen, "All": all, "Percent": percent(seen, all)})
+		return page().Execute(w, map[string]any{"Elements": v.Elements(), "Seen": seen, "All": all, "Percent": percent(seen, all)})
 	default:
 		return fmt.Errorf("the format is %q, expected one of %s", format, strings.Join(CoverageFormats(), ", "))
 	}
@@ -84,6 +85,8 @@ type coverageJSON struct {
 //go:embed coverage.html
 var pageText string
 
-var page = template.Must(template.New("coverage").Funcs(template.FuncMap{"class": func(s string) string {
-	return strings.ReplaceAll(s, " ", "-")
-}}).Parse(pageText))
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("coverage").Funcs(template.FuncMap{"class": func(s string) string {
+		return strings.ReplaceAll(s, " ", "-")
+	}}).Parse(pageText))
+})

@@ -7,9 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // grace is how long a write may still take once its context is done, so that a stream ends with whole lines.
@@ -85,7 +86,7 @@ func openDirect(path string) (*os.File, error) {
 	return os.NewFile(fd, path), nil
 }
 
-var descriptorNames = regexp.MustCompile(`^/(?:dev/fd|proc/self/fd)/(\d+)$`)
+var descriptorNames = lazy.Regexp(`^/(?:dev/fd|proc/self/fd)/(\d+)$`)
 
 // descriptor returns the number of the open descriptor that path names, also through symbolic links.
 func descriptor(path string) (n int, ok bool) {
@@ -96,7 +97,7 @@ func descriptor(path string) (n int, ok bool) {
 		case "/dev/stderr":
 			return 2, true
 		}
-		if match := descriptorNames.FindStringSubmatch(path); match != nil {
+		if match := descriptorNames().FindStringSubmatch(path); match != nil {
 			n, err := strconv.Atoi(match[1])
 			return n, err == nil
 		}
