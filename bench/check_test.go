@@ -102,7 +102,7 @@ func BenchmarkCheck(b *testing.B) {
 		kin30   = "kin-openapi, on OpenAPI 3.0"
 		kin31   = "kin-openapi, on OpenAPI 3.1"
 		pb33f   = "libopenapi-validator, strict"
-		limits  = "0.1 ms and 500 allocations"
+		limits  = "0.05 ms and 150 allocations"
 		goal    = "0.04 ms"
 	)
 	spec31 := []byte(okchatgo.OpenAPI())
@@ -115,7 +115,7 @@ func BenchmarkCheck(b *testing.B) {
 				return json.Unmarshal(ex.ResponseBody, &v)
 			})
 		}},
-		always(limits, cost{wall: 1e5, allocs: 500}),
+		always(limits, cost{wall: 5e4, allocs: 150}),
 		always(goal, cost{wall: 4e4}),
 	}
 	type candidate struct {
