@@ -28,7 +28,7 @@ func (w lister) archive(ctx context.Context, job *river.Job[listArgs], c chatbot
 		tx.advance(c, false)
 		tx.count(c.id, progress{total: -1, problem: next.problem})
 		tx.settle(w.fleet, c)
-	})
+	}, nil)
 }
 
 func (w lister) update(ctx context.Context, c chatbot) error {

@@ -229,6 +229,13 @@ func (w *work) exec(query string, args ...any) (changed int64) {
 	return changed
 }
 
+// each calls row for each row of a query.
+func (w *work) each(row func(*sql.Rows) error, query string, args ...any) {
+	if w.err == nil {
+		w.err = each(w.ctx, w, row, w.db.sql(query), args...)
+	}
+}
+
 // insert queues jobs.
 func (w *work) insert(f *fleet, jobs ...river.InsertManyParams) (queued []*rivertype.JobInsertResult) {
 	if w.err == nil && len(jobs) > 0 {

@@ -4,13 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/gen/okchatapi"
 	"github.com/okchat/okchat-go/internal/column"
 	"github.com/okchat/okchat-go/internal/fastjson"
 )
@@ -19,7 +17,7 @@ import (
 // describes, for all chatbots together. The columns follow from the contract.
 
 // own are the columns of both tables that are the archive's own.
-const own = "raw text NOT NULL, first_seen timestamptz NOT NULL, last_seen timestamptz NOT NULL, gone_at timestamptz"
+const own = "n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, raw text NOT NULL, first_seen timestamptz NOT NULL, gone_at timestamptz, "
 
 // archiveTables returns the statements that make the tables or, where they are there, add the columns that the contract has
 // gained. There are none where nothing is missing, as they would wait for all who work. Tables of these names in a database
@@ -32,11 +30,9 @@ func (d *database) archiveTables(ctx context.Context, ours bool) (string, error)
 		columns []column.Column
 		rest    string
 	}{
-		{"conversations", column.Conversations().Columns, "n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, " + own +
-			", messages_read_at timestamptz, messages_age bigint, UNIQUE (id)"},
-		{"messages", column.Messages().Columns, "n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, " + own +
-			", UNIQUE (session_id, id), FOREIGN KEY (session_id) REFERENCES conversations (id)"},
-		{"changes", history(), "conversation_id uuid NOT NULL, changed_at timestamptz NOT NULL, last_seen timestamptz NOT NULL, PRIMARY KEY (changed_at, conversation_id)"},
+		{"conversations", column.Conversations().Columns, own + "messages_read_at timestamptz, messages_age bigint, UNIQUE (id)"},
+		{"messages", column.Messages().Columns, own + "last_seen timestamptz NOT NULL, UNIQUE (session_id, id), FOREIGN KEY (session_id) REFERENCES conversations (id)"},
+		{"changes", column.History(), "conversation_id uuid NOT NULL, changed_at timestamptz NOT NULL, last_seen timestamptz NOT NULL, PRIMARY KEY (changed_at, conversation_id)"},
 	} {
 		var there string
 		if err := d.QueryRowContext(ctx, "SELECT coalesce(string_agg(attname, ' '), '') FROM pg_attribute WHERE attrelid = to_regclass($1)", t.name).Scan(&there); err != nil {
@@ -66,13 +62,13 @@ CREATE TABLE runs (
 	pages bigint NOT NULL DEFAULT 0, added bigint NOT NULL DEFAULT 0, changed bigint NOT NULL DEFAULT 0, gone bigint NOT NULL DEFAULT 0,
 	UNIQUE (chatbot_id, started_at)
 );
+CREATE TABLE seen (n bigint PRIMARY KEY REFERENCES conversations (n) ON DELETE CASCADE, run bigint NOT NULL); -- small rows, as each run writes them
 CREATE INDEX conversations_by_created_at ON conversations (chatbot_id, created_at);
 CREATE INDEX conversations_by_user ON conversations USING hash (sns_user_id); -- which takes texts of any length
 CREATE INDEX changes_by_conversation ON changes (conversation_id);
 CREATE VIEW attachments AS
 	SELECT n AS message, m.id AS message_id, session_id, created_at, position - 1 AS position`)
-	for attachment, i := reflect.TypeFor[okchatapi.Attachment](), 0; i < attachment.NumField(); i++ {
-		name, _, _ := strings.Cut(attachment.Field(i).Tag.Get("json"), ",")
+	for _, name := range column.AttachmentMembers() {
 		fmt.Fprintf(&b, ", value ->> '%s' AS %q", name, name)
 	}
 	b.WriteString(`
@@ -85,19 +81,6 @@ EXCEPTION WHEN undefined_file OR insufficient_privilege OR feature_not_supported
 END $$;
 `)
 	return b.String(), nil
-}
-
-// historyNames names the columns whose earlier values the table changes keeps, as in an SQLite archive.
-var historyNames = []string{"created_at", "updated_at", "state", "last_message", "last_message_id", "last_message_sender"}
-
-func history() (columns []column.Column) {
-	for _, c := range column.Conversations().Columns {
-		if slices.Contains(historyNames, c.Name) {
-			c.NotNull = false
-			columns = append(columns, c)
-		}
-	}
-	return columns
 }
 
 func definition(c column.Column) string {
@@ -166,20 +149,19 @@ func (r *rows) came() (string, []any) {
 	return fmt.Sprintf("(SELECT %s FROM unnest(%s) AS t (%s))", strings.Join(values, ", "), strings.Join(arrays, ", "), strings.Join(names, ", ")), args
 }
 
-// put returns the statement that stores the rows, seen at the time of the last argument. Where an item is there already, the
-// assignment also is made, too.
-func (r *rows) put(into, key, also string) (string, []any) {
+// put returns the statement that stores the rows: times are the columns that hold the last argument. What an item that is
+// there already needs besides its new values stands in rest.
+func (r *rows) put(into, key string, times []string, rest string) (string, []any) {
 	came, args := r.came()
 	var names, set []string
 	for _, c := range r.table.Columns {
 		names = append(names, fmt.Sprintf("%q", c.Name))
 		set = append(set, fmt.Sprintf("%q = excluded.%[1]q", c.Name))
 	}
-	list, seen := strings.Join(names, ", "), len(args)+1
-	return fmt.Sprintf(`INSERT INTO %s (%s, raw, first_seen, last_seen)
-		SELECT DISTINCT ON (%s) %[2]s, raw, $%[4]d::timestamptz, $%[4]d::timestamptz FROM %s AS came
-		ON CONFLICT (%[3]s) DO UPDATE SET %[6]s, raw = excluded.raw, last_seen = excluded.last_seen, gone_at = NULL%s`,
-		into, list, key, seen, came, strings.Join(set, ", "), also), args
+	list := strings.Join(append(names, "raw"), ", ")
+	return fmt.Sprintf(`INSERT INTO %[1]s (%[2]s, %[3]s) SELECT DISTINCT ON (%[4]s) %[2]s%[5]s FROM %[6]s AS came
+		ON CONFLICT (%[4]s) DO UPDATE SET %[7]s, raw = excluded.raw, gone_at = NULL%[8]s`,
+		into, list, strings.Join(times, ", "), key, strings.Repeat(fmt.Sprintf(", $%d::timestamptz", len(args)+1), len(times)), came, strings.Join(set, ", "), rest), args
 }
 
 // stored tells what storing conversations did.
@@ -189,7 +171,7 @@ type stored struct {
 }
 
 // storeConversations stores what a walk has brought, and the earlier values of what has changed.
-func (w *work) storeConversations(convs []okchat.Conversation, run string, recheck time.Duration) (s stored) {
+func (w *work) storeConversations(c chatbot, convs []okchat.Conversation, recheck time.Duration) (s stored) {
 	r := rows{table: column.Conversations()}
 	for i := range convs {
 		w.add(&r, &convs[i])
@@ -198,30 +180,42 @@ func (w *work) storeConversations(convs []okchat.Conversation, run string, reche
 		return s
 	}
 	var names, before, after []string
-	for _, c := range history() {
-		names, before, after = append(names, c.Name), append(before, "c."+c.Name), append(after, "came."+c.Name)
+	for _, h := range column.History() {
+		names, before, after = append(names, h.Name), append(before, "c."+h.Name), append(after, "came."+h.Name)
 	}
 	came, args := r.came()
 	s.changed = w.exec(fmt.Sprintf(`INSERT INTO changes (conversation_id, changed_at, last_seen, %s)
-		SELECT c.id, $%d::timestamptz, c.last_seen, %s FROM conversations c JOIN %s AS came USING (id)
-		WHERE (%[3]s) IS DISTINCT FROM (%[5]s) ON CONFLICT DO NOTHING`,
-		strings.Join(names, ", "), len(args)+1, strings.Join(before, ", "), came, strings.Join(after, ", ")), append(args, run)...)
-	put, args := r.put("conversations", "id", ", messages_age = CASE WHEN conversations.raw = excluded.raw THEN conversations.messages_age END")
-	if w.err == nil {
-		w.err = each(w.ctx, w, func(rows *sql.Rows) error {
-			var n int64
-			var added, due bool
-			err := rows.Scan(&n, &added, &due)
-			if added {
-				s.added++
-			}
-			if due {
-				s.due = append(s.due, n)
-			}
-			return err
-		}, fmt.Sprintf("%s RETURNING n, xmax = 0, messages_age IS NULL OR messages_age < %d", put, int64(recheck.Seconds())), append(args, run)...)
-	}
+		SELECT c.id, $%d::timestamptz, coalesce((SELECT started_at FROM runs r JOIN seen s ON s.run = r.id WHERE s.n = c.n), c.first_seen), %s
+		FROM conversations c JOIN %s AS came USING (id) WHERE (%[3]s) IS DISTINCT FROM (%[5]s) ON CONFLICT DO NOTHING`,
+		strings.Join(names, ", "), len(args)+1, strings.Join(before, ", "), came, strings.Join(after, ", ")), append(args, c.run)...)
+	// A row is written only where something has changed, or where the contract has gained a column.
+	put, args := r.put("conversations", "id", []string{"first_seen"}, `, messages_age = CASE WHEN conversations.raw = excluded.raw THEN conversations.messages_age END
+		WHERE conversations.raw <> excluded.raw OR conversations.gone_at IS NOT NULL OR conversations.unknown::text IS DISTINCT FROM excluded.unknown::text RETURNING n, xmax = 0`)
+	w.each(func(rows *sql.Rows) error {
+		var n int64
+		var added bool
+		err := rows.Scan(&n, &added)
+		if added {
+			s.added++
+		}
+		return err
+	}, put, append(args, c.run)...)
+	ids := r.columns[r.table.Place("id")]
+	w.exec(`INSERT INTO seen (n, run) SELECT c.n, r.id FROM conversations c, runs r WHERE c.id = ANY ($1::uuid[]) AND r.chatbot_id = $2 AND r.started_at = $3::timestamptz
+		ON CONFLICT (n) DO UPDATE SET run = excluded.run`, ids, c.id, c.run)
+	w.each(func(rows *sql.Rows) error {
+		var n int64
+		err := rows.Scan(&n)
+		s.due = append(s.due, n)
+		return err
+	}, "SELECT n FROM conversations WHERE id = ANY ($1::uuid[]) AND (messages_age IS NULL OR messages_age < $2) ORDER BY n", ids, int64(recheck.Seconds()))
 	return s
+}
+
+// markGone marks the conversations that a run has not seen, and returns how many those are.
+func (w *work) markGone(c chatbot) int64 {
+	return w.exec(`UPDATE conversations c SET gone_at = $2::timestamptz WHERE chatbot_id = $1 AND gone_at IS NULL AND NOT EXISTS
+		(SELECT 1 FROM seen s JOIN runs r ON r.id = s.run WHERE s.n = c.n AND r.started_at = $2::timestamptz AND r.chatbot_id = $1)`, c.id, c.run)
 }
 
 // storeMessages stores messages that were read at a time.
@@ -231,7 +225,7 @@ func (w *work) storeMessages(messages []okchat.Message, at string) {
 		w.add(&r, &messages[i])
 	}
 	if len(messages) > 0 {
-		put, args := r.put("messages", "session_id, id", "")
+		put, args := r.put("messages", "session_id, id", []string{"first_seen", "last_seen"}, ", last_seen = excluded.last_seen")
 		w.exec(put, append(args, at)...)
 	}
 }

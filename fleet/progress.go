@@ -119,21 +119,18 @@ func (w *work) advance(c chatbot, first bool) {
 
 // settle ends the run of a chatbot whose list and messages are all done, and queues the next one if it is to be repeated.
 func (w *work) settle(f *fleet, c chatbot) {
-	if w.err != nil {
-		return
-	}
-	w.err = each(w.ctx, w, func(rows *sql.Rows) error {
+	w.each(func(rows *sql.Rows) error {
 		return rows.Scan(&c.every, &c.left)
-	}, w.db.sql(`UPDATE fleet_chatbots SET state = CASE WHEN problem = '' THEN 'done' ELSE 'failed' END, token = '', finished = @now
-		WHERE id = $1 AND round = $2 AND listed = 1 AND batches <= 0 RETURNING every, started + every - @now`), c.id, c.round)
+	}, `UPDATE fleet_chatbots SET state = CASE WHEN problem = '' THEN 'done' ELSE 'failed' END, token = '', finished = @now
+		WHERE id = $1 AND round = $2 AND listed = 1 AND batches <= 0 RETURNING every, started + every - @now`, c.id, c.round)
 	if c.every > 0 {
 		w.insert(f, queued(listArgs{c.id, c.round + 1, 0}, 0, seconds(c.left)))
 	}
 }
 
 // commit does the work of a job and completes it, in one transaction. A job that another worker has been given in the meantime
-// does nothing.
-func commit[A river.JobArgs](ctx context.Context, f *fleet, job *river.Job[A], do func(w *work)) error {
+// does nothing. What the database has refused too often is given up instead, with a problem.
+func commit[A river.JobArgs](ctx context.Context, f *fleet, job *river.Job[A], do func(w *work), giveUp func(w *work, problem string)) error {
 	err := f.db.transaction(ctx, func(w *work) {
 		var state string
 		var attempt int
@@ -150,7 +147,12 @@ func commit[A river.JobArgs](ctx context.Context, f *fleet, job *river.Job[A], d
 	}
 	// The queue keeps the error, which may quote values of conversations.
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return fmt.Errorf("the database refused what the job has brought: SQLSTATE %s %s", refused.Code, refused.ConstraintName)
+		problem := fmt.Sprintf("the database refused what came: SQLSTATE %s %s", refused.Code, refused.ConstraintName)
+		if giveUp != nil && len(job.Errors)+1 >= maxErrors {
+			return commit(ctx, f, job, func(w *work) { giveUp(w, problem) }, nil)
+		}
+		f.log.Warn("a job failed and will be tried again", "kind", job.Kind, "problem", problem)
+		return errors.New(problem)
 	}
 	return fmt.Errorf("what the job has brought could not be stored: %T", err)
 }

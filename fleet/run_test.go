@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -164,6 +165,27 @@ func TestPostgresHoldsTheRowsOfAnArchive(t *testing.T) {
 		}
 	}
 
+	// The tables have the columns of an archive.
+	path := filepath.Join(t.TempDir(), "own.sqlite")
+	if _, err := sqlite.Export(t.Context(), path, s.id(1).String(), client, okchat.ListOptions{}, sqlite.ExportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	a, err := sqlite.Open(t.Context(), path)
+	if err == nil {
+		_, err = a.Update(t.Context(), client, okchat.ListOptions{}, false)
+	}
+	if err = errors.Join(err, a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	own := openSQLite(t, path)
+	for _, table := range []string{"conversations", "messages", "seen", "changes", "attachments"} {
+		want := rowsOf(t, own, "SELECT name FROM pragma_table_info('"+table+"') ORDER BY name")
+		got := rowsOf(t, db, "SELECT attname FROM pg_attribute WHERE attrelid = '"+table+"'::regclass AND attnum > 0 ORDER BY attname COLLATE \"C\"")
+		if !slices.Equal(got, want) {
+			t.Errorf("table %s has the columns %v, expected %v", table, got, want)
+		}
+	}
+
 	// The list changes: one leaves, one comes, and one gets another state.
 	fake := up.fakes[s.id(0).String()]
 	left, _ := fake.RemoveAt(5)
@@ -171,7 +193,8 @@ func TestPostgresHoldsTheRowsOfAnArchive(t *testing.T) {
 	closed, _ := fake.At(9)
 	fake.SetState(closed.ID, "synthetic_other")
 	voices := value[int](t, db, "SELECT count(voice_path) FROM conversations WHERE gone_at IS NULL")
-	if _, err := db.Exec("ALTER TABLE conversations DROP COLUMN voice_path"); err != nil { // as if the contract had gained it
+	if _, err := db.Exec(`UPDATE conversations SET unknown = json_build_object('voice_path', voice_path) WHERE voice_path IS NOT NULL;
+		ALTER TABLE conversations DROP COLUMN voice_path`); err != nil { // as if the contract had gained it
 		t.Fatal(err)
 	}
 	run()
@@ -246,6 +269,22 @@ func TestBadInputIsNamedAndTheOthersGoOn(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a database that refuses what came", func(t *testing.T) {
+		url, db := pg.database(t)
+		file := write(s.id(0).String())
+		if _, errs, err := fleetCommand(t, "run", "--chatbots", file, "--db", url); err != nil {
+			t.Fatalf("%v: %s", err, errs)
+		}
+		if _, err := db.Exec("ALTER TABLE seen ADD CONSTRAINT refused CHECK (run < 2); UPDATE fleet_chatbots SET every = 0"); err != nil {
+			t.Fatal(err)
+		}
+		background(t, "run", "--chatbots", file, "--db", url)
+		until(t, db, "SELECT count(*) > 0 FROM river_job WHERE state = 'retryable'")
+		if _, err := db.Exec("UPDATE river_job SET errors = array_fill(errors[1], ARRAY[7]), scheduled_at = now() WHERE state = 'retryable'"); err != nil { // as after its seventh try
+			t.Fatal(err)
+		}
+		until(t, db, "SELECT problem LIKE 'the database refused what came: SQLSTATE 23514 refused' FROM fleet_chatbots WHERE state = 'failed'")
+	})
 	t.Run("before anything is read", func(t *testing.T) {
 		taken, db := pg.database(t)
 		if _, err := db.Exec("CREATE TABLE messages (text text)"); err != nil {
@@ -322,7 +361,7 @@ func TestAJobThatWasGivenToAnotherWorkerDoesNothing(t *testing.T) {
 		if err := commit(t.Context(), f, &river.Job[listArgs]{JobRow: &row}, func(w *work) {
 			t.Errorf("%s: the job was done", c.name)
 			w.err = errors.New("done")
-		}); err != nil {
+		}, nil); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

@@ -59,11 +59,16 @@ func (w lister) Work(ctx context.Context, job *river.Job[listArgs]) error {
 	c.listed, p.problem = !more && failure == nil || next.problem != "", next.problem
 	c.stretch++
 	p.conversations = len(convs)
+	end := func(tx *work, c chatbot, p progress) {
+		tx.advance(c, first)
+		tx.count(c.id, p)
+		tx.settle(w.fleet, c)
+	}
 	return commit(ctx, w.fleet, job, func(tx *work) {
 		if first {
 			tx.exec("INSERT INTO runs (chatbot_id, started_at) VALUES ($1, $2::timestamptz)", c.id, c.run)
 		}
-		s := tx.storeConversations(convs, c.run, w.recheck)
+		s := tx.storeConversations(c, convs, w.recheck)
 		var jobs []river.InsertManyParams
 		if c.withMessages {
 			for batch := range slices.Chunk(s.due, batchSize) {
@@ -76,14 +81,15 @@ func (w lister) Work(ctx context.Context, job *river.Job[listArgs]) error {
 		}
 		tx.insert(w.fleet, jobs...)
 		if c.listed && failure == nil {
-			s.gone = tx.exec("UPDATE conversations SET gone_at = $2::timestamptz WHERE chatbot_id = $1 AND gone_at IS NULL AND last_seen < $2::timestamptz", c.id, c.run)
+			s.gone = tx.markGone(c)
 		}
 		tx.exec(`UPDATE runs SET pages = pages + $3, added = added + $4, changed = changed + $5, gone = gone + $6,
 			ended_at = CASE WHEN $7 THEN clock_timestamp() END WHERE chatbot_id = $1 AND started_at = $2::timestamptz`,
 			c.id, c.run, p.pages, s.added, s.changed, s.gone, c.listed)
-		tx.advance(c, first)
-		tx.count(c.id, p)
-		tx.settle(w.fleet, c)
+		end(tx, c, p)
+	}, func(tx *work, problem string) {
+		c.listed = true
+		end(tx, c, progress{total: -1, problem: problem})
 	})
 }
 
@@ -169,6 +175,10 @@ func (w reader) Work(ctx context.Context, job *river.Job[messagesArgs]) error {
 		b.rest, p.problem = nil, next.problem
 	}
 	p.messages = b.count
+	end := func(tx *work, p progress) {
+		tx.count(c.id, p)
+		tx.settle(w.fleet, c)
+	}
 	return commit(ctx, w.fleet, job, func(tx *work) {
 		tx.storeMessages(b.messages, b.at)
 		tx.markRead(b.whole, b.at)
@@ -177,9 +187,8 @@ func (w reader) Work(ctx context.Context, job *river.Job[messagesArgs]) error {
 		} else {
 			tx.insert(w.fleet, queued(messagesArgs{c.id, c.round, b.rest}, c.position, next.wait))
 		}
-		tx.count(c.id, p)
-		tx.settle(w.fleet, c)
-	})
+		end(tx, p)
+	}, func(tx *work, problem string) { end(tx, progress{total: -1, problem: problem, batches: -1}) })
 }
 
 // batch holds the messages of some conversations that a job has read.

@@ -4,12 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/gen/okchatapi"
 	"github.com/okchat/okchat-go/internal/column"
 )
 
@@ -148,19 +146,6 @@ func definition(c column.Column) string {
 	return text
 }
 
-// historyNames names the columns whose earlier values the table changes keeps.
-var historyNames = []string{"created_at", "updated_at", "state", "last_message", "last_message_id", "last_message_sender"}
-
-func history() (columns []column.Column) {
-	for _, c := range column.Conversations().Columns {
-		if slices.Contains(historyNames, c.Name) {
-			c.NotNull = false
-			columns = append(columns, c)
-		}
-	}
-	return columns
-}
-
 func changesTable() string {
 	var b strings.Builder
 	b.WriteString(`
@@ -169,7 +154,7 @@ CREATE TABLE changes (
 	changed_at      TEXT NOT NULL, -- runs.started_at of the run that saw it changed
 	last_seen       TEXT NOT NULL, -- runs.started_at of the last run that saw it as follows
 `)
-	for _, c := range history() {
+	for _, c := range column.History() {
 		fmt.Fprintf(&b, "\t%s,\n", definition(c))
 	}
 	b.WriteString("\tPRIMARY KEY (changed_at, conversation_id)\n) STRICT, WITHOUT ROWID;\n")
@@ -214,8 +199,7 @@ CREATE VIEW last_messages AS
 // contract knows.
 func attachmentsView() string {
 	var members strings.Builder
-	for field := range reflect.TypeFor[okchatapi.Attachment]().Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	for _, name := range column.AttachmentMembers() {
 		fmt.Fprintf(&members, ", value ->> '%s' AS %s", name, quote(name))
 	}
 	return `

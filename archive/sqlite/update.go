@@ -154,7 +154,7 @@ func (r *run) begin(ctx context.Context) error {
 // one of those differs from the values to come.
 func rememberQuery() string {
 	var names, values []string
-	for i, c := range history() {
+	for i, c := range column.History() {
 		names = append(names, quote(c.Name))
 		values = append(values, fmt.Sprintf("?%d", i+3))
 	}
@@ -311,7 +311,7 @@ func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
 // keep keeps the present values of a conversation that is about to get new ones.
 func (r *run) keep(id string, values []any) error {
 	arguments := []any{id, r.started}
-	for _, c := range history() {
+	for _, c := range column.History() {
 		arguments = append(arguments, values[column.Conversations().Place(c.Name)])
 	}
 	_, err := r.remember.Exec(arguments...)

@@ -69,6 +69,27 @@ var Messages = sync.OnceValue(func() *Table {
 		"tool_calls", "tool_results", "session_token", "migrated_data", "metadata", Unknown)
 })
 
+// History returns the columns of a conversation whose earlier values an archive keeps. They may be null there.
+func History() (columns []Column) {
+	for _, c := range Conversations().Columns {
+		switch c.Name {
+		case "created_at", "updated_at", "state", "last_message", "last_message_id", "last_message_sender":
+			c.NotNull = false
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+// AttachmentMembers returns the names of an attachment's members, for a view with a column of each.
+func AttachmentMembers() (names []string) {
+	for field := range reflect.TypeFor[okchatapi.Attachment]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
 func compile(t reflect.Type, required []string, published ...string) *Table {
 	compiled := &Table{members: map[string]int{}, places: map[string]int{}, Columns: []Column{{Name: Unknown, Type: "TEXT", JSON: true, Free: true, member: -1}}}
 	for i := range t.NumField() {
