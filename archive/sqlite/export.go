@@ -177,7 +177,7 @@ func (a *Archive) exclude() error {
 // giveWay puts file in the place of the archive, which must be locked.
 func (a *Archive) giveWay(file *atomicfile.File) error {
 	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
-		if err := os.Remove(a.path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(realPath(a.path) + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

@@ -184,7 +184,7 @@ func (a *Archive) holds(ctx context.Context, t searched, text string) (condition
 	if strings.ToUpper(text) == text && strings.ToLower(text) == text { // as in Korean, and twice as fast
 		return "instr(s." + t.text + ", ?) > 0", []any{text}, nil
 	}
-	return "s." + t.text + ` LIKE ? ESCAPE '\'`, []any{"%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"}, nil
+	return "instr(lower(s." + t.text + "), lower(?)) > 0", []any{text}, nil // LIKE ends at a NUL
 }
 
 // matching returns the query of the index for the text, and whether it finds more than common. The index is one of three

@@ -18,12 +18,18 @@ func (a *Archive) Stats(ctx context.Context, opts okchat.ListOptions, f archive.
 	return stats, a.explain(err)
 }
 
-func (a *Archive) stats(ctx context.Context, opts okchat.ListOptions, f archive.Filter, zone *time.Location) (*archive.Stats, error) {
+// AsOf returns when the last run began that brought the archive up to date; the zero time where none tells.
+func (a *Archive) AsOf(ctx context.Context) (time.Time, error) {
 	var started sql.NullString
-	if err := a.row(ctx, "SELECT max(started_at) FROM runs").Scan(&started); err != nil {
+	err := a.row(ctx, "SELECT max(started_at) FROM runs").Scan(&started)
+	return timeOf(started), a.explain(err)
+}
+
+func (a *Archive) stats(ctx context.Context, opts okchat.ListOptions, f archive.Filter, zone *time.Location) (*archive.Stats, error) {
+	asOf, err := a.AsOf(ctx)
+	if err != nil {
 		return nil, err
 	}
-	asOf, _ := time.Parse(column.TimeLayout, started.String) // the zero time where none tells
 	counter := archive.NewCounter(a.chatbot, asOf, zone)
 	where, args := conditions(opts, f)
 	query := "SELECT created_at, platform, state, coalesce(active, 0), coalesce(is_human_mode, 0) FROM conversations WHERE " + where //nolint:gosec // of this package

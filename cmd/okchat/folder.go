@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"time"
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive/sqlite"
@@ -17,6 +18,9 @@ import (
 // folder writes pages into a new folder, which appears once all are written.
 func (e *exporter) folder(ctx context.Context) error {
 	target := filepath.Clean(e.target)
+	if linked, err := filepath.EvalSymlinks(target); err == nil {
+		target = linked
+	}
 	if there, err := os.ReadDir(target); len(there) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return usageErrorf("%s is there already: name a new folder for the pages", e.target)
 	}
@@ -26,7 +30,13 @@ func (e *exporter) folder(ctx context.Context) error {
 	}
 	defer func() { _ = os.RemoveAll(unfinished) }()
 	zone, _ := e.location() // it was checked
-	w := pages.NewFolder(unfinished, pages.FolderOptions{Name: filepath.Base(cmp.Or(e.exportFlags.archive, e.chatbot)), ChatbotID: e.chatbot, Zone: zone, Parallel: e.parallel,
+	asOf := time.Now()
+	if a := e.reading.archive; a != nil {
+		if asOf, err = a.AsOf(ctx); err != nil {
+			return archiveError(err)
+		}
+	}
+	w := pages.NewFolder(unfinished, pages.FolderOptions{Name: filepath.Base(cmp.Or(e.exportFlags.archive, e.chatbot)), ChatbotID: e.chatbot, AsOf: asOf, Zone: zone, Parallel: e.parallel,
 		Whole: func(conv *okchat.Conversation) (pages.Whole, error) { return e.whole(ctx, conv) }})
 	if e.exportFlags.messages {
 		e.transcripts = w

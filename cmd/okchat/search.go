@@ -56,6 +56,12 @@ messages. okchat forget removes it from the archive.`,
 			if flags.output == "" {
 				return search(cmd.Context(), std, flags, strings.Join(args, " "))
 			}
+			if flags.since != "" || flags.until != "" {
+				return usageErrorf("-o writes everything of an end user: leave out --since and --until")
+			}
+			if kind, err := (&exportFlags{output: flags.output}).kind(); err == nil && kind != "ndjson" {
+				return usageErrorf("-o writes NDJSON: name a file that ends in .ndjson, or -")
+			}
 			flags.Gone = true
 			return convert(cmd.Context(), std, exportFlags{readingFlags: flags.readingFlags, output: flags.output, format: "ndjson", messages: true, parallel: 1})
 		},
@@ -147,14 +153,14 @@ func printHit(out *bufio.Writer, h *sqlite.Hit, zone *time.Location, std streams
 	toMatch, fromMatch := spaced(h.Before, h.Match), spaced(h.Match, h.After)
 	sender := cmp.Or(terminal.Line(h.Sender), "-")
 	if std.width == 0 {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", h.At.In(zone).Format(time.RFC3339), h.ConversationID, sender, terminal.Line(h.Platform), before+toMatch+match+fromMatch+after)
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", h.At.In(zone).Format(time.RFC3339), terminal.Line(h.ConversationID), sender, terminal.Line(h.Platform), before+toMatch+match+fromMatch+after)
 		return
 	}
 	gone := ""
 	if h.Gone {
 		gone = "  (gone)"
 	}
-	fmt.Fprintf(out, "%s  %.8s  %s  %s%s\n", h.At.In(zone).Format("2006-01-02 15:04"), h.ConversationID, terminal.Line(h.Platform), sender, gone)
+	fmt.Fprintf(out, "%s  %.8s  %s  %s%s\n", h.At.In(zone).Format("2006-01-02 15:04"), terminal.Line(h.ConversationID), terminal.Line(h.Platform), sender, gone)
 	// The match stays in sight: what is around it gives way.
 	room := max(std.width-2-runewidth.StringWidth(toMatch+match+fromMatch), 8)
 	before = runewidth.TruncateLeft(before, max(runewidth.StringWidth(before)-room/2, 0), "…")

@@ -21,7 +21,9 @@ type FolderOptions struct {
 	// Name is the name of what is shown, such as that of an archive.
 	Name      string
 	ChatbotID string
-	Zone      *time.Location
+	// AsOf is when the list was as it is shown.
+	AsOf time.Time
+	Zone *time.Location
 	// Whole returns a conversation with its messages. Up to Parallel calls and readings of messages run at once.
 	Whole    func(*okchat.Conversation) (Whole, error)
 	Parallel int
@@ -45,7 +47,7 @@ const partSize = 500
 
 // NewFolder returns a writer into the folder dir, which must be there. Files are readable by their owner alone.
 func NewFolder(dir string, opts FolderOptions) *Folder {
-	return &Folder{dir: dir, opts: opts, part: 1, counter: archive.NewCounter(opts.ChatbotID, time.Now(), opts.Zone)}
+	return &Folder{dir: dir, opts: opts, part: 1, counter: archive.NewCounter(opts.ChatbotID, opts.AsOf, opts.Zone)}
 }
 
 // Count returns how many messages were written.
