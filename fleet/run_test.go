@@ -269,22 +269,6 @@ func TestBadInputIsNamedAndTheOthersGoOn(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a database that refuses what came", func(t *testing.T) {
-		url, db := pg.database(t)
-		file := write(s.id(0).String())
-		if _, errs, err := fleetCommand(t, "run", "--chatbots", file, "--db", url); err != nil {
-			t.Fatalf("%v: %s", err, errs)
-		}
-		if _, err := db.Exec("ALTER TABLE seen ADD CONSTRAINT refused CHECK (run < 2); UPDATE fleet_chatbots SET every = 0"); err != nil {
-			t.Fatal(err)
-		}
-		background(t, "run", "--chatbots", file, "--db", url)
-		until(t, db, "SELECT count(*) > 0 FROM river_job WHERE state = 'retryable'")
-		if _, err := db.Exec("UPDATE river_job SET errors = array_fill(errors[1], ARRAY[7]), scheduled_at = now() WHERE state = 'retryable'"); err != nil { // as after its seventh try
-			t.Fatal(err)
-		}
-		until(t, db, "SELECT problem LIKE 'the database refused what came: SQLSTATE 23514 refused' FROM fleet_chatbots WHERE state = 'failed'")
-	})
 	t.Run("before anything is read", func(t *testing.T) {
 		taken, db := pg.database(t)
 		if _, err := db.Exec("CREATE TABLE messages (text text)"); err != nil {
@@ -363,6 +347,22 @@ func TestAJobThatWasGivenToAnotherWorkerDoesNothing(t *testing.T) {
 			w.err = errors.New("done")
 		}, nil); err != nil {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+
+	// What the database refuses is tried again, and given up in the end.
+	for errorsBefore, want := range []string{maxErrors - 2: "", maxErrors - 1: "the database refused what came: SQLSTATE 22012 "} {
+		if _, err := db.Exec("UPDATE river_job SET state = 'running', attempt = 1, finalized_at = NULL"); err != nil {
+			t.Fatal(err)
+		}
+		row := *inserted.Job
+		row.Attempt, row.State, row.Errors = 1, rivertype.JobStateRunning, make([]rivertype.AttemptError, errorsBefore)
+		given := ""
+		err := commit(t.Context(), f, &river.Job[listArgs]{JobRow: &row}, func(w *work) { w.exec("SELECT 1 / 0") }, func(w *work, problem string) {
+			given, w.err = problem, errors.New("no worker is there to complete it")
+		})
+		if given != want || err == nil {
+			t.Errorf("after %d errors: given up with %q and the error %v, expected %q", errorsBefore, given, err, want)
 		}
 	}
 }
