@@ -132,7 +132,8 @@ func (f *fleet) enlist(ctx context.Context, members []member, p plan) error {
 		}
 		for _, m := range members {
 			w.exec(`INSERT INTO fleet_chatbots (id, key, with_messages, page_size, every, state) VALUES ($1, $2, CASE WHEN $3 THEN 1 ELSE 0 END, $4, $5, 'waiting')
-				ON CONFLICT (id) DO UPDATE SET key = excluded.key, with_messages = excluded.with_messages, every = excluded.every,
+				ON CONFLICT (id) DO UPDATE SET key = excluded.key, with_messages = @greatest(fleet_chatbots.with_messages, excluded.with_messages),
+				every = CASE WHEN excluded.every > 0 THEN excluded.every ELSE fleet_chatbots.every END,
 				page_size = CASE WHEN fleet_chatbots.state = 'working' THEN fleet_chatbots.page_size ELSE excluded.page_size END,
 				state = CASE WHEN $6 OR fleet_chatbots.round <> $7 THEN fleet_chatbots.state ELSE 'waiting' END`,
 				m.id, m.key, p.messages, p.limit, p.every.Seconds(), busy, there[m.id].round)

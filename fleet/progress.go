@@ -162,6 +162,7 @@ type trouble struct {
 	text   string        // in words that hold nothing of what the server wrote
 	final  bool          // no later try helps
 	over   bool          // the walk came to its end all the same
+	alone  bool          // it is of what was asked for, and need not be of anything else
 	putOff time.Duration // the server asked for a long pause
 }
 
@@ -190,13 +191,14 @@ func troubleOf(err error) (t trouble) {
 		if t.final {
 			t.text += ": it may not take pages of this size, try another --limit"
 		}
+		t.alone = !t.final
 		return t
 	case errors.Is(err, okchat.ErrIncomplete):
 		return trouble{text: "the server did not hand out all that it counts", over: true}
 	case errors.Is(err, okchat.ErrItems):
 		return trouble{text: "single items broke the contract and were left out", over: true}
 	case isBroken:
-		return trouble{text: "an answer broke the contract at " + broken.Where, final: true}
+		return trouble{text: "an answer broke the contract at " + broken.Where, final: true, alone: true}
 	case errors.Is(err, okchat.ErrArgument), errors.Is(err, errNoKey):
 		return trouble{text: err.Error(), final: true}
 	}

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/archive/sqlite"
 	"github.com/okchat/okchat-go/internal/column"
+	"github.com/okchat/okchat-go/okchattest"
 )
 
 func rowsOf(t *testing.T, db *sql.DB, query string) (lines []string) {
@@ -233,6 +235,81 @@ func asText(c column.Column) string {
 		return fmt.Sprintf(`to_char(%q AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`, c.Name)
 	default:
 		return fmt.Sprintf("%q::text", c.Name)
+	}
+}
+
+func TestAConversationWhoseMessagesDoNotComeLosesNoneAndStopsNoOther(t *testing.T) {
+	pg := startPostgres(t)
+	s := setup{Sizes: []int{40}}
+	fake := inProcess(t, s).fakes[s.id(0).String()]
+	url, db := pg.database(t)
+	run := func() error {
+		_, _, err := fleetCommand(t, "run", "--chatbots", membersFile(t, s), "--messages", "--db", url)
+		return err
+	}
+	if err := run(); err != nil {
+		t.Fatal(err)
+	}
+	answers := map[string]okchattest.Fault{} // by the conversation
+	for i, fault := range []okchattest.Fault{
+		okchattest.Status(http.StatusNotFound, "{}"),
+		okchattest.EditRow(0, func(m map[string]any) { m["content"] = 5 }),
+		okchattest.EditJSON(func(page map[string]any) { page["data"] = 5 }),
+	} {
+		conv, _ := fake.At(4 * i)
+		for k := 4 * i; len(fake.Messages(conv.ID)) < 2; k++ {
+			conv, _ = fake.At(k)
+		}
+		answers[conv.ID.String()] = fault
+	}
+	if len(answers) != 3 {
+		t.Fatalf("%d conversations are to fail, expected 3", len(answers))
+	}
+	var mended atomic.Bool
+	fake.Every(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			parts := strings.Split(r.URL.Path, "/")
+			if fault := answers[parts[len(parts)-2]]; fault != nil && !mended.Load() {
+				fault(next).ServeHTTP(w, r)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	for i := range fake.Len() {
+		conv, _ := fake.At(i)
+		fake.SetState(conv.ID, "synthetic_other") // so that each is read again
+	}
+	if err := run(); err == nil {
+		t.Error("the run ended well, expected a problem")
+	}
+	const due, gone = "SELECT count(*) FROM conversations WHERE messages_age IS NULL", "SELECT count(*) FROM messages WHERE gone_at IS NOT NULL"
+	if got, lost := value[int](t, db, due), value[int](t, db, gone); got != 3 || lost != 0 {
+		t.Errorf("%d conversations are due and %d messages marked, expected 3 and 0", got, lost)
+	}
+	mended.Store(true)
+	if err := run(); err != nil {
+		t.Fatal(err)
+	}
+	if got, lost := value[int](t, db, due), value[int](t, db, gone); got != 0 || lost != 0 {
+		t.Errorf("%d conversations are due and %d messages marked, expected none", got, lost)
+	}
+}
+
+func TestAFurtherRunLeavesWhatTheFirstOneAskedFor(t *testing.T) {
+	s := setup{Sizes: []int{3}}
+	inProcess(t, s)
+	url := "sqlite:" + filepath.Join(t.TempDir(), "fleet.db")
+	stop := background(t, "run", "--chatbots", membersFile(t, s), "--messages", "--every", "1h", "--db", url)
+	db := openSQLite(t, strings.TrimPrefix(url, "sqlite:"))
+	until(t, db, "SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'fleet_chatbots'")
+	until(t, db, "SELECT count(*) > 0 FROM fleet_chatbots WHERE state = 'done'")
+	_ = stop()
+	if _, errs, err := fleetCommand(t, "run", "--chatbots", membersFile(t, s), "--db", url); err != nil {
+		t.Fatalf("%v: %s", err, errs)
+	}
+	if got := value[string](t, db, "SELECT every || ' ' || with_messages FROM fleet_chatbots"); got != "3600.0 1" {
+		t.Errorf("every and with_messages are %s, expected those of the first run", got)
 	}
 }
 

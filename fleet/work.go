@@ -159,7 +159,7 @@ func (w reader) Work(ctx context.Context, job *river.Job[messagesArgs]) error {
 		t = trouble{text: keyRefused, final: true}
 	}
 	for t.text == "" && len(b.rest) > 0 && (p.haveRead == 0 || time.Since(start) < stretchTime) {
-		if t = troubleOf(b.read(ctx, b.rest[0])); t.over {
+		if t = troubleOf(b.read(ctx, b.rest[0])); t.over || t.alone && t.final {
 			p.problem, t = t.text, trouble{}
 		}
 		if t.text == "" {
@@ -172,7 +172,12 @@ func (w reader) Work(ctx context.Context, job *river.Job[messagesArgs]) error {
 		return err
 	}
 	if next.problem != "" {
-		b.rest, p.problem = nil, next.problem
+		p.problem = next.problem
+		if t.alone { // the next run reads it, this one goes on behind it
+			b.rest = b.rest[1:]
+		} else {
+			b.rest = nil
+		}
 	}
 	p.messages = b.count
 	end := func(tx *work, p progress) {
@@ -221,7 +226,7 @@ func (f *fleet) batch(ctx context.Context, c chatbot, conversations []int64) (*b
 	return b, err
 }
 
-// read reads the messages of one conversation. One that the server no longer knows has none.
+// read reads the messages of one conversation. It counts as read only if all of them came: nothing is marked as gone otherwise.
 func (b *batch) read(ctx context.Context, n int64) error {
 	client, err := b.client(b.chatbot.key)
 	if err != nil {
@@ -229,11 +234,11 @@ func (b *batch) read(ctx context.Context, n int64) error {
 	}
 	count := 0
 	for page, err := range client.MessagePages(ctx, b.chatbot.id, b.ids[n], okchat.MessageOptions{Limit: b.chatbot.pageSize}) {
-		if errors.Is(err, okchat.ErrNotFound) {
-			break
+		if errors.Is(err, okchat.ErrNotFound) { // of one that is still in the list the next run asks again
+			return nil
 		}
-		if errors.Is(err, okchat.ErrItems) {
-			b.whole, b.count = append(b.whole, n), b.count+count
+		if troubleOf(err).over { // what came is kept, and the next run asks again
+			b.count += count
 		}
 		if err != nil {
 			return err
