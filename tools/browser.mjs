@@ -128,6 +128,8 @@ try {
     const first = sqlite('SELECT session_id FROM messages WHERE n = (SELECT min(n) FROM messages)');
     if (first) {
       await page.click(`.list a[href="conversations/${first}"]`);
+      assert(await page.locator('.message p', { hasText: '<script>x</script>' }).isVisible(), 'the text of a message is not shown as it is');
+      assert.equal(await page.evaluate(() => document.scripts.length), 0, 'the text of a message became a script');
       assert.equal(await page.locator('.message p', { hasText: 'مرحبا' }).evaluate((e) => getComputedStyle(e).direction), 'rtl', 'Arabic text does not run from the right');
     }
     await page.click('nav a:has-text("Statistics")');

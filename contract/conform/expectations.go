@@ -143,7 +143,7 @@ var listExpectations = []Expectation{
 		request: query("unheard_of", "1"),
 		judge:   pageOrRefusal,
 	},
-	{Code: "walk", Expect: "page after page to the end, each conversation once", Evidence: assumed},
+	{Code: "walk", Expect: "page after page as far as was asked for, each conversation once", Evidence: assumed},
 }
 
 var conversationExpectations = []Expectation{
@@ -179,7 +179,7 @@ var messageExpectations = []Expectation{
 	noKey("messages-no-key"),
 	unknownConversation("messages-unknown-conversation", "no messages, or a refusal", noneOrRefusal),
 	wrongConversation("messages-wrong-conversation-id"),
-	{Code: "messages-walk", Expect: "page after page to the end, each message once", Evidence: assumed, limit: 2},
+	{Code: "messages-walk", Expect: "page after page as far as was asked for, each message once", Evidence: assumed, limit: 2},
 }
 
 var chatbotExpectations = []Expectation{
