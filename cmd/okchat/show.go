@@ -93,13 +93,21 @@ func show(ctx context.Context, std streams, flags showFlags, id string) error {
 	for message, err := range w.Messages {
 		if err != nil {
 			ended = err
-		} else if messages = append(messages, message.Raw()); !flags.json {
+			continue
+		}
+		if flags.json && !message.GoneAt.IsZero() { // JSON has no place to say so
+			continue
+		}
+		if messages = append(messages, message.Raw()); !flags.json {
 			t.message(&message)
 		}
 	}
 	if flags.json && !flags.spoils(ended) { // the document is complete or not there at all
 		document := map[string]json.RawMessage{}
 		err = json.Unmarshal(w.Raw(), &document)
+		if own, ok := document["messages"]; ok { // as okchat export --messages names it
+			document["listed_messages"] = own
+		}
 		list, failed := json.Marshal(messages)
 		if w.Unread {
 			list = []byte("null")
