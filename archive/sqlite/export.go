@@ -97,7 +97,8 @@ func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Sourc
 		}
 	}
 	if err == nil {
-		err = a.explain(a.exec("INSERT INTO seen SELECT n, (SELECT max(id) FROM runs) FROM conversations;" + indexesAndViews()))
+		_, err = a.conn.ExecContext(ctx, "INSERT INTO seen SELECT n, (SELECT max(id) FROM runs) FROM conversations;"+indexesAndViews()) //nolint:gosec // of this package
+		err = a.explain(err)
 	}
 	return result, ended, err
 }

@@ -102,7 +102,7 @@ func (a *Archive) setFullText(ctx context.Context, wanted bool) error {
 			statement += fmt.Sprintf("%s; %s; INSERT INTO %s (%[3]s, rank) VALUES ('hashsize', 16777216); INSERT INTO %[3]s (%[3]s) VALUES ('rebuild')",
 				definitions[0], definitions[1], name)
 		}
-		if err := a.exec(statement); err != nil {
+		if _, err := a.conn.ExecContext(ctx, statement); err != nil { // which may take minutes, so ctx ends it
 			return err
 		}
 	}

@@ -442,3 +442,30 @@ func TestMessagesThatAreGoneAreSelectedAsConversationsAre(t *testing.T) {
 		}
 	}
 }
+
+func TestTheMakingOfAnIndexEndsWithItsContext(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(3, 10))
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	if _, err := bring(t, path, srv.ChatbotID, client, MessageOptions{NoIndex: true}); err != nil {
+		t.Fatal(err)
+	}
+	change(t, path, `INSERT INTO messages (id, session_id, created_at, content, raw, first_seen, last_seen)
+		WITH RECURSIVE k (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 50000)
+		SELECT 'made-up-' || i, (SELECT id FROM conversations), '2025-01-01', hex(randomblob(200)), '{}', '', '' FROM k`)
+	a, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	err = a.transaction(t.Context(), func() error {
+		time.AfterFunc(50*time.Millisecond, cancel) // long before so much is indexed
+		return a.setFullText(ctx, true)
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v, expected the end of the context", err)
+	}
+	if there, err := a.hasFullText(t.Context()); there || err != nil {
+		t.Errorf("afterwards: %v, %v", there, err)
+	}
+}
