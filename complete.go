@@ -133,15 +133,15 @@ func (w *walk[T]) wanted() int {
 // met and the place where it stopped, it may only lack those that left. It need not look where it met enough, or as many
 // fewer as the count has risen.
 //
-// Otherwise it looks where its first item stands now. All that the list counts behind it were there from the beginning,
-// as items start at the head: all of these must have come, but for those that the walk did not want, behind its end. With
-// a filter items enter anywhere, so then nothing is concluded unless the list stood still.
+// Otherwise it looks where its first item, or any of the same time, stands now. All that the list counts behind it were there
+// from the beginning, as items start at the head: all of these must have come, but for those that the walk did not want, behind
+// its end. With a filter items enter anywhere, so then nothing is concluded unless the list stood still.
 func (w *walk[T]) count() error {
 	if w.First == nil || w.Met >= w.wanted()-max(0, w.Total-w.FirstTotal) {
 		return nil
 	}
 	if w.opts.State != "" {
-		if now, ok := w.fence(w.ctx); w.Moved || !ok || now != w.start {
+		if now, ok := w.fence(w.ctx); w.Moved || !ok || now.total != w.start.total || !now.newest.Equal(w.start.newest) {
 			return nil
 		}
 	}
@@ -152,8 +152,8 @@ func (w *walk[T]) count() error {
 			return err
 		}
 		m := page.Metadata
-		i, found := w.find(page)
-		if i == 0 && !found && back && n > 1 { // the first item may have moved to the page before
+		i, sure := w.find(page)
+		if i == 0 && !sure && back && n > 1 { // the first item may stand on the page before
 			n--
 			continue
 		}
@@ -186,12 +186,21 @@ func (w *walk[T]) keep(items []T) {
 	}
 }
 
-// find returns the index on page of the walk's first item or else, as that may have left, of the first one that is older
-// and so stood behind it; -1 if there is neither.
-func (w *walk[T]) find(page *Page[T]) (i int, found bool) {
-	i = slices.IndexFunc(page.Items, func(item T) bool { return w.op.key(&item) == w.First.ID })
-	if i >= 0 || w.Disorder {
-		return i, i >= 0
+// find returns the index on page of the first item that the walk had to meet, -1 if all on it are newer. Where the walk met the
+// whole list, that is the first one that is no newer than its first item: of those that share its time any may stand first, and
+// a server need not keep them in one order. Otherwise it is the first item itself or else, as that may have left, the first
+// older one. Sure reports that none before the page can be it.
+func (w *walk[T]) find(page *Page[T]) (i int, sure bool) {
+	whole := w.FirstAt == 0 || !w.opts.CreatedBefore.IsZero()
+	if !whole || w.Disorder {
+		i = slices.IndexFunc(page.Items, func(item T) bool { return w.op.key(&item) == w.First.ID })
+		if i >= 0 || w.Disorder {
+			return i, i >= 0
+		}
 	}
-	return slices.IndexFunc(page.Items, func(item T) bool { return w.op.order(&item).Before(w.First.At) }), false
+	i = slices.IndexFunc(page.Items, func(item T) bool {
+		at := w.op.order(&item)
+		return at.Before(w.First.At) || whole && at.Equal(w.First.At)
+	})
+	return i, i > 0
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -17,11 +18,12 @@ import (
 // ahead costs one small request a batch, holds at most two batches in memory, and promises the same as a walk without.
 const MaxReadAhead = 64
 
-// mark fingerprints the list: its count, and the id of its newest item. Equal marks before and after a batch prove that
+// mark fingerprints the list: its count, and the id and time of its newest item. Equal marks before and after a batch prove that
 // nothing moved in between.
 type mark struct {
-	total int
-	head  uuid.UUID
+	total  int
+	head   uuid.UUID
+	newest time.Time
 }
 
 // batch is a run of pages that are read at once.
@@ -168,7 +170,7 @@ func (w *walk[T]) fence(ctx context.Context) (mark, bool) {
 func (w *walk[T]) markOf(p *Page[T]) mark {
 	m := mark{total: p.Metadata.TotalCount}
 	if len(p.Items) > 0 {
-		m.head = w.op.key(&p.Items[0])
+		m.head, m.newest = w.op.key(&p.Items[0]), w.op.order(&p.Items[0]).UTC() // so that equal ones are the same
 	}
 	return m
 }

@@ -13,6 +13,7 @@ const recentIDs = 4096
 // ring remembers the last items that came, and of those before them the least created_at.
 type ring struct {
 	last      []remembered
+	ids       map[uuid.UUID]struct{} // of last
 	next      int
 	forgotten time.Time
 }
@@ -23,35 +24,41 @@ type remembered struct {
 }
 
 func (r *ring) add(item remembered) {
+	if r.ids == nil {
+		r.ids = map[uuid.UUID]struct{}{}
+	}
+	r.ids[item.ID] = struct{}{}
 	if len(r.last) < recentIDs {
 		r.last = append(r.last, item)
 		return
 	}
-	if gone := r.last[r.next].At; r.forgotten.IsZero() || gone.Before(r.forgotten) {
-		r.forgotten = gone
+	gone := r.last[r.next]
+	if r.forgotten.IsZero() || gone.At.Before(r.forgotten) {
+		r.forgotten = gone.At
 	}
+	delete(r.ids, gone.ID)
 	r.last[r.next] = item
 	r.next = (r.next + 1) % recentIDs
 }
 
 func (r *ring) has(id uuid.UUID) bool {
-	return slices.ContainsFunc(r.last, func(seen remembered) bool { return seen.ID == id })
+	_, ok := r.ids[id]
+	return ok
 }
 
-// cameBefore reports whether an item at position at came before. One that is older than all before it is new, and so the
-// list commonly goes on; any other one moved here, shares its time with the last one, or entered the list above it. An
-// item that may have been forgotten counts as seen, unless it stands out of order or where none of those can be.
+// cameBefore reports whether an item at position at came before. One whose id is not remembered and that is older than all before
+// it is new, and so the list commonly goes on; any other one moved here, shares its time with the last one, or entered the list
+// above it. An item that may have been forgotten counts as seen, unless it stands out of order or where none of those can be.
 func (w *walk[T]) cameBefore(item remembered, at int, disorder bool) bool {
-	forgotten := w.recent.forgotten
 	switch {
+	case w.recent.has(item.ID):
+		return true
 	case item.At.Before(w.least):
 		return false
-	// Many may share one time, more than are remembered: those are not taken for forgotten ones.
-	case !disorder && at < w.knownTo && !forgotten.IsZero() && !item.At.Before(forgotten) && item.At.After(w.Oldest):
-		return true
-	default:
-		return w.recent.has(item.ID)
 	}
+	// Many may share one time, more than are remembered: those are not taken for forgotten ones.
+	forgotten := w.recent.forgotten
+	return !disorder && at < w.knownTo && !forgotten.IsZero() && !item.At.Before(forgotten) && item.At.After(w.Oldest)
 }
 
 // meet remembers an item that has come for the first time, at a position of the list. Items that are newer than the first
