@@ -3,6 +3,7 @@ package okchattest
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -32,16 +33,24 @@ const (
 // epoch is when the newest conversation may have started, but for those of [Fake.AddNew].
 var epoch = time.Date(2025, 3, 7, 5, 0, 0, 0, time.UTC)
 
-// platforms are the contract's, in turn. The web and voice come more than once, about as often as in the vendor's sample,
-// as long as that leaves ten conversations to show every platform.
+// platforms are those that synthetic conversations take in turn: all of the contract's, with web and voice about as often as
+// in the vendor's sample. A platform that the contract gains takes a place of the web, or else of voice, so that no other
+// conversation changes its form.
 var platforms = func() []okchatapi.Platform {
-	list := okchatapi.PlatformValues()
-	for _, frequent := range []okchatapi.Platform{okchatapi.PlatformWeb, okchatapi.PlatformVoice, okchatapi.PlatformWeb} {
-		if len(list) < 10 {
-			list = append(list, frequent)
+	const web, voice = okchatapi.PlatformWeb, okchatapi.PlatformVoice
+	turns := slices.Repeat([]okchatapi.Platform{web}, 10)
+	turns[4], turns[8] = voice, voice
+	places := []int{0, 1, 2, 3, 6, 7, 9, 8}
+	for _, p := range okchatapi.PlatformValues() {
+		switch {
+		case p == web || p == voice:
+		case len(places) > 0:
+			turns[places[0]], places = p, places[1:]
+		default:
+			turns = append(turns, p)
 		}
 	}
-	return list
+	return turns
 }()
 
 var texts = [4]string{
