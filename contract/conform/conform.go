@@ -32,8 +32,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/gen/okchatapi"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // Expectation describes how a server is expected to answer in one case.
@@ -45,23 +47,16 @@ type Expectation struct {
 	// Evidence is "documented", "observed" or "assumed".
 	Evidence string
 
-	// of is the operation that is asked for.
-	of operation
-	// request changes the plain request; nil stands for a walk over the operation's pages of limit items, 0 for the server's
-	// own number.
+	// operation is the operationId of the one that is asked for.
+	operation string
+	// request changes the plain request of the operation. A walk sends it for page after page.
 	request func(*request)
-	limit   int
+	walk    bool
 	// judge returns what is wrong with an answer, "" for nothing. Where the answer is a page of a list, page is not nil.
 	judge func(t *tester, ex *exchange.Exchange, page *page) string
 	// broken requests are wrong on purpose, so only the answer is checked against the contract.
 	broken bool
 }
-
-// operation makes the plain request of an operation, with the ids that are to be replaced.
-type operation func(server string) (*http.Request, error)
-
-// The ids in a plain request that stand for those of the chatbot and of the conversation.
-var chatbotPlace, conversationPlace = uuid.Nil, uuid.Max
 
 // page is an answer 200 that holds a list: of conversations, of messages or, without metadata, of chatbots.
 type page struct {
@@ -104,9 +99,10 @@ type Verdict struct {
 
 // request is one that an expectation changes.
 type request struct {
-	method, chatbot, conversation, key, body string
-	query                                    url.Values
-	header                                   http.Header
+	method, key, body string
+	ids               []string // of the chatbot and of the conversation, in the order of the path
+	query             url.Values
+	header            http.Header
 }
 
 // Expectations returns all that Run tests, in its order.
@@ -171,32 +167,44 @@ func (t *tester) conversation() (id string) {
 	return id
 }
 
-// test asks once and judges the answer.
+// test asks, for a walk again and again, and judges the answers.
 func (t *tester) test(e Expectation) (*contract.Result, error) {
-	if e.needsConversation() && t.there && t.conversation() == "" {
-		ex := &exchange.Exchange{Method: http.MethodGet, Source: exchange.Source{File: string(e.Code)}}
-		return &contract.Result{Exchange: ex, Outcome: contract.NotChecked, Reason: "not asked, as the list's first page has no conversation"}, nil
+	result := &contract.Result{Exchange: &exchange.Exchange{Method: http.MethodGet, Source: exchange.Source{File: string(e.Code)}}}
+	op := t.contract.Compiled().Operation(e.operation)
+	switch {
+	case op == nil:
+		result.Outcome, result.Reason = contract.NotChecked, "not asked, as the contract has no operation "+e.operation
+		return result, nil
+	case t.there && t.conversation() == "" && takesConversation(op):
+		result.Outcome, result.Reason = contract.NotChecked, "not asked, as the list's first page has no conversation"
+		return result, nil
 	}
-	if e.request == nil {
-		return t.walk(e)
-	}
-	ex, err := t.ask(e, string(e.Code))
-	if none, ok := errors.AsType[*noAnswerError](err); ok && t.there {
-		return &contract.Result{Exchange: ex, Findings: []contract.Finding{t.finding(e, ex, none.Error())}}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	checked := t.contract.Check(ex)
-	result := &contract.Result{Exchange: ex, Operation: checked.Operation, Outcome: checked.Outcome, Reason: checked.Reason}
-	for _, f := range checked.Findings {
-		isRequest := strings.HasPrefix(string(f.Part), "request")
-		if !e.broken || !isRequest && f.Code != contract.CodeOperation {
-			result.Findings = append(result.Findings, f)
+	walk := t.contract.NewWalk()
+	for n := 1; n <= cmp.Or(t.target.Pages, 10); n++ {
+		ex, err := t.ask(e, op, n)
+		result.Exchange = ex
+		if none, ok := errors.AsType[*noAnswerError](err); ok && t.there {
+			result.Findings = append(result.Findings, t.finding(e, ex, none.Error()))
+			break
 		}
-	}
-	if got := e.judge(t, ex, pageOf(ex)); got != "" {
-		result.Findings = append(result.Findings, t.finding(e, ex, got))
+		if err != nil {
+			return nil, err
+		}
+		checked := walk.Check(ex)
+		result.Operation, result.Outcome, result.Reason = checked.Operation, checked.Outcome, checked.Reason
+		for _, f := range checked.Findings {
+			isRequest := strings.HasPrefix(string(f.Part), "request")
+			if !e.broken || !isRequest && f.Code != contract.CodeOperation {
+				result.Findings = append(result.Findings, f)
+			}
+		}
+		page := pageOf(ex)
+		if got := e.judge(t, ex, page); got != "" {
+			result.Findings = append(result.Findings, t.finding(e, ex, got))
+		}
+		if !e.walk || page == nil || n >= page.Metadata.TotalPages {
+			break
+		}
 	}
 	return result, nil
 }
@@ -215,11 +223,15 @@ func (n *noAnswerError) Error() string { return "no answer: " + n.cause.Error() 
 // maxTries is how often a request is sent that the server's rate limit refuses.
 const maxTries = 10
 
-// ask sends a request until the answer is no 429. source names the exchange, which is never nil.
-func (t *tester) ask(e Expectation, source string) (*exchange.Exchange, error) {
+// ask sends a request until the answer is no 429. n is the page that a walk asks for. The exchange is never nil.
+func (t *tester) ask(e Expectation, op *spec.Operation, n int) (*exchange.Exchange, error) {
+	name := string(e.Code)
+	if e.walk {
+		name = fmt.Sprintf("%s page %d", e.Code, n)
+	}
 	for try := 1; ; try++ {
-		ex, err := t.send(e)
-		ex.Source = exchange.Source{File: source}
+		ex, err := t.send(e, op, n)
+		ex.Source = exchange.Source{File: name}
 		switch {
 		case err != nil && t.ctx.Err() != nil:
 			return ex, context.Cause(t.ctx)
@@ -257,30 +269,34 @@ func wait(ex *exchange.Exchange) time.Duration {
 	return time.Second
 }
 
+// placeholder matches a parameter in a path of the contract.
+var placeholder = lazy.Regexp(`\{[^}]*\}`)
+
+// takesConversation reports whether the path of an operation has a parameter after the chatbot's id.
+func takesConversation(op *spec.Operation) bool {
+	return len(placeholder().FindAllString(op.FullPath(), -1)) > 1
+}
+
 // send sends a request once. The exchange is never nil.
-func (t *tester) send(e Expectation) (*exchange.Exchange, error) {
+func (t *tester) send(e Expectation, op *spec.Operation, n int) (*exchange.Exchange, error) {
 	ex := &exchange.Exchange{}
 	ctx, cancel := context.WithTimeout(t.ctx, cmp.Or(t.target.Timeout, 30*time.Second))
 	defer cancel()
 	capture := t.contract.Capture(func(captured *exchange.Exchange) { ex = captured })
-	r := &request{method: http.MethodGet, chatbot: t.target.ChatbotID, conversation: t.conversation(), key: t.target.Key, query: url.Values{}, header: http.Header{}}
-	e.request(r)
-	req, err := e.of(strings.TrimSuffix(t.target.URL, "/") + "/")
+	r := &request{method: op.Method, ids: []string{t.target.ChatbotID, t.conversation()}, key: t.target.Key, query: url.Values{}, header: http.Header{}}
+	if e.request(r); e.walk {
+		r.query.Set(op.Counter, strconv.Itoa(n))
+	}
+	path := placeholder().ReplaceAllStringFunc(op.FullPath(), func(string) string {
+		id := r.ids[0]
+		r.ids = r.ids[1:]
+		return url.PathEscape(id)
+	})
+	req, err := http.NewRequestWithContext(ctx, r.method, strings.TrimSuffix(t.target.URL, "/")+path, strings.NewReader(r.body))
 	if err != nil {
 		return ex, err
 	}
-	req = req.WithContext(ctx)
-	req.Method, req.Header = r.method, r.header
-	// The generated request has a path for every id but those that are none.
-	path := strings.NewReplacer(chatbotPlace.String(), url.PathEscape(r.chatbot), conversationPlace.String(), url.PathEscape(r.conversation)).Replace(req.URL.EscapedPath())
-	if req.URL.Path, err = url.PathUnescape(path); err != nil {
-		return ex, err
-	}
-	req.URL.RawPath, req.URL.RawQuery = path, r.query.Encode()
-	if r.body != "" {
-		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(r.body)), int64(len(r.body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(r.body)), nil }
-	}
+	req.Header, req.URL.RawQuery = r.header, r.query.Encode()
 	if r.key != "" {
 		for _, name := range capture.KeyHeaders {
 			req.Header.Set(name, r.key)
@@ -303,36 +319,4 @@ func pageOf(ex *exchange.Exchange) *page {
 		return nil
 	}
 	return &p
-}
-
-// walk asks for page after page and checks them against each other.
-func (t *tester) walk(e Expectation) (*contract.Result, error) {
-	walk, result := t.contract.NewWalk(), &contract.Result{}
-	for n := 1; n <= cmp.Or(t.target.Pages, 10); n++ {
-		one := Expectation{of: e.of, request: query("page", strconv.Itoa(n))}
-		if e.limit > 0 {
-			one.request = query("page", strconv.Itoa(n), "limit", strconv.Itoa(e.limit))
-		}
-		ex, err := t.ask(one, fmt.Sprintf("%s page %d", e.Code, n))
-		result.Exchange = ex
-		if none, ok := errors.AsType[*noAnswerError](err); ok && t.there {
-			result.Findings = append(result.Findings, t.finding(e, ex, none.Error()))
-			return result, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		checked := walk.Check(ex)
-		result.Findings = append(result.Findings, checked.Findings...)
-		result.Operation = checked.Operation
-		page := pageOf(ex)
-		if page == nil {
-			result.Findings = append(result.Findings, t.finding(e, ex, fmt.Sprintf("status %d for page %d", ex.Status, n)))
-			break
-		}
-		if n >= page.Metadata.TotalPages {
-			break
-		}
-	}
-	return result, nil
 }

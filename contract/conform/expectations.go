@@ -20,32 +20,13 @@ const (
 	assumed    = "assumed"
 )
 
-// The operations of the contract.
-var (
-	list operation = func(server string) (*http.Request, error) {
-		return okchatapi.NewListConversationsRequest(server, chatbotPlace, nil)
-	}
-	conversation operation = func(server string) (*http.Request, error) {
-		return okchatapi.NewGetConversationRequest(server, chatbotPlace, conversationPlace)
-	}
-	messages operation = func(server string) (*http.Request, error) {
-		return okchatapi.NewListMessagesRequest(server, chatbotPlace, conversationPlace, nil)
-	}
-	chatbots operation = okchatapi.NewListChatbotsRequest
-)
-
-// needsConversation reports whether a conversation must be known.
-func (e Expectation) needsConversation() bool {
-	req, err := e.of("")
-	return err == nil && strings.Contains(req.URL.Path, conversationPlace.String())
-}
-
-var expectations = slices.Concat(of(list, listExpectations), of(conversation, conversationExpectations), of(messages, messageExpectations), of(chatbots, chatbotExpectations))
+var expectations = slices.Concat(of("listConversations", listExpectations), of("getConversation", conversationExpectations),
+	of("listMessages", messageExpectations), of("listChatbots", chatbotExpectations))
 
 // of makes expectations those of an operation.
-func of(op operation, some []Expectation) []Expectation {
+func of(operation string, some []Expectation) []Expectation {
 	for i := range some {
-		some[i].of = op
+		some[i].operation = operation
 	}
 	return some
 }
@@ -112,12 +93,12 @@ var listExpectations = []Expectation{
 	},
 	{
 		Code: "unknown-chatbot", Expect: "no conversations, or a refusal", Evidence: assumed,
-		request: func(r *request) { r.chatbot = "00000000-0000-4000-8000-000000000000" },
+		request: func(r *request) { r.ids[0] = "00000000-0000-4000-8000-000000000000" },
 		judge:   noneOrRefusal,
 	},
 	{
 		Code: "wrong-chatbot-id", Expect: "a refusal (4XX)", Evidence: assumed, broken: true,
-		request: func(r *request) { r.chatbot = "not-a-uuid" },
+		request: func(r *request) { r.ids[0] = "not-a-uuid" },
 		judge:   refusal,
 	},
 	{
@@ -143,7 +124,10 @@ var listExpectations = []Expectation{
 		request: query("unheard_of", "1"),
 		judge:   pageOrRefusal,
 	},
-	{Code: "walk", Expect: "page after page as far as was asked for, each conversation once", Evidence: assumed},
+	{
+		Code: "walk", Expect: "page after page as far as was asked for, each conversation once", Evidence: assumed,
+		request: func(*request) {}, walk: true, judge: isPage,
+	},
 }
 
 var conversationExpectations = []Expectation{
@@ -179,7 +163,10 @@ var messageExpectations = []Expectation{
 	noKey("messages-no-key"),
 	unknownConversation("messages-unknown-conversation", "no messages, or a refusal", noneOrRefusal),
 	wrongConversation("messages-wrong-conversation-id"),
-	{Code: "messages-walk", Expect: "page after page as far as was asked for, each message once", Evidence: assumed, limit: 2},
+	{
+		Code: "messages-walk", Expect: "page after page as far as was asked for, each message once", Evidence: assumed,
+		request: query("limit", "2"), walk: true, judge: isPage,
+	},
 }
 
 var chatbotExpectations = []Expectation{
@@ -202,7 +189,7 @@ func noKey(code contract.Code) Expectation {
 func unknownConversation(code contract.Code, expect string, judge func(*tester, *exchange.Exchange, *page) string) Expectation {
 	return Expectation{
 		Code: code, Expect: expect, Evidence: assumed,
-		request: func(r *request) { r.conversation = "00000000-0000-4000-8000-000000000000" },
+		request: func(r *request) { r.ids[1] = "00000000-0000-4000-8000-000000000000" },
 		judge:   judge,
 	}
 }
@@ -210,7 +197,7 @@ func unknownConversation(code contract.Code, expect string, judge func(*tester, 
 func wrongConversation(code contract.Code) Expectation {
 	return Expectation{
 		Code: code, Expect: "a refusal (4XX)", Evidence: assumed, broken: true,
-		request: func(r *request) { r.conversation = "not-a-uuid" },
+		request: func(r *request) { r.ids[1] = "not-a-uuid" },
 		judge:   refusal,
 	}
 }

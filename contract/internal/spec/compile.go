@@ -86,7 +86,7 @@ func specError(name string, err error) error {
 const walkExtension = "x-walk"
 
 func (c *compiler) operation(base, path string, key, n *yaml.Node, shared []*yaml.Node) (*Operation, error) {
-	op := &Operation{Method: strings.ToUpper(key.Value), Path: path, Key: key, security: key, Rules: Value(n, rulesExtension)}
+	op := &Operation{ID: Scalar(Value(n, "operationId")), Method: strings.ToUpper(key.Value), Path: path, Key: key, security: key, Rules: Value(n, rulesExtension)}
 	op.segments = strings.Split(strings.TrimPrefix(base+path, "/"), "/")
 	if err := c.Doc.known(n, "an operation", "operationId", "tags", "parameters", "requestBody", "responses", "security"); err != nil {
 		return nil, err

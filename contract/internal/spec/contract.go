@@ -50,8 +50,19 @@ func (c *Contract) HasSegment(s string) bool {
 	return slices.ContainsFunc(c.Operations, func(op *Operation) bool { return slices.Contains(op.segments, s) })
 }
 
+// Operation returns the operation of that operationId, nil where there is none.
+func (c *Contract) Operation(id string) *Operation {
+	i := slices.IndexFunc(c.Operations, func(op *Operation) bool { return op.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return c.Operations[i]
+}
+
 // Operation is one operation of the contract, compiled.
 type Operation struct {
+	// ID is its operationId, "" where it has none.
+	ID           string
 	Method, Path string
 	// Key is where it stands in the document.
 	Key        *yaml.Node
