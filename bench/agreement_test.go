@@ -21,6 +21,7 @@ import (
 
 	okchatgo "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/okchattest"
 )
@@ -140,13 +141,13 @@ func TestLibopenapiAgreesOnTheCorpus(t *testing.T) {
 // newSchemasAlone returns package contract without its rules of meaning.
 func newSchemasAlone() func(*exchange.Exchange) bool {
 	rules := must(contract.New())
-	var codes []contract.Code
+	var codes []finding.Code
 	for _, r := range rules.Rules() {
 		codes = append(codes, r.Code)
 	}
 	rules = must(rules.Without(slices.Compact(codes)...))
 	return func(ex *exchange.Exchange) bool {
-		return !slices.ContainsFunc(rules.Check(ex).Findings, func(f contract.Finding) bool { return f.Severity == contract.Violation })
+		return !slices.ContainsFunc(rules.Check(ex).Findings, func(f finding.Finding) bool { return f.Severity == finding.Violation })
 	}
 }
 

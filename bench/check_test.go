@@ -21,6 +21,7 @@ import (
 
 	okchatgo "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract_test/recordings"
 	"github.com/okchat/okchat-go/exchange"
 )
@@ -41,7 +42,7 @@ func checkOurs() checker {
 	c := must(contract.New())
 	return func(ex *exchange.Exchange) error {
 		for _, f := range c.Check(ex).Findings {
-			if f.Severity == contract.Violation {
+			if f.Severity == finding.Violation {
 				return errors.New(f.String())
 			}
 		}

@@ -15,6 +15,7 @@ import (
 
 	okchatgo "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -153,7 +154,7 @@ func BenchmarkGrowthOfCheck(b *testing.B) {
 				findings := walk.Check(ex).Findings
 				took += time.Since(start)
 				for _, f := range findings {
-					if f.Severity == contract.Violation {
+					if f.Severity == finding.Violation {
 						return fmt.Errorf("%s", f)
 					}
 				}

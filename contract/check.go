@@ -11,9 +11,11 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 	"github.com/okchat/okchat-go/contract/internal/rule"
 	"github.com/okchat/okchat-go/contract/internal/spec"
+	"github.com/okchat/okchat-go/contract/internal/words"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -48,8 +50,8 @@ func (r *Result) begin() bool {
 	m := c.spec.Match(ex.Method, target, c.base)
 	switch {
 	case m.Operation == nil && m.OtherMethod && !ex.Preflight():
-		r.faults.Outside(Violation, CodeOperation, PartRequest, "", c.spec.Operations[0].Key,
-			strings.Join(c.Operations(), " or "), "another method, "+spec.DescribeWord(ex.Method))
+		r.faults.Outside(finding.CodeOperation, finding.PartRequest, "", c.spec.Operations[0].Key,
+			strings.Join(c.Operations(), " or "), "another method, "+words.Quote(ex.Method))
 		return false
 	case m.Operation == nil:
 		r.stop(Elsewhere, "it calls none of the contract's operations")
@@ -60,7 +62,7 @@ func (r *Result) begin() bool {
 		return false
 	}
 	r.Operation = m.Operation
-	r.Request = r.Operation.Request(ex.RequestHeader, target.Query, m.Path, c.off[CodeKey] || r.headless(), &r.faults)
+	r.Request = r.Operation.Request(ex.RequestHeader, target.Query, m.Path, c.off[finding.CodeKey] || r.headless(), &r.faults)
 	r.walk = walkKey(target, m, r.Operation.Counter)
 	r.requestBody()
 	return true
@@ -73,26 +75,27 @@ func (r *Result) requestBody() {
 		return
 	case len(body) == 0:
 		if content.Required {
-			r.faults.Outside(Violation, CodeMissing, PartRequestBody, "", content.Key, "a body", "none")
+			r.faults.Outside(finding.CodeMissing, finding.PartRequestBody, "", content.Key, "a body", "none")
 		}
 		return
 	}
-	schema := content.Choose(r.Exchange.RequestHeader.Get("Content-Type"), PartRequestHeader, &r.faults)
+	schema := content.Choose(r.Exchange.RequestHeader.Get("Content-Type"), finding.PartRequestHeader, &r.faults)
 	if schema == nil {
 		return
 	}
-	if page := r.document(PartRequestBody, content.Key, schema, body, nil); page != nil {
+	if page := r.document(finding.PartRequestBody, content.Key, schema, body, nil); page != nil {
 		r.sent = page.Body
 	}
 }
 
 // document parses and validates the body of a part. It evaluates the rules beside its schemas and, where op is not nil, those of
 // the operation. It returns nil where the body cannot be parsed.
-func (r *Result) document(part Part, at *yaml.Node, schema *spec.Schema, body []byte, op *spec.Operation) *rule.Page {
+func (r *Result) document(part finding.Part, at *yaml.Node, schema *spec.Schema, body []byte, op *spec.Operation) *rule.Page {
 	t, err := jsontree.Parse(body)
 	if syntax, ok := errors.AsType[*jsontree.SyntaxError](err); ok {
-		r.faults.Add(spec.Fault{Severity: Violation, Code: CodeJSON, Part: part, Offset: syntax.Offset, At: at,
-			Expected: "one JSON document", Got: syntax.Got})
+		r.faults.Add(spec.Fault{Offset: syntax.Offset, At: at, Finding: finding.Finding{
+			Code: finding.CodeJSON, Part: part, Expected: "one JSON document", Got: syntax.Got,
+		}})
 		return nil
 	}
 	if err != nil {
@@ -103,7 +106,7 @@ func (r *Result) document(part Part, at *yaml.Node, schema *spec.Schema, body []
 	page := rule.NewPage(r.contract.rules, op, r.Request, spec.Validate(schema, t, part, &r.faults), r.moment(now), now)
 	page.Check()
 	if u := page.Undecided; u != nil && !r.faults.Broken(part) {
-		r.faults.Outside(Violation, CodeRule, part, "", u.Node, "that the rule "+string(u.Code)+" can be decided", "a body where it cannot")
+		r.faults.Outside(finding.CodeRule, part, "", u.Node, "that the rule "+string(u.Code)+" can be decided", "a body where it cannot")
 	}
 	r.skipped(page)
 	return page
@@ -177,7 +180,7 @@ func (r *Result) response() {
 	if r.headless() {
 		contentType = content.Media[0].Pattern
 	}
-	schema := content.Choose(contentType, PartResponseHeader, &r.faults)
+	schema := content.Choose(contentType, finding.PartResponseHeader, &r.faults)
 	if schema == nil {
 		return
 	}
@@ -187,13 +190,13 @@ func (r *Result) response() {
 		return
 	}
 	if err != nil {
-		r.faults.Outside(Violation, CodeContentEncoding, PartResponseHeader, "Content-Encoding", content.Key, "the encoding that the body is in", err.Error())
+		r.faults.Outside(finding.CodeContentEncoding, finding.PartResponseHeader, "Content-Encoding", content.Key, "the encoding that the body is in", err.Error())
 		return
 	}
 	if ex.Garbled {
-		r.faults.Outside(Violation, CodeEncoding, PartResponseBody, "", content.Key, "Unicode text in UTF-8", "bytes that are not")
+		r.faults.Outside(finding.CodeEncoding, finding.PartResponseBody, "", content.Key, "Unicode text in UTF-8", "bytes that are not")
 	}
-	if r.page = r.document(PartResponseBody, content.Key, schema, body, r.Operation); r.page != nil {
+	if r.page = r.document(finding.PartResponseBody, content.Key, schema, body, r.Operation); r.page != nil {
 		r.Body = r.page.Body
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract_test/recordings"
 	"github.com/okchat/okchat-go/exchange"
 )
@@ -31,7 +32,7 @@ func recorded(t *testing.T, name string) *exchange.Exchange {
 }
 
 // wantFinding fails unless a finding is whole and its line is one of at most 300 characters.
-func wantFinding(t *testing.T, f contract.Finding) {
+func wantFinding(t *testing.T, f finding.Finding) {
 	t.Helper()
 	line := f.String()
 	if strings.ContainsAny(line, "\n\r") || !utf8.ValidString(line) || utf8.RuneCountInString(line) > 300 {

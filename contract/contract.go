@@ -1,6 +1,6 @@
 // Package contract checks exchanges, an HTTP request and its response, against okchat-go's OpenAPI contract.
 //
-// A check takes an [exchange.Exchange] and returns a [Result] with a [Finding] for each fault:
+// A check takes an [exchange.Exchange] and returns a [Result] with a [finding.Finding] for each fault:
 //
 //	c, err := contract.New()
 //	...
@@ -43,6 +43,7 @@ import (
 	"strings"
 
 	"github.com/okchat/okchat-go"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/rule"
 	"github.com/okchat/okchat-go/contract/internal/spec"
 )
@@ -53,7 +54,7 @@ type Contract struct {
 	spec  *spec.Contract
 	all   *rule.Set
 	rules *rule.Set // those that are not switched off
-	off   map[Code]bool
+	off   map[finding.Code]bool
 	base  string // the path that At put before the operations' paths
 }
 
@@ -78,12 +79,12 @@ func Parse(text []byte, name string) (*Contract, error) {
 // Without returns the contract without the rules of meaning, the kinds of leaks or the key of these codes. A rule that needs one
 // of them is switched off with it: see [Contract.Silenced]. It fails where nothing has a code: a rule that was renamed must
 // not be switched off in vain.
-func (c *Contract) Without(codes ...Code) (*Contract, error) {
+func (c *Contract) Without(codes ...finding.Code) (*Contract, error) {
 	out := *c
 	if out.off = maps.Clone(c.off); out.off == nil {
-		out.off = make(map[Code]bool)
+		out.off = make(map[finding.Code]bool)
 	}
-	known := slices.Concat(c.all.Codes(), leakCodes, []Code{CodeKey})
+	known := slices.Concat(c.all.Codes(), finding.Leaks(), []finding.Code{finding.CodeKey})
 	for _, code := range codes {
 		if !slices.Contains(known, code) {
 			return nil, fmt.Errorf("%s: no rule has the code %q, expected one of %s", c.Name(), code, join(known))
@@ -95,16 +96,16 @@ func (c *Contract) Without(codes ...Code) (*Contract, error) {
 }
 
 // Codes returns what [Contract.Without] can switch off: the codes of the rules, of the kinds of leaks, and of a missing key.
-func (c *Contract) Codes() []Code {
-	return slices.Concat(c.rules.Codes(), leakCodes, []Code{CodeKey})
+func (c *Contract) Codes() []finding.Code {
+	return slices.Concat(c.rules.Codes(), finding.Leaks(), []finding.Code{finding.CodeKey})
 }
 
 // Silenced returns the codes of the rules that [Contract.Without] switched off beside the ones that were named, because they
 // need one of those.
-func (c *Contract) Silenced() []Code { return slices.Clone(c.rules.Silenced) }
+func (c *Contract) Silenced() []finding.Code { return slices.Clone(c.rules.Silenced) }
 
 // Off reports whether a code was switched off.
-func (c *Contract) Off(code Code) bool { return c.off[code] }
+func (c *Contract) Off(code finding.Code) bool { return c.off[code] }
 
 // At returns the contract as it is served below a base URL, of which only the path counts: with "/okchat" or
 // "https://gateway.example/okchat" each operation's path begins with /okchat. It replaces an earlier base. It fails where base is
@@ -134,7 +135,7 @@ func (c *Contract) Concerns(req *http.Request) bool {
 // Rule is one of the contract's rules of meaning.
 type Rule struct {
 	// Code is its name, and the code of its findings.
-	Code Code
+	Code finding.Code
 	// Expect says what holds.
 	Expect string
 	// Evidence is "documented", "observed" or "assumed".
@@ -175,3 +176,11 @@ func (c *Contract) Name() string { return c.spec.Doc.Name }
 
 // Compiled returns what packages coverage and redact need to know of the contract.
 func (c *Contract) Compiled() *spec.Contract { return c.spec }
+
+func join(codes []finding.Code) string {
+	var list []string
+	for _, code := range codes {
+		list = append(list, string(code))
+	}
+	return strings.Join(list, ", ")
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 )
 
 // TestAPatchTeachesTheContractWhatDrifted applies each suggested patch and checks the same exchange again.
@@ -38,7 +39,7 @@ func TestAPatchTeachesTheContractWhatDrifted(t *testing.T) {
 				ex.Status = 202
 			}
 			findings := c.Check(ex).Findings
-			if len(findings) != 1 || findings[0].Severity != contract.Drift {
+			if len(findings) != 1 || findings[0].Severity != finding.Drift {
 				t.Fatalf("expected one drift, got %v", findings)
 			}
 			dir := t.TempDir()
@@ -47,9 +48,9 @@ func TestAPatchTeachesTheContractWhatDrifted(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd := exec.CommandContext(t.Context(), patch, "-p1", "-s", "--fuzz=0")
-			cmd.Dir, cmd.Stdin = dir, strings.NewReader(c.Patch(findings[0]))
+			cmd.Dir, cmd.Stdin = dir, strings.NewReader(findings[0].Patch)
 			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("%v: %s\n%s", err, out, c.Patch(findings[0]))
+				t.Fatalf("%v: %s\n%s", err, out, findings[0].Patch)
 			}
 			learned, _ := os.ReadFile(file)
 			taught, err := contract.Parse(learned, "openapi.yaml")
@@ -57,7 +58,7 @@ func TestAPatchTeachesTheContractWhatDrifted(t *testing.T) {
 				t.Fatal(err)
 			}
 			if again := taught.Check(ex).Findings; len(again) != 0 {
-				t.Errorf("expected the contract to have learned it, got %v from\n%s", again, c.Patch(findings[0]))
+				t.Errorf("expected the contract to have learned it, got %v from\n%s", again, findings[0].Patch)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 	"github.com/okchat/okchat-go/contract/internal/rule"
 	"github.com/okchat/okchat-go/contract/internal/spec"
@@ -83,7 +84,7 @@ func (t *selfTest) operation(op *spec.Operation) error {
 		m := op.Body.Media[0]
 		t.body(m.Schema, t.base.RequestBody, func(ex *exchange.Exchange, b []byte) { ex.RequestBody = b })
 		if op.Body.Required {
-			t.check("no body", op.Body.Key, CodeMissing, func(ex *exchange.Exchange) { ex.RequestBody = nil })
+			t.check("no body", op.Body.Key, finding.CodeMissing, func(ex *exchange.Exchange) { ex.RequestBody = nil })
 		}
 	}
 	if answer != nil {
@@ -143,7 +144,7 @@ func (t *selfTest) begin() (*spec.Schema, error) {
 	if t.base.Status == 0 {
 		return nil, doc.Errorf(t.op.Key, "the self-test needs an answer with a status of its own, such as 200")
 	}
-	var findings []Finding
+	var findings []finding.Finding
 	for t.page = t.op.First; t.page < t.op.First+10; t.page++ {
 		t.base.URL = t.counted(t.page, true)
 		if findings = t.contract.Check(&t.base).Findings; len(findings) == 0 {
@@ -168,18 +169,18 @@ func (t *selfTest) counted(page int, all bool) string {
 }
 
 // expect counts a mutant, and notes where no finding with the code came.
-func (t *selfTest) expect(what string, at *yaml.Node, list []Finding, code Code) {
+func (t *selfTest) expect(what string, at *yaml.Node, list []finding.Finding, code finding.Code) {
 	t.mutants++
 	if t.missed == nil && !has(list, code) {
 		t.missed = t.contract.spec.Doc.Errorf(at, "the self-test broke the contract and no check noticed: %s", what)
 	}
 }
 
-func has(list []Finding, code Code) bool {
-	return slices.ContainsFunc(list, func(f Finding) bool { return f.Code == code })
+func has(list []finding.Finding, code finding.Code) bool {
+	return slices.ContainsFunc(list, func(f finding.Finding) bool { return f.Code == code })
 }
 
-func (t *selfTest) check(what string, at *yaml.Node, code Code, change func(*exchange.Exchange)) {
+func (t *selfTest) check(what string, at *yaml.Node, code finding.Code, change func(*exchange.Exchange)) {
 	ex := t.base
 	ex.RequestHeader, ex.ResponseHeader = ex.RequestHeader.Clone(), ex.ResponseHeader.Clone()
 	change(&ex)
@@ -188,18 +189,18 @@ func (t *selfTest) check(what string, at *yaml.Node, code Code, change func(*exc
 
 // envelope breaks what is around the bodies.
 func (t *selfTest) envelope(answered bool) {
-	if t.op.NeedsKey() && !t.contract.off[CodeKey] {
-		t.check("no key", t.op.Key, CodeKey, func(ex *exchange.Exchange) {
+	if t.op.NeedsKey() && !t.contract.off[finding.CodeKey] {
+		t.check("no key", t.op.Key, finding.CodeKey, func(ex *exchange.Exchange) {
 			for _, key := range t.contract.spec.Keys {
 				ex.RequestHeader.Del(key)
 			}
 		})
 	}
-	t.check("another method", t.op.Key, CodeOperation, func(ex *exchange.Exchange) { ex.Method = "SELFTEST" })
-	t.check("an unknown parameter", t.op.Key, CodeParameter, func(ex *exchange.Exchange) { ex.URL += "&selftest=1" })
-	t.check("a status that is none", t.op.Key, CodeStatus, func(ex *exchange.Exchange) { ex.Status = 999 })
+	t.check("another method", t.op.Key, finding.CodeOperation, func(ex *exchange.Exchange) { ex.Method = "SELFTEST" })
+	t.check("an unknown parameter", t.op.Key, finding.CodeParameter, func(ex *exchange.Exchange) { ex.URL += "&selftest=1" })
+	t.check("a status that is none", t.op.Key, finding.CodeStatus, func(ex *exchange.Exchange) { ex.Status = 999 })
 	if answered {
-		t.check("no content type", t.op.Key, CodeMediaType, func(ex *exchange.Exchange) { ex.ResponseHeader = nil })
+		t.check("no content type", t.op.Key, finding.CodeMediaType, func(ex *exchange.Exchange) { ex.ResponseHeader = nil })
 	}
 }
 
@@ -212,28 +213,28 @@ func (t *selfTest) body(s *spec.Schema, body []byte, put func(*exchange.Exchange
 	if err != nil {
 		return // it was clean
 	}
-	valid := spec.Validate(s, tree, PartResponseBody, &spec.Faults{})
+	valid := spec.Validate(s, tree, finding.PartResponseBody, &spec.Faults{})
 	t.subject = &subject{Validation: valid, put: put, told: make(map[*spec.Schema]int)}
-	t.expect("a body that breaks off", t.op.Key, t.splice(len(body)-1, len(body), ""), CodeJSON)
-	t.expect("two documents", t.op.Key, t.splice(0, 0, "{}"), CodeJSON)
-	t.expect("a byte order mark", t.op.Key, t.splice(0, 0, "\xef\xbb\xbf"), CodeJSON)
+	t.expect("a body that breaks off", t.op.Key, t.splice(len(body)-1, len(body), ""), finding.CodeJSON)
+	t.expect("two documents", t.op.Key, t.splice(0, 0, "{}"), finding.CodeJSON)
+	t.expect("a byte order mark", t.op.Key, t.splice(0, 0, "\xef\xbb\xbf"), finding.CodeJSON)
 	t.values(s, tree.Root())
 }
 
 // splice returns what the check finds once a part of the body has been replaced.
-func (t *selfTest) splice(start, end int, literal string) []Finding {
+func (t *selfTest) splice(start, end int, literal string) []finding.Finding {
 	ex := t.base
 	t.put(&ex, []byte(t.Text[:start]+literal+t.Text[end:]))
 	return t.contract.Check(&ex).Findings
 }
 
 // replace returns what the check finds once a value's literal has been replaced.
-func (t *selfTest) replace(n *jsontree.Node, literal string) []Finding {
+func (t *selfTest) replace(n *jsontree.Node, literal string) []finding.Finding {
 	return t.splice(int(n.Start), int(n.End), literal)
 }
 
 // drop returns what the check finds without a member, and the comma after it or else before it.
-func (t *selfTest) drop(object, member *jsontree.Node) []Finding {
+func (t *selfTest) drop(object, member *jsontree.Node) []finding.Finding {
 	start, end := member.Key, member.End
 	for _, kid := range object.All() {
 		if kid.Index < member.Index {
@@ -257,11 +258,11 @@ func (t *selfTest) values(s *spec.Schema, n *jsontree.Node) {
 				t.keywords(branch, n)
 			}
 		}
-		t.types(s, n, CodeUnion)
+		t.types(s, n, finding.CodeUnion)
 		return
 	}
 	if t.told[s] < maxPerSchema {
-		t.types(s, n, CodeType)
+		t.types(s, n, finding.CodeType)
 		t.keywords(s, n)
 	}
 }
@@ -278,19 +279,19 @@ func (t *selfTest) keywords(s *spec.Schema, n *jsontree.Node) {
 			t.values(s.Items, item)
 		}
 	case n.Kind == jsontree.String && s.Format != "":
-		t.expect("a string that is no "+s.Format, s.Keyword("format"), t.replace(n, `"selftest"`), CodeFormat)
+		t.expect("a string that is no "+s.Format, s.Keyword("format"), t.replace(n, `"selftest"`), finding.CodeFormat)
 	case n.Kind == jsontree.String && s.Open:
-		t.expect("an unknown value", s.OpenSet(), t.replace(n, `"selftest"`), CodeValue)
+		t.expect("an unknown value", s.OpenSet(), t.replace(n, `"selftest"`), finding.CodeValue)
 	case n.Kind == jsontree.String && s.Known != nil:
-		t.expect("a value outside the set", s.Keyword("enum"), t.replace(n, `"selftest"`), CodeEnum)
+		t.expect("a value outside the set", s.Keyword("enum"), t.replace(n, `"selftest"`), finding.CodeEnum)
 	case n.Kind == jsontree.String && s.Least > 0:
-		t.expect("a string too short", s.Keyword("minLength"), t.replace(n, `""`), CodeRange)
+		t.expect("a string too short", s.Keyword("minLength"), t.replace(n, `""`), finding.CodeRange)
 	case n.Kind&jsontree.Number != 0:
 		if at := s.Keyword("minimum"); at != nil {
-			t.expect("a number too small", at, t.replace(n, number(s.Minimum-1)), CodeRange)
+			t.expect("a number too small", at, t.replace(n, number(s.Minimum-1)), finding.CodeRange)
 		}
 		if at := s.Keyword("maximum"); at != nil {
-			t.expect("a number too large", at, t.replace(n, number(s.Maximum+1)), CodeRange)
+			t.expect("a number too large", at, t.replace(n, number(s.Maximum+1)), finding.CodeRange)
 		}
 	}
 	for _, r := range t.contract.rules.OfSchema(s) {
@@ -305,19 +306,19 @@ func (t *selfTest) members(s *spec.Schema, n *jsontree.Node) {
 			continue
 		}
 		if p.Required != nil {
-			t.expect("a member dropped", p.Required, t.drop(n, member), CodeMissing)
-			t.expect("a member renamed", p.Required, t.splice(int(member.Key), int(member.Start), `"selftest":`), CodeMissing)
+			t.expect("a member dropped", p.Required, t.drop(n, member), finding.CodeMissing)
+			t.expect("a member renamed", p.Required, t.splice(int(member.Key), int(member.Start), `"selftest":`), finding.CodeMissing)
 		}
-		t.expect("a member twice", p.Key, t.splice(int(member.Key), int(member.Key), t.Text[member.Key:member.End]+","), CodeDuplicate)
+		t.expect("a member twice", p.Key, t.splice(int(member.Key), int(member.Key), t.Text[member.Key:member.End]+","), finding.CodeDuplicate)
 		t.values(p.Schema, member)
 	}
 	if n.Size > 0 && s.Extra == nil {
-		t.expect("an undocumented member", s.Node, t.splice(int(n.Start), int(n.Start)+1, `{"selftest":0,`), CodeMember)
+		t.expect("an undocumented member", s.Node, t.splice(int(n.Start), int(n.Start)+1, `{"selftest":0,`), finding.CodeMember)
 	}
 }
 
 // types puts a value of each other type in its place, null among them.
-func (t *selfTest) types(s *spec.Schema, n *jsontree.Node, code Code) {
+func (t *selfTest) types(s *spec.Schema, n *jsontree.Node, code finding.Code) {
 	allowed := s.Types
 	for _, b := range s.Branches {
 		allowed |= b.Types
@@ -352,7 +353,7 @@ func (t *selfTest) rule(r *rule.Rule, this *jsontree.Node) {
 					ex.URL = t.counted(t.page, all)
 					t.put(&ex, []byte(body[:n.Start]+literal+body[n.End:]))
 					// Several rules may share a code.
-					t.met[r] = slices.ContainsFunc(walk.Check(&ex).Findings, func(f Finding) bool { return f.Code == r.Code && f.SpecLine == r.Node.Line })
+					t.met[r] = slices.ContainsFunc(walk.Check(&ex).Findings, func(f finding.Finding) bool { return f.Code == r.Code && f.SpecLine == r.Node.Line })
 				}
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -51,7 +52,7 @@ func (c *Contract) Transport(t TB, next http.RoundTripper) http.RoundTripper {
 			t.Errorf("%s: a call of none of the contract's operations, expected %s", r.Exchange, strings.Join(c.Operations(), " or "))
 		}
 		for _, f := range r.Findings {
-			if f.Severity == Violation {
+			if f.Severity == finding.Violation {
 				t.Errorf("%s", f)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/redact"
 	"github.com/okchat/okchat-go/exchange"
 )
@@ -119,7 +120,7 @@ func (e exhibit) check(c *contract.Contract) []string {
 		if line := f.String(); len([]rune(line)) > 300 || strings.ContainsAny(line, "\n") || f.Expected == "" || f.Got == "" {
 			got = append(got, fmt.Sprintf("not a finding of one line: %q", line))
 		}
-		if f.Severity == contract.Drift && e.class == "meaning" {
+		if f.Severity == finding.Drift && e.class == "meaning" {
 			continue // the other state is new to the contract as well
 		}
 		got = append(got, verdictOf(f))
@@ -127,7 +128,7 @@ func (e exhibit) check(c *contract.Contract) []string {
 	return got
 }
 
-func verdictOf(f contract.Finding) string {
+func verdictOf(f finding.Finding) string {
 	return fmt.Sprintf("%s %s %s", f.Severity, f.Code, f.Pointer)
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/redact"
 	"github.com/okchat/okchat-go/exchange"
 )
@@ -44,9 +45,9 @@ func FuzzExchange(f *testing.F) {
 		for _, leak := range redact.Leaks(c.Check(safe)) {
 			t.Fatalf("%s in %s", leak, safe.ResponseBody)
 		}
-		broken := func(list []contract.Finding) bool {
+		broken := func(list []finding.Finding) bool {
 			for _, f := range list {
-				if f.Severity == contract.Violation {
+				if f.Severity == finding.Violation {
 					return true
 				}
 			}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -95,11 +96,11 @@ func TestNoFaultIsLostBehindOthers(t *testing.T) {
 	}
 	item(page, 499)["active"] = nil
 	r := theContract(t).Check(exchangeOf(good("", page)))
-	count := make(map[contract.Code]int)
+	count := make(map[finding.Code]int)
 	for _, f := range r.Findings {
 		count[f.Code] += f.Count
 	}
-	if count[contract.CodeType] != 1 || count[contract.CodeValue] != 500 || count[contract.CodeMember] != 500 {
+	if count[finding.CodeType] != 1 || count[finding.CodeValue] != 500 || count[finding.CodeMember] != 500 {
 		t.Errorf("expected a violation beside 500 drifts of two kinds, got %v", count)
 	}
 }

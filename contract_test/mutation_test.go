@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 )
 
 // pageSchema is where the contract describes the body of the answer 200.
@@ -28,7 +28,7 @@ func TestMutationsThatBreakTheContractAreRefused(t *testing.T) {
 	inOneGoroutine(t)
 	t.Parallel()
 	var made, total, refused, meaning int
-	isRule := make(map[contract.Code]bool)
+	isRule := make(map[finding.Code]bool)
 	for _, r := range theContract(t).Rules() {
 		isRule[r.Code] = true
 	}
@@ -55,7 +55,7 @@ func TestMutationsThatBreakTheContractAreRefused(t *testing.T) {
 			if !slices.Equal(got, want) {
 				t.Errorf("%s: %s at %s: expected %v, got %v", name, m.name, m.pointer, want, got)
 			}
-			broken := func(v verdict) bool { return v.severity == contract.Violation }
+			broken := func(v verdict) bool { return v.severity == finding.Violation }
 			if !strings.HasPrefix(m.name, "format ") && second.refuses(t, ex.ResponseBody) != slices.ContainsFunc(got, broken) {
 				t.Errorf("%s: %s at %s: kin-openapi disagrees with %v", name, m.name, m.pointer, got)
 			}
@@ -89,9 +89,9 @@ func whyAllowed(m mutant, found []verdict) string {
 	}
 	reason := "type, format and range allow the value"
 	switch {
-	case slices.ContainsFunc(found, func(v verdict) bool { return v.code == contract.CodeValue }):
+	case slices.ContainsFunc(found, func(v verdict) bool { return v.code == finding.CodeValue }):
 		reason = "the set of values is open: drift"
-	case slices.ContainsFunc(found, func(v verdict) bool { return v.code == contract.CodeMember }):
+	case slices.ContainsFunc(found, func(v verdict) bool { return v.code == finding.CodeMember }):
 		reason = "objects are open and the member is not required: drift"
 	case m.name == "drop":
 		reason = "the member is not required"
@@ -99,7 +99,7 @@ func whyAllowed(m mutant, found []verdict) string {
 	return where + ": " + m.name + ": " + reason
 }
 
-func verdicts(findings []contract.Finding) []verdict {
+func verdicts(findings []finding.Finding) []verdict {
 	var list []verdict
 	for _, f := range findings {
 		list = append(list, verdict{f.Severity, f.Code, f.Pointer})

@@ -7,6 +7,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -19,7 +20,7 @@ func TestTheFakeServerKeepsTheContract(t *testing.T) {
 		statuses[ex.Status]++
 		for _, f := range findings {
 			// The fake has a state of its own, as the API must have others than the one that was seen.
-			if f.Code != contract.CodeValue || !strings.HasSuffix(f.Pointer, "state") {
+			if f.Code != finding.CodeValue || !strings.HasSuffix(f.Pointer, "state") {
 				t.Error(f)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/coverage"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/redact"
 	"github.com/okchat/okchat-go/exchange"
 )
@@ -128,7 +129,7 @@ func TestEachOperationIsChecked(t *testing.T) {
 			var got []string
 			for _, f := range r.Findings {
 				got = append(got, verdictOf(f))
-				if f.Severity == contract.Violation && !strings.Contains(f.String(), "(several.yaml:") {
+				if f.Severity == finding.Violation && !strings.Contains(f.String(), "(several.yaml:") {
 					t.Errorf("expected the contract's own name, got %s", f)
 				}
 			}
@@ -163,7 +164,7 @@ func TestEachOperationIsRedacted(t *testing.T) {
 	}
 	for _, ex := range []*exchange.Exchange{messages(), send(`{"text":"hello"}`)} {
 		before := c.Check(ex)
-		if leaks := redact.Leaks(before); len(leaks) == 0 || leaks[0].Code != contract.CodeLeakedPerson {
+		if leaks := redact.Leaks(before); len(leaks) == 0 || leaks[0].Code != finding.CodeLeakedPerson {
 			t.Errorf("%s: expected the text to be a leak, got %v", ex.URL, leaks)
 		}
 		safe := redacted(t, r, before)
@@ -189,11 +190,11 @@ func TestNothingOfAnAttachmentOrOfAnOpenValueIsShared(t *testing.T) {
 	ex.ResponseBody = []byte(strings.Replace(string(ex.ResponseBody), `"text"`, `"attachment":"https://files.example/user_images/0.4064.png?for=jane",
 		"calls":[{"settings":{"prompt":"Praise our jam."},"openai_api_key":"sk-proj-`+strings.Repeat("q7", 20)+`","mid":"msg-Nw5"}],"instructions":"Praise our jam.","text"`, 1))
 	result := c.Check(ex)
-	var codes []contract.Code
+	var codes []finding.Code
 	for _, f := range redact.Leaks(result) {
 		codes = append(codes, f.Code)
 	}
-	if !slices.Contains(codes, contract.CodeLeakedToken) || !slices.Contains(codes, contract.CodeLeakedPerson) {
+	if !slices.Contains(codes, finding.CodeLeakedToken) || !slices.Contains(codes, finding.CodeLeakedPerson) {
 		t.Errorf("expected the key and the file to be leaks, got %v", codes)
 	}
 	safe := redacted(t, r, result)
@@ -258,7 +259,7 @@ func TestASwitchedOffRuleTakesThoseWithItThatNeedIt(t *testing.T) {
 			t.Errorf("without %s: got %v switched off", rule.Code, without.Silenced())
 		}
 	}
-	without, err := theContract(t).Without(contract.CodeKey)
+	without, err := theContract(t).Without(finding.CodeKey)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 )
 
 // oracle says what is wrong with a page, from the text of openapi.yaml alone. It shares no code with package contract
@@ -26,8 +26,8 @@ type oracle struct {
 
 // verdict is a finding that the oracle expects.
 type verdict struct {
-	severity contract.Severity
-	code     contract.Code
+	severity finding.Severity
+	code     finding.Code
 	pointer  string
 }
 
@@ -94,12 +94,12 @@ func (o *oracle) judge(schema map[string]any, value any, pointer string) []verdi
 				return o.judge(b, value, pointer)
 			}
 		}
-		return []verdict{{contract.Violation, contract.CodeUnion, pointer}}
+		return []verdict{{finding.Violation, finding.CodeUnion, pointer}}
 	}
 	is := kind(value)
 	allowed := types(schema)
 	if !slices.Contains(allowed, is) && (is != "integer" || !slices.Contains(allowed, "number")) {
-		return []verdict{{contract.Violation, contract.CodeType, pointer}}
+		return []verdict{{finding.Violation, finding.CodeType, pointer}}
 	}
 	var found []verdict
 	switch value := value.(type) {
@@ -109,13 +109,13 @@ func (o *oracle) judge(schema map[string]any, value any, pointer string) []verdi
 		spelled := make(map[string]bool)
 		for _, name := range required {
 			if _, ok := value[name.(string)]; !ok {
-				code := contract.CodeMissing
+				code := finding.CodeMissing
 				for key := range value {
 					if properties[key] == nil && spelling.Replace(strings.ToLower(key)) == spelling.Replace(strings.ToLower(name.(string))) {
-						code, spelled[key] = contract.CodeSpelling, true
+						code, spelled[key] = finding.CodeSpelling, true
 					}
 				}
-				found = append(found, verdict{contract.Violation, code, pointer + "/" + name.(string)})
+				found = append(found, verdict{finding.Violation, code, pointer + "/" + name.(string)})
 			}
 		}
 		for key, member := range value {
@@ -124,7 +124,7 @@ func (o *oracle) judge(schema map[string]any, value any, pointer string) []verdi
 				continue
 			}
 			if properties[key] == nil {
-				found = append(found, verdict{contract.Drift, contract.CodeMember, at})
+				found = append(found, verdict{finding.Drift, finding.CodeMember, at})
 				continue
 			}
 			found = append(found, o.judge(o.resolve(properties[key]), member, at)...)
@@ -135,15 +135,15 @@ func (o *oracle) judge(schema map[string]any, value any, pointer string) []verdi
 		}
 	case string:
 		if !wellFormed(schema["format"], value) {
-			found = append(found, verdict{contract.Violation, contract.CodeFormat, pointer})
+			found = append(found, verdict{finding.Violation, finding.CodeFormat, pointer})
 		}
 		if values, ok := schema["x-extensible-enum"].([]any); ok && !slices.Contains(values, any(value)) {
-			found = append(found, verdict{contract.Drift, contract.CodeValue, pointer})
+			found = append(found, verdict{finding.Drift, finding.CodeValue, pointer})
 		}
 	case json.Number:
 		if least, ok := schema["minimum"].(int); ok {
 			if n, err := value.Float64(); err != nil || n < float64(least) {
-				found = append(found, verdict{contract.Violation, contract.CodeRange, pointer})
+				found = append(found, verdict{finding.Violation, finding.CodeRange, pointer})
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/redact"
 	"github.com/okchat/okchat-go/exchange"
 )
@@ -82,16 +83,16 @@ func TestARedactedExchangeKeepsEveryFindingButLeaks(t *testing.T) {
 	}
 }
 
-func walked(c *contract.Contract, list []*exchange.Exchange) []contract.Finding {
+func walked(c *contract.Contract, list []*exchange.Exchange) []finding.Finding {
 	walk := c.NewWalk()
-	var findings []contract.Finding
+	var findings []finding.Finding
 	for _, ex := range list {
 		findings = append(findings, walk.Check(ex).Findings...)
 	}
 	return findings
 }
 
-func verdictsOf(list []contract.Finding) []string {
+func verdictsOf(list []finding.Finding) []string {
 	var out []string
 	for _, f := range list {
 		// A name that the contract does not know gets a pseudonym, too.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/recordings"
 	"github.com/okchat/okchat-go/contract_test/shapes"
 	"github.com/okchat/okchat-go/exchange"
@@ -21,7 +22,7 @@ func TestEachShapeOfARecordingIsJudgedRightly(t *testing.T) {
 	good := string(recorded(t, "page-1.har")[0].ResponseBody)
 	bad := strings.Replace(good, `"totalPages": 2`, `"totalPages": 3`, 1)
 	judged := 0
-	for page, code := range map[string]contract.Code{good: "", bad: "total-pages"} {
+	for page, code := range map[string]finding.Code{good: "", bad: "total-pages"} {
 		for _, shape := range shapes.All(path, page) {
 			entry, request, response, content := shapes.Entry(path, page)
 			shape.Change(entry, request, response, content)
@@ -34,7 +35,7 @@ func TestEachShapeOfARecordingIsJudgedRightly(t *testing.T) {
 					continue
 				}
 				judged++
-				codes := []contract.Code{}
+				codes := []finding.Code{}
 				for _, f := range result.Findings {
 					codes = append(codes, f.Code)
 				}
@@ -43,7 +44,7 @@ func TestEachShapeOfARecordingIsJudgedRightly(t *testing.T) {
 					t.Errorf("%s: expected it not to be checked, got %v with %v", shape.Name, result.Outcome, codes)
 				case shape.Unread == "" && result.Outcome != contract.Checked:
 					t.Errorf("%s: expected it to be checked, got %s", shape.Name, result.Reason)
-				case shape.Unread == "" && code == "" && len(codes) > 0, shape.Unread == "" && code != "" && !slices.Equal(codes, []contract.Code{code}):
+				case shape.Unread == "" && code == "" && len(codes) > 0, shape.Unread == "" && code != "" && !slices.Equal(codes, []finding.Code{code}):
 					t.Errorf("%s: expected %q alone, got %v", shape.Name, code, codes)
 				}
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/recordings"
 	"github.com/okchat/okchat-go/contract/report"
 	"github.com/okchat/okchat-go/exchange"
@@ -55,9 +56,9 @@ func (f *contractFlags) load(std streams) (*contract.Contract, error) {
 	if len(f.off) == 0 {
 		return c, nil
 	}
-	codes := make([]contract.Code, len(f.off))
+	codes := make([]finding.Code, len(f.off))
 	for i, code := range f.off {
-		codes[i] = contract.Code(code)
+		codes[i] = finding.Code(code)
 	}
 	if c, err = c.Without(codes...); err != nil {
 		return nil, usageErrorf("--off: %w", err)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/okchattest"
 )
@@ -485,14 +486,14 @@ func TestAHandlerUnderWatchAnswersAsBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	fake := okchattest.New(okchattest.Synthetic(1, 25), okchattest.Key(secretKey))
-	found := make(chan []contract.Finding, 4)
+	found := make(chan []finding.Finding, 4)
 	server := httptest.NewServer(rules.Handler(fake, func(r *contract.Result) {
 		ex, findings := r.Exchange, r.Findings
 		if ex.RequestHeader.Get("x-api-key") == secretKey {
 			t.Error("the key is in the exchange")
 		}
 		// The fake has states of its own.
-		found <- slices.DeleteFunc(findings, func(f contract.Finding) bool { return f.Severity == contract.Drift })
+		found <- slices.DeleteFunc(findings, func(f finding.Finding) bool { return f.Severity == finding.Drift })
 	}))
 	defer server.Close()
 	path := "/api/external/chatbot/" + fake.ChatbotID + "/conversations"

@@ -14,6 +14,7 @@ import (
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/conform"
+	"github.com/okchat/okchat-go/contract/finding"
 )
 
 type conformFlags struct {
@@ -54,7 +55,7 @@ The key comes from ` + okchat.EnvKey + ` or --key-file, and is sent to that serv
 	cmd.Flags().DurationVar(&flags.timeout, "timeout", 30*time.Second, "give up on an answer after this `time`")
 	cmd.Flags().DurationVar(&flags.deadline, "deadline", 10*time.Minute, "end the run after this `time`")
 	cmd.Flags().StringArrayVar(&flags.skip, "skip", nil, "leave out the expectation of this `code`; may be given again")
-	var codes []contract.Code
+	var codes []finding.Code
 	for _, e := range conform.Expectations() {
 		codes = append(codes, e.Code)
 	}
@@ -85,12 +86,12 @@ func (f *conformFlags) run(ctx context.Context, std streams, c *contract.Contrac
 	if f.timeout <= 0 || f.deadline <= 0 {
 		return usageErrorf("--timeout and --deadline: expected more than 0")
 	}
-	var skip []contract.Code
+	var skip []finding.Code
 	for _, code := range f.skip {
 		if !slices.ContainsFunc(known, func(e conform.Expectation) bool { return string(e.Code) == code }) {
 			return usageErrorf("--skip: there is no expectation %q", code)
 		}
-		skip = append(skip, contract.Code(code))
+		skip = append(skip, finding.Code(code))
 	}
 	seen := looked{}
 	for v := range conform.Run(ctx, c, conform.Target{URL: f.url, ChatbotID: f.chatbot, Key: key, Pages: f.pages, Timeout: f.timeout, Deadline: f.deadline, Skip: skip}) {
@@ -100,8 +101,8 @@ func (f *conformFlags) run(ctx context.Context, std streams, c *contract.Contrac
 			return ctx.Err()
 		case v.Err != nil, v.Result.Outcome == contract.NotChecked:
 			verdict = "none"
-		case slices.ContainsFunc(v.Result.Findings, func(found contract.Finding) bool {
-			return f.strict || found.Severity == contract.Violation
+		case slices.ContainsFunc(v.Result.Findings, func(found finding.Finding) bool {
+			return f.strict || found.Severity == finding.Violation
 		}):
 			verdict = "FAIL"
 		}

@@ -22,6 +22,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/report"
 	"github.com/okchat/okchat-go/exchange"
 )
@@ -233,7 +234,7 @@ func (p *proxy) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // breaks reports whether something breaks the contract. Drift does not.
 func breaks(r *contract.Result) bool {
-	return slices.ContainsFunc(r.Findings, func(f contract.Finding) bool { return f.Severity == contract.Violation })
+	return slices.ContainsFunc(r.Findings, func(f finding.Finding) bool { return f.Severity == finding.Violation })
 }
 
 // refusedError is why a request is not sent, or an answer not handed on.

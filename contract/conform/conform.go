@@ -32,6 +32,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/gen/okchatapi"
@@ -41,7 +42,7 @@ import (
 // Expectation describes how a server is expected to answer in one case.
 type Expectation struct {
 	// Code is its name, and that of its finding.
-	Code contract.Code
+	Code finding.Code
 	// Expect says what the server does.
 	Expect string
 	// Evidence is "documented", "observed" or "assumed".
@@ -78,7 +79,7 @@ type Target struct {
 	// Pages is how many pages the walk asks for at most; 0 stands for 10.
 	Pages int
 	// Skip are the codes of expectations that are not tested.
-	Skip []contract.Code
+	Skip []finding.Code
 	// Timeout bounds each request with its answer; 0 stands for 30 seconds.
 	Timeout time.Duration
 	// Deadline bounds the whole run; 0 stands for 10 minutes.
@@ -194,7 +195,7 @@ func (t *tester) test(e Expectation) (*contract.Result, error) {
 		result.Operation, result.Outcome, result.Reason = checked.Operation, checked.Outcome, checked.Reason
 		for _, f := range checked.Findings {
 			isRequest := strings.HasPrefix(string(f.Part), "request")
-			if !e.broken || !isRequest && f.Code != contract.CodeOperation {
+			if !e.broken || !isRequest && f.Code != finding.CodeOperation {
 				result.Findings = append(result.Findings, f)
 			}
 		}
@@ -209,9 +210,9 @@ func (t *tester) test(e Expectation) (*contract.Result, error) {
 	return result, nil
 }
 
-func (t *tester) finding(e Expectation, ex *exchange.Exchange, got string) contract.Finding {
-	return contract.Finding{
-		Source: ex.Source, Severity: contract.Violation, Code: e.Code, Part: contract.PartStatus, Expected: e.Expect, Got: got, Evidence: e.Evidence,
+func (t *tester) finding(e Expectation, ex *exchange.Exchange, got string) finding.Finding {
+	return finding.Finding{
+		Source: ex.Source, Severity: finding.Violation, Code: e.Code, Part: finding.PartStatus, Expected: e.Expect, Got: got, Evidence: e.Evidence,
 	}
 }
 

@@ -17,11 +17,12 @@ import (
 
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/conform"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
 // against runs all expectations against a handler, and returns the codes of those that failed, with their messages.
-func against(t *testing.T, base string, handler func(fake *okchattest.Fake) http.Handler) map[contract.Code]string {
+func against(t *testing.T, base string, handler func(fake *okchattest.Fake) http.Handler) map[finding.Code]string {
 	t.Helper()
 	rules, err := contract.New()
 	if err != nil {
@@ -30,7 +31,7 @@ func against(t *testing.T, base string, handler func(fake *okchattest.Fake) http
 	fake := okchattest.New(okchattest.Synthetic(1, 25))
 	server := httptest.NewServer(handler(fake))
 	t.Cleanup(server.Close)
-	failed := make(map[contract.Code]string)
+	failed := make(map[finding.Code]string)
 	n := 0
 	for v := range conform.Run(t.Context(), rules, conform.Target{URL: server.URL + base, ChatbotID: fake.ChatbotID, Key: fake.Key}) {
 		n++
@@ -39,7 +40,7 @@ func against(t *testing.T, base string, handler func(fake *okchattest.Fake) http
 		}
 		e := v.Expectation
 		for _, f := range v.Result.Findings {
-			if f.Severity == contract.Violation {
+			if f.Severity == finding.Violation {
 				failed[e.Code] += f.Message() + "\n"
 			}
 			if strings.Contains(f.String(), fake.Key) {
@@ -149,7 +150,7 @@ func TestEachExpectationCatchesAServerThatDoesNotMeetIt(t *testing.T) {
 			fake.ServeHTTP(w, r)
 		})
 	}
-	broken := map[contract.Code]func(*okchattest.Fake) http.Handler{
+	broken := map[finding.Code]func(*okchattest.Fake) http.Handler{
 		"first-page": func(fake *okchattest.Fake) http.Handler {
 			return edited(fake, func(b string) string { return strings.Replace(b, `"currentPage":1`, `"currentPage":0`, 1) })
 		},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/gen/okchatapi"
 )
@@ -178,7 +178,7 @@ var chatbotExpectations = []Expectation{
 	noKey("chatbots-no-key"),
 }
 
-func noKey(code contract.Code) Expectation {
+func noKey(code finding.Code) Expectation {
 	return Expectation{
 		Code: code, Expect: "a refusal (4XX)", Evidence: assumed, broken: true,
 		request: func(r *request) { r.key = "" },
@@ -186,7 +186,7 @@ func noKey(code contract.Code) Expectation {
 	}
 }
 
-func unknownConversation(code contract.Code, expect string, judge func(*tester, *exchange.Exchange, *page) string) Expectation {
+func unknownConversation(code finding.Code, expect string, judge func(*tester, *exchange.Exchange, *page) string) Expectation {
 	return Expectation{
 		Code: code, Expect: expect, Evidence: assumed,
 		request: func(r *request) { r.ids[1] = "00000000-0000-4000-8000-000000000000" },
@@ -194,7 +194,7 @@ func unknownConversation(code contract.Code, expect string, judge func(*tester, 
 	}
 }
 
-func wrongConversation(code contract.Code) Expectation {
+func wrongConversation(code finding.Code) Expectation {
 	return Expectation{
 		Code: code, Expect: "a refusal (4XX)", Evidence: assumed, broken: true,
 		request: func(r *request) { r.ids[1] = "not-a-uuid" },
@@ -214,7 +214,7 @@ func query(pairs ...string) func(*request) {
 func wrongNumber(name, text string) Expectation {
 	code := "wrong-" + name + "-" + map[string]string{"0": "zero", "-1": "negative", "abc": "word"}[text]
 	return Expectation{
-		Code: contract.Code(code), Expect: name + "=" + text + " refused, or answered with a page", Evidence: assumed, broken: true,
+		Code: finding.Code(code), Expect: name + "=" + text + " refused, or answered with a page", Evidence: assumed, broken: true,
 		request: query(name, text), judge: pageOrRefusal,
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 	"github.com/okchat/okchat-go/contract/internal/spec"
 )
@@ -186,7 +187,7 @@ func (e *Element) describe(s *spec.Schema, within []*spec.Schema) {
 // Add adds what an exchange shows. An exchange that breaks the contract shows nothing of it: what a server gets wrong proves
 // nothing of what it promises. Neither does one of another endpoint.
 func (v *Coverage) Add(r *contract.Result) {
-	if r.Operation == nil || slices.ContainsFunc(r.Findings, func(f contract.Finding) bool { return f.Severity == contract.Violation }) {
+	if r.Operation == nil || slices.ContainsFunc(r.Findings, func(f finding.Finding) bool { return f.Severity == finding.Violation }) {
 		return
 	}
 	root, source := v.ops[r.Operation], r.Exchange.Source.String()

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/redact"
 	"github.com/okchat/okchat-go/exchange"
 )
@@ -58,7 +59,7 @@ func Check(ctx context.Context, c *contract.Contract, list []exchange.Recording)
 // outcome is the result for one part of a recording.
 type outcome struct {
 	result *contract.Result
-	leaks  []contract.Finding
+	leaks  []finding.Finding
 	err    error
 }
 

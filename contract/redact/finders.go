@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/internal/lazy"
 )
@@ -32,20 +32,20 @@ var (
 const shortest = 5
 
 // codesIn returns the kinds of secrets and of personal data that a text looks like.
-func codesIn(s string) []contract.Code {
+func codesIn(s string) []finding.Code {
 	if len(s) < shortest {
 		return nil
 	}
 	s = narrow(s)
-	var found []contract.Code
+	var found []finding.Code
 	if strings.Contains(s, "@") && email().MatchString(s) {
-		found = append(found, contract.CodeLeakedEmail)
+		found = append(found, finding.CodeLeakedEmail)
 	}
 	if holdsNumber(s) {
-		found = append(found, contract.CodeLeakedPhone)
+		found = append(found, finding.CodeLeakedPhone)
 	}
 	if len(s) >= 16 && slices.ContainsFunc(tokenSigns, func(sign string) bool { return strings.Contains(s, sign) }) && token().MatchString(s) {
-		found = append(found, contract.CodeLeakedToken)
+		found = append(found, finding.CodeLeakedToken)
 	}
 	return found
 }

@@ -5,39 +5,39 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 )
 
 func TestSecretsAndPersonalDataAreFoundByTheirForm(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		text string
-		want contract.Code
+		want finding.Code
 	}{
-		{"write to kim.minsu@shop.co.kr", contract.CodeLeakedEmail},
-		{"ｋｉｍ＠ｓｈｏｐ．ｃｏ．ｋｒ", contract.CodeLeakedEmail},
-		{"사용자@도메인.한국", contract.CodeLeakedEmail},
+		{"write to kim.minsu@shop.co.kr", finding.CodeLeakedEmail},
+		{"ｋｉｍ＠ｓｈｏｐ．ｃｏ．ｋｒ", finding.CodeLeakedEmail},
+		{"사용자@도메인.한국", finding.CodeLeakedEmail},
 		{"kim at shop", ""},
 		{"@shop.co.kr", ""},
-		{"01012345678", contract.CodeLeakedPhone},
-		{"전화 01012345678입니다", contract.CodeLeakedPhone},
-		{"0111234567", contract.CodeLeakedPhone},
-		{"010-1234-5678", contract.CodeLeakedPhone},
-		{"010.1234.5678", contract.CodeLeakedPhone},
-		{"010 1234 5678", contract.CodeLeakedPhone},
-		{"０１０－１２３４－５６７８", contract.CodeLeakedPhone},
-		{"02-123-4567", contract.CodeLeakedPhone},
-		{"+82 10-1234-5678", contract.CodeLeakedPhone},
-		{"+821012345678", contract.CodeLeakedPhone},
-		{"(212) 555-0100", contract.CodeLeakedPhone},
-		{"880101-1234567", contract.CodeLeakedPhone},
-		{"880101 1234567", contract.CodeLeakedPhone},
-		{"８８０１０１－１２３４５６７", contract.CodeLeakedPhone},
-		{"8801011234568", contract.CodeLeakedPhone},
+		{"01012345678", finding.CodeLeakedPhone},
+		{"전화 01012345678입니다", finding.CodeLeakedPhone},
+		{"0111234567", finding.CodeLeakedPhone},
+		{"010-1234-5678", finding.CodeLeakedPhone},
+		{"010.1234.5678", finding.CodeLeakedPhone},
+		{"010 1234 5678", finding.CodeLeakedPhone},
+		{"０１０－１２３４－５６７８", finding.CodeLeakedPhone},
+		{"02-123-4567", finding.CodeLeakedPhone},
+		{"+82 10-1234-5678", finding.CodeLeakedPhone},
+		{"+821012345678", finding.CodeLeakedPhone},
+		{"(212) 555-0100", finding.CodeLeakedPhone},
+		{"880101-1234567", finding.CodeLeakedPhone},
+		{"880101 1234567", finding.CodeLeakedPhone},
+		{"８８０１０１－１２３４５６７", finding.CodeLeakedPhone},
+		{"8801011234568", finding.CodeLeakedPhone},
 		{"8801011234567", ""}, // its check digit is 8
 		{"881301-1234567", ""},
 		{"880230-1234567", ""},
-		{"000229-3234567", contract.CodeLeakedPhone},
+		{"000229-3234567", finding.CodeLeakedPhone},
 		{"880101-9234567", ""},
 		{"10000000000001", ""},
 		{"101012345678", ""},
@@ -47,13 +47,13 @@ func TestSecretsAndPersonalDataAreFoundByTheirForm(t *testing.T) {
 		{"5afe16ed-5fd2-4552-a993-903bc9c32bb6", ""},
 		{"00000001-0000-4000-8000-010123456780", ""},
 		{"conversation-voice_assistant_room_9570.ogg", ""},
-		{"Bearer made-up-0123456789", contract.CodeLeakedToken},
-		{"sk_live_" + strings.Repeat("a1", 10), contract.CodeLeakedToken},
+		{"Bearer made-up-0123456789", finding.CodeLeakedToken},
+		{"sk_live_" + strings.Repeat("a1", 10), finding.CodeLeakedToken},
 		{"a bearer of news", ""},
 		{"1234", ""},
 	} {
 		got := codesIn(test.text)
-		if test.want == "" && got != nil || test.want != "" && !slices.Equal(got, []contract.Code{test.want}) {
+		if test.want == "" && got != nil || test.want != "" && !slices.Equal(got, []finding.Code{test.want}) {
 			t.Errorf("%q: expected %q, got %q", test.text, test.want, got)
 		}
 	}
@@ -64,7 +64,7 @@ func TestEachBeginningOfATokenIsFound(t *testing.T) {
 	for _, beginning := range []string{"sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "sk_live_", "pk-test-", "rk_proj_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
 		"xoxb-", "xoxa-", "xoxp-", "xoxr-", "xoxs-", "AKIA", "AIza"} {
 		text := "it is " + beginning + strings.Repeat("A1B2C3D4", 5)[:map[bool]int{true: 16, false: 40}[beginning == "AKIA"]]
-		if got := codesIn(text); !slices.Equal(got, []contract.Code{contract.CodeLeakedToken}) {
+		if got := codesIn(text); !slices.Equal(got, []finding.Code{finding.CodeLeakedToken}) {
 			t.Errorf("%q: expected a token, got %q", text, got)
 		}
 	}

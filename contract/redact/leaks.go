@@ -12,8 +12,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 	"github.com/okchat/okchat-go/contract/internal/spec"
+	"github.com/okchat/okchat-go/contract/internal/words"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -22,28 +24,28 @@ import (
 // end users, as the contract marks them (x-personal), unless the exchange is Shareable. Every string of the recording's
 // entry is searched, whichever path was called and whichever member it stands in. A value that stands for a secret, such
 // as REDACTED, is none. What a finding tells of a secret is where it stands. It never changes the exchange and never panics.
-func Leaks(r *contract.Result) []contract.Finding {
+func Leaks(r *contract.Result) []finding.Finding {
 	ex := r.Exchange
 	l := &leaks{contract: r.Contract(), call: r.Call(), keys: ex.Keys(), at: func(int) exchange.Source { return ex.At(-1) }}
-	l.headers(contract.PartRequestHeader, ex.RequestHeader)
-	l.headers(contract.PartResponseHeader, ex.ResponseHeader)
-	l.part = contract.PartRequest
+	l.headers(finding.PartRequestHeader, ex.RequestHeader)
+	l.headers(finding.PartResponseHeader, ex.ResponseHeader)
+	l.part = finding.PartRequest
 	l.url(ex.URL)
-	l.part = contract.PartRequestBody
+	l.part = finding.PartRequestBody
 	l.text("", string(ex.RequestBody), -1, 0)
-	l.part, l.at = contract.PartResponseBody, ex.At
+	l.part, l.at = finding.PartResponseBody, ex.At
 	body, err := ex.Body()
 	if err != nil {
 		body = ex.ResponseBody
 	}
-	if doc, err := r.Read(contract.PartResponseBody, body); err == nil {
+	if doc, err := r.Read(finding.PartResponseBody, body); err == nil {
 		l.body(doc, ex.Shareable)
 	} else {
 		l.text("", string(body), 0, 0)
 	}
 	if ex.Part != nil {
-		l.part, l.at = contract.PartRecording, ex.Part.At
-		l.told = make(map[contract.Code]bool)
+		l.part, l.at = finding.PartRecording, ex.Part.At
+		l.told = make(map[finding.Code]bool)
 		for _, f := range l.list {
 			l.told[f.Code] = true
 		}
@@ -53,8 +55,8 @@ func Leaks(r *contract.Result) []contract.Finding {
 }
 
 // PartLeaks is [Leaks] for what stands in a recording beside the exchanges: pages, comments, members of its own.
-func PartLeaks(c *contract.Contract, p *exchange.Part) []contract.Finding {
-	l := &leaks{contract: c, part: contract.PartRecording, at: p.At}
+func PartLeaks(c *contract.Contract, p *exchange.Part) []finding.Finding {
+	l := &leaks{contract: c, part: finding.PartRecording, at: p.At}
 	l.recording(p.Text, func(int) bool { return false }, "")
 	return l.list
 }
@@ -62,27 +64,27 @@ func PartLeaks(c *contract.Contract, p *exchange.Part) []contract.Finding {
 // leaks are those of one exchange.
 type leaks struct {
 	contract *contract.Contract
-	list     []contract.Finding
+	list     []finding.Finding
 	call     string
 	keys     []string // the request's
 
-	part contract.Part // that is searched
+	part finding.Part // that is searched
 	at   func(offset int) exchange.Source
 	// told are the codes that request and response are known to have while the entry is searched, in which they stand again.
 	// path leads to the value under search in the entry.
-	told map[contract.Code]bool
+	told map[finding.Code]bool
 	path []string
 }
 
 // maxLike is how many leaks of a kind are told of one exchange; the last of them counts the others.
 const maxLike = 20
 
-var expectations = map[contract.Code]string{
-	contract.CodeLeakedKey: "no key", contract.CodeLeakedToken: "no credentials", contract.CodeLeakedEmail: "no e-mail address",
-	contract.CodeLeakedPhone: "no phone or resident registration number",
+var expectations = map[finding.Code]string{
+	finding.CodeLeakedKey: "no key", finding.CodeLeakedToken: "no credentials", finding.CodeLeakedEmail: "no e-mail address",
+	finding.CodeLeakedPhone: "no phone or resident registration number",
 }
 
-func (l *leaks) add(code contract.Code, pointer, got string, offset int) {
+func (l *leaks) add(code finding.Code, pointer, got string, offset int) {
 	if l.contract.Off(code) || l.told[code] && len(l.path) > 0 && (l.path[0] == "request" || l.path[0] == "response") {
 		return
 	}
@@ -102,8 +104,8 @@ func (l *leaks) add(code contract.Code, pointer, got string, offset int) {
 	if codesIn(pointer) != nil { // a name can be a leak, too
 		pointer = "…"
 	}
-	l.list = append(l.list, contract.Finding{
-		Source: l.at(offset), Request: l.call, Severity: contract.Leak, Code: code, Part: l.part, Pointer: pointer, Expected: expected, Got: got,
+	l.list = append(l.list, finding.Finding{
+		Source: l.at(offset), Request: l.call, Severity: finding.Leak, Code: code, Part: l.part, Pointer: pointer, Expected: expected, Got: got,
 		SpecFile: l.contract.Name(), Count: 1,
 	})
 }
@@ -114,7 +116,7 @@ func (l *leaks) isKey(name string) bool {
 	return slices.ContainsFunc(l.contract.Compiled().Keys, func(key string) bool { return strings.EqualFold(key, name) })
 }
 
-func (l *leaks) headers(part contract.Part, h http.Header) {
+func (l *leaks) headers(part finding.Part, h http.Header) {
 	l.part = part
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, v := range h[name] {
@@ -134,15 +136,15 @@ func (l *leaks) pair(name, v, pointer string, offset int) bool {
 	switch {
 	case l.isKey(name):
 		if len(v) >= shortestKey && !isPlaceholder(v) {
-			l.add(contract.CodeLeakedKey, pointer, "one that looks real", offset)
+			l.add(finding.CodeLeakedKey, pointer, "one that looks real", offset)
 		}
 	case slices.Contains(tokenHeaders, http.CanonicalHeaderKey(name)):
 		if _, secret, ok := strings.Cut(v, "="); !isPlaceholder(v) && !(ok && isPlaceholder(strings.SplitN(secret, ";", 2)[0])) {
-			l.add(contract.CodeLeakedToken, pointer, "some that look real", offset)
+			l.add(finding.CodeLeakedToken, pointer, "some that look real", offset)
 		}
 	case namesSecret(name):
 		if !isPlaceholder(v) {
-			l.add(contract.CodeLeakedToken, pointer, "some that look real", offset)
+			l.add(finding.CodeLeakedToken, pointer, "some that look real", offset)
 		}
 	default:
 		return false
@@ -157,17 +159,17 @@ func (l *leaks) url(text string) {
 		return
 	}
 	if password, ok := target.User.Password(); ok && !isPlaceholder(password) {
-		l.add(contract.CodeLeakedToken, "", "a password in the URL", -1)
+		l.add(finding.CodeLeakedToken, "", "a password in the URL", -1)
 	}
 	part := l.part
 	for _, name := range slices.Sorted(maps.Keys(target.Query())) {
 		for _, v := range target.Query()[name] {
-			if l.part = contract.PartRequestQuery; !l.pair(name, v, spec.Shorten(name, 40), -1) {
-				l.text(spec.Shorten(name, 40), v, -1, 0)
+			if l.part = finding.PartRequestQuery; !l.pair(name, v, words.Shorten(name, 40), -1) {
+				l.text(words.Shorten(name, 40), v, -1, 0)
 			}
 		}
 	}
-	l.part = contract.PartRequestPath
+	l.part = finding.PartRequestPath
 	l.text("", target.Path+" "+target.Fragment, -1, 0)
 	l.part = part
 }
@@ -200,7 +202,7 @@ func (l *leaks) body(doc *spec.Validation, shareable bool) {
 		case s == nil || s.Personal == "":
 		case s.Personal == "token":
 			if !isPlaceholder(n.Text) {
-				l.add(contract.CodeLeakedToken, n.Pointer(), spec.Describe(n), int(n.Start))
+				l.add(finding.CodeLeakedToken, n.Pointer(), spec.Describe(n), int(n.Start))
 			}
 		case personal[s.Personal] == nil:
 			personal[s.Personal] = &kind{n, 1}
@@ -213,7 +215,7 @@ func (l *leaks) body(doc *spec.Validation, shareable bool) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(personal)) {
 		k := personal[name]
-		l.add(contract.CodeLeakedPerson, k.first.Pointer(), fmt.Sprintf("an end user's %s, %s in all", name, spec.Plural(k.n, "place")), int(k.first.Start))
+		l.add(finding.CodeLeakedPerson, k.first.Pointer(), fmt.Sprintf("an end user's %s, %s in all", name, words.Plural(k.n, "place")), int(k.first.Start))
 	}
 }
 
@@ -228,7 +230,7 @@ func (l *leaks) text(pointer, s string, offset, depth int) {
 			break
 		}
 		if strings.Contains(s, key) || len(key) >= shortestKey && strings.Contains(strings.ToLower(s), strings.ToLower(key)) {
-			l.add(contract.CodeLeakedKey, pointer, "the request's key", offset)
+			l.add(finding.CodeLeakedKey, pointer, "the request's key", offset)
 		}
 	}
 	for _, code := range codesIn(s) {
@@ -277,7 +279,7 @@ func (l *leaks) recording(text []byte, skip func(offset int) bool, requestBody s
 			pointer += "/" + jsontree.Escape(step)
 			name = step
 		}
-		pointer = spec.Shorten(pointer, 90)
+		pointer = words.Shorten(pointer, 90)
 		switch {
 		case named && slices.Contains(path, "cookies"):
 			l.pair("Cookie", v, pointer, offset)

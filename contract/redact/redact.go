@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -199,7 +200,7 @@ func (r *Redactor) requestBody(result *contract.Result) []byte {
 	if len(body) == 0 || result.Operation == nil || result.Operation.Body == nil {
 		return nil
 	}
-	valid, err := result.Read(contract.PartRequestBody, body)
+	valid, err := result.Read(finding.PartRequestBody, body)
 	if err != nil {
 		return r.broken(body)
 	}
@@ -223,12 +224,12 @@ func (r *Redactor) setBody(out *exchange.Exchange, result *contract.Result) {
 		}
 		return
 	}
-	valid, err := result.Read(contract.PartResponseBody, body)
+	valid, err := result.Read(finding.PartResponseBody, body)
 	switch {
 	case err == nil:
 		out.ResponseBody = r.document(valid)
-	case slices.ContainsFunc(result.Findings, func(f contract.Finding) bool {
-		return f.Code == contract.CodeJSON && f.Part == contract.PartResponseBody
+	case slices.ContainsFunc(result.Findings, func(f finding.Finding) bool {
+		return f.Code == finding.CodeJSON && f.Part == finding.PartResponseBody
 	}):
 		out.ResponseBody = r.broken(body)
 	default: // nobody reads it

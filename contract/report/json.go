@@ -3,7 +3,7 @@ package report
 import (
 	"encoding/json"
 
-	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -19,19 +19,19 @@ type (
 	}
 	jsonFinding struct {
 		jsonPlace
-		Request  string            `json:"request,omitempty"`
-		Severity contract.Severity `json:"severity"`
-		Code     contract.Code     `json:"code"`
-		Part     contract.Part     `json:"part"`
-		Pointer  string            `json:"pointer"`
-		Expected string            `json:"expected"`
-		Got      string            `json:"got"`
-		Evidence string            `json:"evidence,omitempty"`
-		Spec     *jsonSpec         `json:"spec,omitempty"`
-		Patch    string            `json:"patch,omitempty"`
-		Message  string            `json:"message"`
-		Count    int               `json:"count"`
-		Also     []jsonPlace       `json:"also,omitempty"`
+		Request  string           `json:"request,omitempty"`
+		Severity finding.Severity `json:"severity"`
+		Code     finding.Code     `json:"code"`
+		Part     finding.Part     `json:"part"`
+		Pointer  string           `json:"pointer"`
+		Expected string           `json:"expected"`
+		Got      string           `json:"got"`
+		Evidence string           `json:"evidence,omitempty"`
+		Spec     *jsonSpec        `json:"spec,omitempty"`
+		Patch    string           `json:"patch,omitempty"`
+		Message  string           `json:"message"`
+		Count    int              `json:"count"`
+		Also     []jsonPlace      `json:"also,omitempty"`
 	}
 	jsonPlace struct {
 		Source string `json:"source"`
@@ -61,7 +61,7 @@ func (j *jsonReport) Close() error {
 		f := g.Finding
 		out := jsonFinding{
 			jsonPlace: placeOf(f.Source), Request: f.Request, Severity: f.Severity, Code: f.Code, Part: f.Part, Pointer: f.Pointer,
-			Expected: f.Expected, Got: f.Got, Evidence: f.Evidence, Patch: j.contract.Patch(f), Message: f.Message(), Count: g.count,
+			Expected: f.Expected, Got: f.Got, Evidence: f.Evidence, Patch: f.Patch, Message: f.Message(), Count: g.count,
 		}
 		if f.SpecLine > 0 {
 			out.Spec = &jsonSpec{f.SpecFile, f.SpecLine, f.SpecColumn}

@@ -25,7 +25,8 @@ import (
 	"unicode/utf16"
 
 	"github.com/okchat/okchat-go/contract"
-	"github.com/okchat/okchat-go/contract/internal/spec"
+	"github.com/okchat/okchat-go/contract/finding"
+	"github.com/okchat/okchat-go/contract/internal/words"
 	"github.com/okchat/okchat-go/exchange"
 	"github.com/okchat/okchat-go/internal/lazy"
 )
@@ -95,7 +96,7 @@ func newOutput(w io.Writer, c *contract.Contract, opts Options) *output {
 
 // group is a finding with its like.
 type group struct {
-	contract.Finding
+	finding.Finding
 	count int
 	more  []exchange.Source // the places after the first, as far as maxPlaces
 }
@@ -104,9 +105,9 @@ const maxPlaces = 5
 
 // key identifies findings that are alike.
 type key struct {
-	severity contract.Severity
-	code     contract.Code
-	part     contract.Part
+	severity finding.Severity
+	code     finding.Code
+	part     finding.Part
 	pattern  string
 	line     int
 	got      string // of drift
@@ -178,7 +179,7 @@ func (o *output) collect(r *contract.Result, first func(*group)) {
 	}
 	for _, f := range r.Findings {
 		k := key{severity: f.Severity, code: f.Code, part: f.Part, pattern: index().ReplaceAllString(f.Pointer, "/*"), line: f.SpecLine}
-		if f.Severity == contract.Drift {
+		if f.Severity == finding.Drift {
 			k.got = f.Got
 		}
 		if o.opts.All {
@@ -227,7 +228,7 @@ func (u *unchecked) String() string {
 }
 
 // fails reports whether a finding makes the run fail.
-func (o *output) fails(f contract.Finding) bool { return f.Severity != contract.Drift || o.opts.Strict }
+func (o *output) fails(f finding.Finding) bool { return f.Severity != finding.Drift || o.opts.Strict }
 
 // Safe returns a text on one line in which a terminal sees no control sequence and GitHub's runners no workflow command.
 func Safe(s string) string {
@@ -274,11 +275,11 @@ func (c *Count) Add(r *contract.Result) {
 	for _, f := range r.Findings {
 		n := max(f.Count, 1)
 		switch f.Severity {
-		case contract.Violation:
+		case finding.Violation:
 			c.Violations += n
-		case contract.Drift:
+		case finding.Drift:
 			c.Drift += n
-		case contract.Leak:
+		case finding.Leak:
 			c.Leaks += n
 		}
 	}
@@ -286,8 +287,8 @@ func (c *Count) Add(r *contract.Result) {
 
 // String tells the counts in one line.
 func (c *Count) String() string {
-	s := fmt.Sprintf("%s checked against the contract: %s, %d drift, %s", spec.Plural(c.Checked, "exchange"),
-		spec.Plural(c.Violations, "violation"), c.Drift, spec.Plural(c.Leaks, "leak"))
+	s := fmt.Sprintf("%s checked against the contract: %s, %d drift, %s", words.Plural(c.Checked, "exchange"),
+		words.Plural(c.Violations, "violation"), c.Drift, words.Plural(c.Leaks, "leak"))
 	if c.NotChecked > 0 {
 		s += fmt.Sprintf("; %d not checked", c.NotChecked)
 	}
@@ -295,7 +296,7 @@ func (c *Count) String() string {
 		s += fmt.Sprintf("; %d of other endpoints left out", c.Elsewhere)
 	}
 	if c.Errors > 0 {
-		s += "; " + spec.Plural(c.Errors, "thing") + " could not be read"
+		s += "; " + words.Plural(c.Errors, "thing") + " could not be read"
 	}
 	return s
 }

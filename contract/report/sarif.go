@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/exchange"
 )
 
@@ -41,7 +42,7 @@ type (
 		Message  *sarifText     `json:"message,omitempty"`
 	}
 	sarifResult struct {
-		RuleID    contract.Code     `json:"ruleId"`
+		RuleID    finding.Code      `json:"ruleId"`
 		Level     string            `json:"level"`
 		Message   sarifText         `json:"message"`
 		Locations []sarifLocation   `json:"locations"`
@@ -56,8 +57,8 @@ type (
 		Locations []sarifLocation `json:"locations,omitempty"`
 	}
 	sarifRule struct {
-		ID    contract.Code `json:"id"`
-		Short sarifText     `json:"shortDescription"`
+		ID    finding.Code `json:"id"`
+		Short sarifText    `json:"shortDescription"`
 	}
 )
 
@@ -87,7 +88,7 @@ func (s *sarif) result(g *group) sarifResult {
 			Message:  &sarifText{"the contract"},
 		})
 	}
-	for name, text := range map[string]string{"patch": s.contract.Patch(f), "request": f.Request} {
+	for name, text := range map[string]string{"patch": f.Patch, "request": f.Request} {
 		if text != "" {
 			out.Extra[name] = text
 		}
@@ -141,7 +142,7 @@ func (s *sarif) Close() error {
 }
 
 // describe returns what a code stands for: what a rule expects, or else the code itself.
-func describe(c *contract.Contract, code contract.Code) string {
+func describe(c *contract.Contract, code finding.Code) string {
 	for _, r := range c.Rules() {
 		if r.Code == code {
 			return r.Expect

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/okchat/okchat-go/contract"
+	"github.com/okchat/okchat-go/contract/finding"
 )
 
 // text is for people: what, where, and the line of the contract with a caret under the place that was broken. The first
@@ -28,7 +29,7 @@ func (t *text) Result(r *contract.Result) { t.collect(r, t.finding) }
 func (t *text) finding(g *group) {
 	f := g.Finding
 	colour := red
-	if f.Severity == contract.Drift {
+	if f.Severity == finding.Drift {
 		colour = yellow
 	}
 	t.printf("%s %s\n", t.paint(bold, Safe(f.Source.Place())), t.paint(colour, fmt.Sprintf("%s %s", f.Severity, f.Code)))
@@ -47,7 +48,7 @@ func (t *text) finding(g *group) {
 		before := max(f.SpecColumn-1-(len(line)-len(strings.TrimLeft(line, " "))), 0)
 		t.printf("%s\n", strings.Repeat(" ", len(head)-2)+t.paint(dim, "| ")+strings.Repeat(" ", before)+t.paint(colour, "^"))
 	}
-	if patch := t.contract.Patch(f); patch != "" && patch != t.last {
+	if patch := f.Patch; patch != "" && patch != t.last {
 		t.last = patch
 		t.printf("  the contract would learn it by\n    %s\n", strings.ReplaceAll(strings.TrimSuffix(patch, "\n"), "\n", "\n    "))
 	}

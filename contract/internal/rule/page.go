@@ -9,8 +9,10 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
 
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 	"github.com/okchat/okchat-go/contract/internal/spec"
+	"github.com/okchat/okchat-go/contract/internal/words"
 )
 
 // Page is a validated body with what rules need beside it. It is not safe for concurrent use.
@@ -26,11 +28,11 @@ type Page struct {
 	now     ref.Val
 	today   ref.Val
 	faults  *spec.Faults
-	broken  map[spec.Code]bool // rules
+	broken  map[finding.Code]bool // rules
 	scope   scope
 	frame   *interpreter.ExecutionFrame // around the scope, while rules are evaluated
 	// Skipped are the rules that looked at more than they may and have no result.
-	Skipped []spec.Code
+	Skipped []finding.Code
 	// Undecided is a rule that has no result though its values keep the contract, nil for none.
 	Undecided *Rule
 }
@@ -41,7 +43,7 @@ func NewPage(set *Set, op *spec.Operation, request *spec.Request, valid *spec.Va
 	p := &Page{
 		Body: valid, set: set, op: op, doc: newDocument(valid, new(int)),
 		request: request, given: requestValue(request),
-		now: types.Timestamp{Time: now}, today: types.Timestamp{Time: today}, faults: valid.Faults, broken: make(map[spec.Code]bool),
+		now: types.Timestamp{Time: now}, today: types.Timestamp{Time: today}, faults: valid.Faults, broken: make(map[finding.Code]bool),
 	}
 	p.scope.page = p
 	return p
@@ -142,7 +144,7 @@ func budget(n int) int { return 100_000 + 20*n }
 
 // apply evaluates a rule for each value that its path selects, and adds a fault for each that breaks it.
 func (p *Page) apply(r *Rule, this *jsontree.Node) {
-	if slices.ContainsFunc(r.needs, func(code spec.Code) bool { return p.broken[code] }) || p.requestBroken(r) {
+	if slices.ContainsFunc(r.needs, func(code finding.Code) bool { return p.broken[code] }) || p.requestBroken(r) {
 		return
 	}
 	s, steps := &p.scope, p.doc.steps
@@ -166,9 +168,10 @@ func (p *Page) apply(r *Rule, this *jsontree.Node) {
 			}
 		case result != types.True && !p.blamed(r, s):
 			p.broken[r.Code] = true
-			p.Body.Blame(n, spec.Violation)
-			p.faults.Add(spec.Fault{Severity: spec.Violation, Code: r.Code, Part: p.Body.Part, Node: n, At: r.Node,
-				Expected: r.expected(s), Got: p.describe(n), Evidence: r.Evidence})
+			p.Body.Blame(n, finding.Violation)
+			p.faults.Add(spec.Fault{Node: n, At: r.Node, Finding: finding.Finding{
+				Code: r.Code, Part: p.Body.Part, Expected: r.expected(s), Got: p.describe(n), Evidence: r.Evidence,
+			}})
 		}
 		if r.looksBack {
 			s.before.add(p.doc.of(n))
@@ -253,9 +256,9 @@ func (p *Page) describe(n *jsontree.Node) string {
 	case s == nil:
 		return spec.Describe(n)
 	case n.Kind != jsontree.String, s.Format == "date-time":
-		return spec.Shorten(n.Text, 40)
+		return words.Shorten(n.Text, 40)
 	case s.Known != nil:
-		return spec.DescribeWord(n.Text)
+		return words.Quote(n.Text)
 	}
 	return spec.Describe(n)
 }

@@ -16,12 +16,13 @@ import (
 	"cel.dev/cel-go/interpreter"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/spec"
 )
 
 // Rule is one x-rules entry whose expression has been compiled.
 type Rule struct {
-	Code     spec.Code
+	Code     finding.Code
 	Expect   string // what holds, for people
 	Evidence string
 	// Node is its expression's in the contract.
@@ -31,7 +32,7 @@ type Rule struct {
 	// Walk reports whether the rule is about several pages.
 	Walk bool
 
-	needs     []spec.Code // the rules without which this one means nothing
+	needs     []finding.Code // the rules without which this one means nothing
 	program   cel.Program
 	right     cel.Program // what comes after "self ==" in a rule of that form: the value that was expected
 	looksBack bool        // whether it uses before
@@ -49,7 +50,7 @@ type Set struct {
 	// All are the rules that are on, in the order in which the contract's operations and schemas were compiled.
 	All []*Rule
 	// Silenced are the rules that are off because they need one that was switched off.
-	Silenced []spec.Code
+	Silenced []finding.Code
 
 	parts      int // of the rules, that are evaluated once a page
 	schemas    map[*spec.Schema][]*Rule
@@ -57,9 +58,9 @@ type Set struct {
 }
 
 // Without returns the rules without those of the codes and those that need one of them.
-func (s *Set) Without(off map[spec.Code]bool) *Set {
+func (s *Set) Without(off map[finding.Code]bool) *Set {
 	gone := func(r *Rule) bool {
-		return off[r.Code] || slices.ContainsFunc(r.needs, func(code spec.Code) bool { return off[code] })
+		return off[r.Code] || slices.ContainsFunc(r.needs, func(code finding.Code) bool { return off[code] })
 	}
 	out := *s
 	out.All, out.schemas, out.operations = slices.DeleteFunc(slices.Clone(s.All), gone), maps.Clone(s.schemas), maps.Clone(s.operations)
@@ -75,8 +76,8 @@ func (s *Set) Without(off map[spec.Code]bool) *Set {
 }
 
 // Codes returns the codes of the rules, each once.
-func (s *Set) Codes() []spec.Code {
-	codes := make(map[spec.Code]bool, len(s.All))
+func (s *Set) Codes() []finding.Code {
+	codes := make(map[finding.Code]bool, len(s.All))
 	for _, r := range s.All {
 		codes[r.Code] = true
 	}
@@ -169,9 +170,9 @@ func (k *compiler) rule(n *yaml.Node) (*Rule, error) {
 			*to = text
 		}
 	}
-	r.Code = spec.Code(code)
+	r.Code = finding.Code(code)
 	for _, needed := range spec.Items(spec.Value(n, "needs")) {
-		r.needs = append(r.needs, spec.Code(needed.Value))
+		r.needs = append(r.needs, finding.Code(needed.Value))
 	}
 	r.Path = strings.Split(strings.TrimPrefix(spec.Scalar(spec.Value(n, "for")), "/"), "/")
 	return r, k.program(r)

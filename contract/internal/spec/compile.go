@@ -9,7 +9,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/contract/internal/words"
 	"github.com/okchat/okchat-go/internal/lazy"
 )
 
@@ -79,7 +81,7 @@ func specError(name string, err error) error {
 			name += ":" + m[1]
 		}
 	}
-	return fmt.Errorf("%s: the contract does not parse: %s: correct it there and run the command again", name, Shorten(message, 300))
+	return fmt.Errorf("%s: the contract does not parse: %s: correct it there and run the command again", name, words.Shorten(message, 300))
 }
 
 // walkExtension names the query parameter that counts an operation's pages, and its first value.
@@ -251,7 +253,7 @@ func (c *compiler) examples(m *Media) error {
 		if err != nil {
 			return c.Doc.Errorf(example, "the example is not JSON: %v", err)
 		}
-		Validate(m.Schema, tree, PartResponseBody, &faults)
+		Validate(m.Schema, tree, finding.PartResponseBody, &faults)
 		if err := c.broken(example, &faults); err != nil {
 			return err
 		}
@@ -262,8 +264,8 @@ func (c *compiler) examples(m *Media) error {
 // broken returns an error for an example that breaks its schema.
 func (c *compiler) broken(example *yaml.Node, faults *Faults) error {
 	for _, f := range faults.List {
-		if f.Severity == Violation {
-			return c.Doc.Errorf(example, "the example breaks its schema at %q: expected %s, got %s", f.Pointer(), f.Expected, f.Got)
+		if f.Severity == finding.Violation {
+			return c.Doc.Errorf(example, "the example breaks its schema at %q: expected %s, got %s", f.Leaf(), f.Expected, f.Got)
 		}
 	}
 	return nil

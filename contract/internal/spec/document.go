@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/okchat/okchat-go/contract/internal/words"
 )
 
 // Document is a contract's text as YAML nodes, which know their lines and columns.
@@ -77,7 +79,7 @@ func (d *Document) unique(n *yaml.Node) error {
 	for i, part := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 {
 			if seen[part.Value] {
-				return d.Errorf(part, "the key %q stands twice", Shorten(part.Value, 60))
+				return d.Errorf(part, "the key %q stands twice", words.Shorten(part.Value, 60))
 			}
 			seen[part.Value] = true
 		}

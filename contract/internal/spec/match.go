@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/okchat/okchat-go/contract/internal/words"
 )
 
 // Target is a URL taken apart without judging it: what is wrong with it may be nobody's business.
@@ -96,7 +98,7 @@ func (c *Contract) Match(method string, t Target, base string) Match {
 		switch m.Near = "its path differs from the contract's by slashes, letter case or encoding"; {
 		case skip > len(prefix) || skip > 0 && !slices.Equal(plain[:skip], prefix):
 			m.Near = "its path has a prefix before the contract's"
-			if name := strings.Join(plain[:skip], "/"); Word().MatchString(strings.ReplaceAll(name, "/", "-")) {
+			if name := strings.Join(plain[:skip], "/"); words.IsWord(strings.ReplaceAll(name, "/", "-")) {
 				m.Near += ", /" + name
 			}
 		case skip < len(prefix):

@@ -10,7 +10,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/contract/internal/words"
 )
 
 // Request checks a request's key and parameters. path are the parameters of the path as Match returns them.
@@ -31,7 +33,7 @@ func (op *Operation) Request(header http.Header, rawQuery string, path map[strin
 			query[n] = append(query[n], v)
 			continue
 		}
-		faults.Outside(Violation, CodeType, PartRequestQuery, "", op.Key, "a query in percent-encoding", "one that breaks it")
+		faults.Outside(finding.CodeType, finding.PartRequestQuery, "", op.Key, "a query in percent-encoding", "one that breaks it")
 		r.Broken = append(r.Broken, "query/"+n)
 	}
 	for _, p := range op.Parameters {
@@ -46,9 +48,9 @@ func (op *Operation) Request(header http.Header, rawQuery string, path map[strin
 		}
 		switch {
 		case len(given) > 1:
-			faults.Outside(Violation, CodeRepeated, PartRequestQuery, p.Name, p.Node, "it once", fmt.Sprintf("it %d times", len(given)))
+			faults.Outside(finding.CodeRepeated, finding.PartRequestQuery, p.Name, p.Node, "it once", fmt.Sprintf("it %d times", len(given)))
 		case len(given) == 0 && p.Required:
-			faults.Outside(Violation, CodeMissing, parts[p.In], p.Name, p.Node, "a value", "none")
+			faults.Outside(finding.CodeMissing, parts[p.In], p.Name, p.Node, "a value", "none")
 		case len(given) == 0:
 			continue
 		default:
@@ -63,7 +65,7 @@ func (op *Operation) Request(header http.Header, rawQuery string, path map[strin
 		r.Broken = append(r.Broken, p.In+"/"+p.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		faults.Outside(Violation, CodeParameter, PartRequestQuery, name, op.Key, "a parameter that the contract knows", "another")
+		faults.Outside(finding.CodeParameter, finding.PartRequestQuery, name, op.Key, "a parameter that the contract knows", "another")
 	}
 	return r
 }
@@ -79,11 +81,11 @@ func (op *Operation) checkKey(header http.Header, faults *Faults) {
 		missing = needs[at]
 	}
 	if missing != "" {
-		faults.Outside(Violation, CodeKey, PartRequestHeader, missing, op.security, "an API key", "none")
+		faults.Outside(finding.CodeKey, finding.PartRequestHeader, missing, op.security, "an API key", "none")
 	}
 }
 
-var parts = map[string]Part{"path": PartRequestPath, "query": PartRequestQuery, "header": PartResponseHeader}
+var parts = map[string]finding.Part{"path": finding.PartRequestPath, "query": finding.PartRequestQuery, "header": finding.PartResponseHeader}
 
 // Check validates the text of a parameter or header, and returns it as a value of its type, or nil where it breaks its
 // schema. A value that is only new to the contract keeps it.
@@ -97,11 +99,11 @@ func (p *Parameter) Check(given string, faults *Faults) *jsontree.Node {
 	case types&jsontree.Boolean != 0 && (given == "true" || given == "false"):
 		kind = jsontree.Boolean
 	default:
-		got := DescribeText(given)
+		got := words.Text(given)
 		if given == "" {
 			got = "an empty value"
 		}
-		faults.Outside(Violation, CodeType, parts[p.In], p.Name, p.Schema.Keyword("type"), types.String(), got)
+		faults.Outside(finding.CodeType, parts[p.In], p.Name, p.Schema.Keyword("type"), types.String(), got)
 		return nil
 	}
 	n := jsontree.Scalar(kind, given)
@@ -109,8 +111,9 @@ func (p *Parameter) Check(given string, faults *Faults) *jsontree.Node {
 	v.value(p.Schema, n)
 	broken := false
 	for _, f := range v.Faults.List {
-		faults.Outside(f.Severity, f.Code, parts[p.In], p.Name, f.At, f.Expected, f.Got)
-		broken = broken || f.Severity == Violation
+		f.Part, f.Pointer, f.Node, f.Offset, f.Addition = parts[p.In], p.Name, nil, -1, nil
+		faults.Add(f)
+		broken = broken || f.Severity == finding.Violation
 	}
 	if broken {
 		return nil
@@ -132,19 +135,19 @@ func (op *Operation) Status(status int, header http.Header, faults *Faults) *Res
 	}
 	expected := strings.Join(known, ", ")
 	if status < 100 || status > 599 {
-		faults.Outside(Violation, CodeStatus, PartStatus, "", op.answers, expected, fmt.Sprintf("%d, which is none", status))
+		faults.Outside(finding.CodeStatus, finding.PartStatus, "", op.answers, expected, fmt.Sprintf("%d, which is none", status))
 		return nil
 	}
 	answer := op.Answer(status)
 	if answer == nil {
-		faults.Add(Fault{Severity: Drift, Code: CodeStatus, Part: PartStatus, Offset: -1, At: op.answers, Expected: expected, Got: strconv.Itoa(status),
-			Addition: &Addition{At: op.responses, Name: strconv.Itoa(status)}})
+		faults.Add(Fault{Finding: finding.Finding{Severity: finding.Drift, Code: finding.CodeStatus, Part: finding.PartStatus, Expected: expected, Got: strconv.Itoa(status)},
+			Offset: -1, At: op.answers, Addition: &Addition{At: op.responses, Name: strconv.Itoa(status)}})
 		return nil
 	}
 	for _, h := range answer.Headers {
 		values := header.Values(h.Name)
 		if len(values) == 0 && h.Required {
-			faults.Outside(Violation, CodeMissing, PartResponseHeader, h.Name, h.Node, "a value", "none")
+			faults.Outside(finding.CodeMissing, finding.PartResponseHeader, h.Name, h.Node, "a value", "none")
 		}
 		for _, v := range values {
 			h.Check(v, faults)
@@ -155,7 +158,7 @@ func (op *Operation) Status(status int, header http.Header, faults *Faults) *Res
 
 // Choose returns the schema of a body of that Content-Type, nil where there is nothing to check: any body will do, or the
 // type is wrong, which is a fault of the header in that part.
-func (c *Content) Choose(contentType string, part Part, faults *Faults) *Schema {
+func (c *Content) Choose(contentType string, part finding.Part, faults *Faults) *Schema {
 	name, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil { // the type itself may be readable
 		name, _, _ = strings.Cut(strings.ToLower(contentType), ";")
@@ -165,17 +168,17 @@ func (c *Content) Choose(contentType string, part Part, faults *Faults) *Schema 
 	if m == nil {
 		got := "none"
 		if contentType != "" {
-			got = describeMediaType(name)
+			got = words.MediaType(name)
 		}
 		var known []string
 		for _, m := range c.Media {
 			known = append(known, m.Pattern)
 		}
-		faults.Outside(Violation, CodeMediaType, part, "Content-Type", c.Key, strings.Join(known, " or "), got)
+		faults.Outside(finding.CodeMediaType, part, "Content-Type", c.Key, strings.Join(known, " or "), got)
 		return nil
 	}
 	if charset := parameters["charset"]; m.Schema != nil && charset != "" && !strings.EqualFold(charset, "utf-8") {
-		faults.Outside(Violation, CodeMediaType, part, "Content-Type", c.Key, "JSON in UTF-8", "another charset")
+		faults.Outside(finding.CodeMediaType, part, "Content-Type", c.Key, "JSON in UTF-8", "another charset")
 	}
 	return m.Schema
 }

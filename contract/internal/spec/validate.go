@@ -10,7 +10,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
+	"github.com/okchat/okchat-go/contract/internal/words"
 )
 
 // Validation is one JSON document that is validated against a schema.
@@ -19,7 +21,7 @@ type Validation struct {
 	// Faults collects the faults that it finds.
 	Faults *Faults
 	// Part is where the document stands.
-	Part Part
+	Part finding.Part
 	// Schemas has, by the position of a value in the document, the schema that a string or number keeps, nil for others. It
 	// is nil in the trial of a union's branch.
 	Schemas []*Schema
@@ -45,13 +47,13 @@ const (
 )
 
 // Validate validates a document. part is where it stands. s is nil where the contract says nothing of it.
-func Validate(s *Schema, t *jsontree.Tree, part Part, faults *Faults) *Validation {
+func Validate(s *Schema, t *jsontree.Tree, part finding.Part, faults *Faults) *Validation {
 	v := &Validation{Tree: t, Faults: faults, Part: part, Schemas: make([]*Schema, len(t.Nodes))}
 	if s == nil {
 		return v
 	}
 	if n := t.Garbled(); n != nil {
-		v.add(Violation, CodeEncoding, n, s.Node, "Unicode text in UTF-8", "bytes that are not")
+		v.add(finding.CodeEncoding, n, s.Node, "Unicode text in UTF-8", "bytes that are not")
 	}
 	v.value(s, t.Root())
 	return v
@@ -62,17 +64,18 @@ func (v *Validation) Blamed(n *jsontree.Node, drift bool) bool {
 	return v.marks != nil && (v.marks[n.Index]&marked != 0 || drift && v.marks[n.Index] != 0)
 }
 
-func (v *Validation) add(severity Severity, code Code, n *jsontree.Node, at *yaml.Node, expected, got string) {
-	v.keep(Fault{Severity: severity, Code: code, Node: n, At: at, Expected: expected, Got: got})
+// add keeps a violation.
+func (v *Validation) add(code finding.Code, n *jsontree.Node, at *yaml.Node, expected, got string) {
+	v.keep(Fault{Finding: finding.Finding{Code: code, Expected: expected, Got: got}, Node: n, At: at})
 }
 
 // Blame marks a value as one that has a fault.
-func (v *Validation) Blame(n *jsontree.Node, severity Severity) {
+func (v *Validation) Blame(n *jsontree.Node, severity finding.Severity) {
 	if v.marks == nil {
 		v.marks = make([]mark, len(v.Schemas))
 	}
 	m := marked
-	if severity == Drift {
+	if severity == finding.Drift {
 		m = markedDrift
 	}
 	v.marks[n.Index] |= m
@@ -93,7 +96,7 @@ func (v *Validation) value(s *Schema, n *jsontree.Node) {
 		v.union(s, n)
 	case s.Types == 0: // any value will do
 	case !s.Fits(n):
-		v.add(Violation, CodeType, n, s.Keyword("type"), s.Types.String(), Describe(n))
+		v.add(finding.CodeType, n, s.Keyword("type"), s.Types.String(), Describe(n))
 	case n.Kind == jsontree.Object:
 		v.members(s, n)
 	case n.Kind == jsontree.Array:
@@ -152,17 +155,17 @@ func (v *Validation) members(s *Schema, n *jsontree.Node) {
 			if key == nil {
 				key = s.Node
 			}
-			v.keep(Fault{Severity: Drift, Code: CodeMember, Node: member, Key: true, At: key, Expected: "no such member", Got: Describe(member),
-				Addition: &Addition{At: properties, Name: member.Name, Kind: member.Kind}})
+			v.keep(Fault{Finding: finding.Finding{Severity: finding.Drift, Code: finding.CodeMember, Expected: "no such member", Got: Describe(member)},
+				Node: member, Key: true, At: key, Addition: &Addition{At: properties, Name: member.Name, Kind: member.Kind}})
 		}
 	}
 }
 
 // missing keeps the fault of a member that is not there, or is there in another spelling, which it takes out of unknown.
 func (v *Validation) missing(p *Property, n *jsontree.Node, unknown []*jsontree.Node) {
-	f := Fault{Severity: Violation, Code: CodeMissing, Node: n, Missing: p.Name, At: p.Required, Expected: "a member", Got: "none"}
+	f := Fault{Finding: finding.Finding{Code: finding.CodeMissing, Expected: "a member", Got: "none"}, Node: n, Missing: p.Name, At: p.Required}
 	if i := slices.IndexFunc(unknown, func(m *jsontree.Node) bool { return m != nil && fold(m.Name) == fold(p.Name) }); i >= 0 {
-		f.Code, f.Expected, f.Got = CodeSpelling, "this spelling", DescribeWord(unknown[i].Name)
+		f.Code, f.Expected, f.Got = finding.CodeSpelling, "this spelling", words.Quote(unknown[i].Name)
 		f.Offset = int(unknown[i].Key)
 		unknown[i] = nil
 	}
@@ -170,7 +173,8 @@ func (v *Validation) missing(p *Property, n *jsontree.Node, unknown []*jsontree.
 }
 
 func (v *Validation) duplicate(at *yaml.Node, member *jsontree.Node) {
-	v.keep(Fault{Severity: Violation, Code: CodeDuplicate, Node: member, Key: true, At: at, Expected: "the member once", Got: "it again: readers differ in which they take"})
+	v.keep(Fault{Finding: finding.Finding{Code: finding.CodeDuplicate, Expected: "the member once", Got: "it again: readers differ in which they take"},
+		Node: member, Key: true, At: at})
 }
 
 // fold reduces a name to what all its spellings have in common.
@@ -196,7 +200,7 @@ func (v *Validation) union(s *Schema, n *jsontree.Node) {
 	}
 	at, _ := entry(s.Node, "oneOf")
 	if len(candidates) == 0 {
-		v.add(Violation, CodeUnion, n, at, types.String(), Describe(n))
+		v.add(finding.CodeUnion, n, at, types.String(), Describe(n))
 		return
 	}
 	nearest, fitting := candidates[0], 0
@@ -207,7 +211,7 @@ func (v *Validation) union(s *Schema, n *jsontree.Node) {
 			try.value(branch, n)
 			violations := 0
 			for _, f := range try.Faults.List {
-				if f.Severity == Violation {
+				if f.Severity == finding.Violation {
 					violations++
 				}
 			}
@@ -220,7 +224,7 @@ func (v *Validation) union(s *Schema, n *jsontree.Node) {
 		}
 	}
 	if fitting > 1 {
-		v.add(Violation, CodeUnion, n, at, "a value that fits one branch", "one that fits several")
+		v.add(finding.CodeUnion, n, at, "a value that fits one branch", "one that fits several")
 		return
 	}
 	v.value(nearest, n)
@@ -228,7 +232,7 @@ func (v *Validation) union(s *Schema, n *jsontree.Node) {
 
 func (v *Validation) text(s *Schema, n *jsontree.Node) {
 	if s.Format != "" && !formats[s.Format](n.Text) {
-		v.add(Violation, CodeFormat, n, s.Keyword("format"), "a "+s.Format, Describe(n))
+		v.add(finding.CodeFormat, n, s.Keyword("format"), "a "+s.Format, Describe(n))
 		return
 	}
 	v.keeps(s, n)
@@ -239,16 +243,16 @@ func (v *Validation) text(s *Schema, n *jsontree.Node) {
 		return
 	}
 	if !s.Open {
-		v.add(Violation, CodeEnum, n, s.Keyword("enum"), expectedValues(s.Known), Describe(n))
+		v.add(finding.CodeEnum, n, s.Keyword("enum"), words.OneOf(s.Known), Describe(n))
 		return
 	}
 	key, values := entry(s.Node, openExtension)
-	got := DescribeWord(n.Text)
+	got := words.Quote(n.Text)
 	if i := slices.IndexFunc(s.Known, func(k string) bool { return fold(k) == fold(n.Text) }); i >= 0 {
 		got += ", which is spelled " + s.Known[i]
 	}
-	v.keep(Fault{Severity: Drift, Code: CodeValue, Node: n, At: key, Expected: expectedValues(s.Known), Got: got,
-		Addition: &Addition{At: values, Name: n.Text}})
+	v.keep(Fault{Finding: finding.Finding{Severity: finding.Drift, Code: finding.CodeValue, Expected: words.OneOf(s.Known), Got: got},
+		Node: n, At: key, Addition: &Addition{At: values, Name: n.Text}})
 }
 
 // keeps notes the schema that a value keeps.
@@ -262,18 +266,18 @@ func (v *Validation) number(s *Schema, n *jsontree.Node) {
 	v.keeps(s, n)
 	f, _ := strconv.ParseFloat(n.Text, 64)
 	if f < s.Minimum {
-		v.add(Violation, CodeRange, n, s.Keyword("minimum"), "at least "+strconv.FormatFloat(s.Minimum, 'g', -1, 64), Shorten(n.Text, 24))
+		v.add(finding.CodeRange, n, s.Keyword("minimum"), "at least "+strconv.FormatFloat(s.Minimum, 'g', -1, 64), words.Shorten(n.Text, 24))
 	}
 	if f > s.Maximum {
-		v.add(Violation, CodeRange, n, s.Keyword("maximum"), "at most "+strconv.FormatFloat(s.Maximum, 'g', -1, 64), Shorten(n.Text, 24))
+		v.add(finding.CodeRange, n, s.Keyword("maximum"), "at most "+strconv.FormatFloat(s.Maximum, 'g', -1, 64), words.Shorten(n.Text, 24))
 	}
 }
 
 func (v *Validation) size(s *Schema, n *jsontree.Node, size int, least, most, unit string) {
 	if size < s.Least {
-		v.add(Violation, CodeRange, n, s.Keyword(least), "at least "+Plural(s.Least, unit), Plural(size, unit))
+		v.add(finding.CodeRange, n, s.Keyword(least), "at least "+words.Plural(s.Least, unit), words.Plural(size, unit))
 	}
 	if size > s.Most {
-		v.add(Violation, CodeRange, n, s.Keyword(most), "at most "+Plural(s.Most, unit), Plural(size, unit))
+		v.add(finding.CodeRange, n, s.Keyword(most), "at most "+words.Plural(s.Most, unit), words.Plural(size, unit))
 	}
 }

@@ -1,4 +1,4 @@
-package contract
+package spec
 
 import (
 	"fmt"
@@ -7,25 +7,24 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/okchat/okchat-go/contract/finding"
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
-	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // safeName matches a name that stands in YAML as it is and is no one's: with more digits it could be a key.
 var safeName = lazy.Regexp(`^[A-Za-z_][A-Za-z_-]{0,38}[0-9]{0,2}$`)
 
-// Patch returns what a drift suggests: a unified diff of the contract, ready for patch -p1, that describes what came, for
-// a person to complete. It is "" for other findings, and where a name is none that a contract should learn unseen.
-func (c *Contract) Patch(f Finding) string {
-	a := f.addition
-	if a == nil || a.At == nil || !safeName().MatchString(a.Name) && f.Code != CodeStatus {
+// Patch returns what a drift suggests, as Finding.Patch has it.
+func (d *Document) Patch(f *Fault) string {
+	a := f.Addition
+	if a == nil || a.At == nil || !safeName().MatchString(a.Name) && f.Code != finding.CodeStatus {
 		return ""
 	}
 	switch f.Code {
-	case CodeValue:
-		return c.addValue(a)
-	case CodeMember:
+	case finding.CodeValue:
+		return d.addValue(a)
+	case finding.CodeMember:
 		lines := []string{a.Name + ":", "  description: " + unexplained}
 		if a.Kind == jsontree.Null {
 			lines = append(lines, "  type: [string, 'null']")
@@ -36,9 +35,9 @@ func (c *Contract) Patch(f Finding) string {
 		if a.Kind == jsontree.Array {
 			lines = append(lines, "  items:", "    description: "+unexplained)
 		}
-		return c.addEntry(a.At, append(lines, "  x-evidence: observed"))
-	case CodeStatus:
-		return c.addEntry(a.At, []string{"'" + a.Name + "':", "  description: " + unexplained, "  x-evidence: observed"})
+		return d.addEntry(a.At, append(lines, "  x-evidence: observed"))
+	case finding.CodeStatus:
+		return d.addEntry(a.At, []string{"'" + a.Name + "':", "  description: " + unexplained, "  x-evidence: observed"})
 	}
 	return ""
 }
@@ -46,43 +45,43 @@ func (c *Contract) Patch(f Finding) string {
 const unexplained = "Seen in an answer, not explained by the vendor."
 
 // addValue adds a value to a sequence, in its own style.
-func (c *Contract) addValue(a *spec.Addition) string {
-	values := spec.Items(a.At)
+func (d *Document) addValue(a *Addition) string {
+	values := Items(a.At)
 	if len(values) == 0 {
 		return ""
 	}
 	last := values[len(values)-1]
-	line := c.spec.Doc.Lines[last.Line-1]
+	line := d.Lines[last.Line-1]
 	if a.At.Style&yaml.FlowStyle == 0 {
-		return c.diff(last.Line, 0, line[:last.Column-3]+"- "+a.Name+"\n")
+		return d.diff(last.Line, 0, line[:last.Column-3]+"- "+a.Name+"\n")
 	}
 	end := strings.LastIndex(line, "]")
 	if end < 0 {
 		return ""
 	}
-	return c.diff(last.Line-1, 1, line[:end]+", "+a.Name+line[end:])
+	return d.diff(last.Line-1, 1, line[:end]+", "+a.Name+line[end:])
 }
 
 // addEntry adds an entry to a mapping in block style, after its last one.
-func (c *Contract) addEntry(at *yaml.Node, entry []string) string {
+func (d *Document) addEntry(at *yaml.Node, entry []string) string {
 	if at.Style&yaml.FlowStyle != 0 || len(at.Content) == 0 {
 		return ""
 	}
 	indent := strings.Repeat(" ", at.Content[0].Column-1)
 	end := at.Content[0].Line // the first line after the mapping: not indented as deeply, and not empty
-	for end < len(c.spec.Doc.Lines) && (strings.TrimSpace(c.spec.Doc.Lines[end]) == "" || strings.HasPrefix(c.spec.Doc.Lines[end], indent)) {
+	for end < len(d.Lines) && (strings.TrimSpace(d.Lines[end]) == "" || strings.HasPrefix(d.Lines[end], indent)) {
 		end++
 	}
-	return c.diff(end, 0, indent+strings.Join(entry, "\n"+indent)+"\n")
+	return d.diff(end, 0, indent+strings.Join(entry, "\n"+indent)+"\n")
 }
 
 // diff puts added after the first n lines of the document, in place of the next ones where gone is not 0.
-func (c *Contract) diff(n, gone int, added string) string {
+func (d *Document) diff(n, gone int, added string) string {
 	const context = 3
-	lines := c.spec.Doc.Lines
+	lines := d.Lines
 	from, to := max(n-context, 0), min(n+gone+context, len(lines))
 	var b strings.Builder
-	fmt.Fprintf(&b, "--- a/%s\n+++ b/%s\n@@ -%d,%d +%d,%d @@\n", c.Name(), c.Name(),
+	fmt.Fprintf(&b, "--- a/%s\n+++ b/%s\n@@ -%d,%d +%d,%d @@\n", d.Name, d.Name,
 		from+1, to-from, from+1, to-from-gone+strings.Count(added, "\n"))
 	for _, part := range []struct {
 		sign  string
