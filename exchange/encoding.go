@@ -14,6 +14,8 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 // maxEncodings bounds the content encodings of one body.
@@ -132,4 +134,31 @@ func undo(name string, body []byte, limit int) ([]byte, error) {
 		return nil, errors.New(name + ", and more after its end")
 	}
 	return out.Bytes(), nil
+}
+
+// plainText returns the text of a recording in UTF-8, whether it is compressed with gzip or in UTF-16, and how many bytes of it
+// were skipped: HAR's specification has readers ignore a byte order mark.
+func plainText(r io.Reader) (text io.Reader, skipped int64, err error) {
+	buffered := bufio.NewReaderSize(r, 64<<10)
+	if head, _ := buffered.Peek(2); bytes.Equal(head, gzipMagic) {
+		unzipped, err := gzip.NewReader(buffered)
+		if err != nil {
+			return nil, 0, err
+		}
+		buffered = bufio.NewReaderSize(unzipped, 64<<10)
+	}
+	head, _ := buffered.Peek(4)
+	utf16 := func(order unicode.Endianness) io.Reader {
+		return transform.NewReader(buffered, unicode.UTF16(order, unicode.UseBOM).NewDecoder())
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
+		_, _ = buffered.Discard(3)
+		return buffered, 3, nil
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), len(head) > 1 && head[0] != 0 && head[1] == 0:
+		return utf16(unicode.LittleEndian), 0, nil
+	case bytes.HasPrefix(head, []byte{0xfe, 0xff}), len(head) > 1 && head[0] == 0 && head[1] != 0:
+		return utf16(unicode.BigEndian), 0, nil
+	}
+	return buffered, 0, nil
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"math"
 	"net/http"
 	"net/url"
@@ -47,7 +49,7 @@ type entry struct {
 func newEntry(p *Part) *entry {
 	return &entry{
 		part: p,
-		har:  harEntry{Published: p.marks.published, Redacted: p.marks.redacted, Synthetic: p.marks.synthetic, Response: harResponse{Content: harContent{Size: -1}}},
+		har:  harEntry{Response: harResponse{Content: harContent{Size: -1}}},
 		ex:   &Exchange{Source: p.Source, Part: p, Decoded: true, maxBody: p.maxBody},
 	}
 }
@@ -56,8 +58,8 @@ func newEntry(p *Part) *entry {
 func (e *entry) read() error {
 	err := json.UnmarshalDecode(jsontext.NewDecoder(bytes.NewBuffer(e.part.Text), lenient), &e.har, lenient)
 	ex, h := e.ex, &e.har
-	ex.Synthetic = h.Synthetic
-	ex.Shareable = h.Synthetic || h.Published || h.Redacted
+	ex.Synthetic = h.Synthetic || e.part.synthetic
+	ex.Shareable = ex.Synthetic || h.Published || h.Redacted || e.part.shareable
 	ex.Comment, ex.Time = h.Comment, parseTime(h.Started)
 	ex.Method, ex.URL = strings.ToUpper(h.Request.Method), h.Request.URL
 	ex.RequestHeader, ex.ResponseHeader = h.Request.Headers.header(), h.Response.Headers.header()
@@ -70,6 +72,27 @@ func (e *entry) read() error {
 		ex.Source = e.part.At(text.at)
 	}
 	return err
+}
+
+// attach reads the file that the entry names in the place of its body, as Playwright writes it.
+func (p *Part) attach(files fs.FS, limit int) {
+	if files == nil || !bytes.Contains(p.Text, []byte(`"_file"`)) {
+		return
+	}
+	e := newEntry(p)
+	if e.read() != nil || e.har.Response.Content.File == "" {
+		return
+	}
+	file, err := files.Open(e.har.Response.Content.File)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	if p.attached, err = io.ReadAll(io.LimitReader(file, int64(limit)+1)); err != nil {
+		p.attached = nil
+		return
+	}
+	p.file = true
 }
 
 // header returns the fields without the pseudo-fields of HTTP/2 that browsers list among them.

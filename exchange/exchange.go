@@ -134,6 +134,37 @@ func (s Source) Place() string {
 	return place
 }
 
+// Part is a piece of a recording: an entry, or another member of the file or of its log.
+type Part struct {
+	// Source is where the piece begins.
+	Source Source
+	// Name is the member's, empty for an entry.
+	Name string
+	// Text is the piece's JSON value as it stands in the file. Of strings too long for any use nothing but the quotation marks
+	// is left.
+	Text []byte
+
+	cuts     []int // where in Text the strings too long begin
+	squeezed bool  // whether Text lacks white space
+	err      error // why Text is not there
+	// What the members of the recording before the entry say of all entries.
+	synthetic, shareable bool
+	maxBody              int
+	attached             []byte // the file that a body was put in
+	file                 bool   // whether attached was found
+}
+
+// IsEntry reports whether the part is an entry of the log: only those have an Exchange.
+func (p *Part) IsEntry() bool { return p.Source.Entry > 0 }
+
+// At returns the place of a byte of Text, or the part's own where white space was left out of it.
+func (p *Part) At(offset int) Source {
+	if p.squeezed {
+		return p.Source
+	}
+	return p.Source.after(p.Text[:min(max(offset, 0), len(p.Text))])
+}
+
 // Keys returns the values of the request's key headers where the exchange was captured: RequestHeader does not have them.
 // Whoever records the exchange searches for them.
 func (ex *Exchange) Keys() []string {

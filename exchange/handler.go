@@ -46,9 +46,8 @@ type teeWriter struct {
 	head     bool // the request is HEAD: net/http sends no body
 	status   int
 	header   http.Header // as it was sent
-	sent     int         // bytes of the body
-	start    []byte      // its first ones
-	found    string      // the content type that net/http finds in them
+	start    []byte      // of the body
+	found    string      // the content type that net/http finds in it
 	hijacked bool
 }
 
@@ -91,21 +90,13 @@ func (t *teeWriter) begin() {
 	}
 }
 
-// What net/http collects before it sends the headers, and how much of that it looks at to find a content type.
-const (
-	sniffBuffer = 2048
-	sniffed     = 512
-)
+// sniffed is how many bytes of an answer net/http looks at to find a content type.
+const sniffed = 512
 
 func (t *teeWriter) keep(p []byte) {
-	if t.head {
-		return
-	}
-	t.kept.Write(p)
-	t.sent += len(p)
-	t.start = append(t.start, p[:min(len(p), sniffed-len(t.start))]...)
-	if t.sent >= sniffBuffer {
-		t.sniff()
+	if !t.head {
+		t.kept.Write(p)
+		t.start = append(t.start, p[:min(len(p), sniffed-len(t.start))]...)
 	}
 }
 

@@ -6,114 +6,29 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-// ReadHAR reads the exchanges of a recording in the HAR 1.2 format, which browsers and proxies write, one after the other: it
-// holds few entries of the file at a time. Errors and [Exchange.Source] call the file name. A member "_published",
-// "_redacted" or "_synthetic" that is true marks an entry, or all entries where it stands in the log before them. r may be
-// compressed with gzip, and in UTF-16. Entries that are a little out of the order of their times are put in order.
-//
-// An error ends the sequence. It tells on one line what was expected, what came, at which byte or entry, and what to do: the
-// file is not JSON or breaks off, has no log or no entries, goes on after its end, or an entry has no request. r is not
-// closed.
-func ReadHAR(r io.Reader, name string) iter.Seq2[*Exchange, error] {
-	return func(yield func(*Exchange, error) bool) {
-		for part, err := range readParts(r, Recording{Name: name}, nil) {
-			var ex *Exchange
-			switch {
-			case err == nil && !part.IsEntry():
-				continue
-			case err == nil:
-				if ex, err = part.Exchange(); err != nil {
-					ex = nil
-				}
-			}
-			if !yield(ex, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// Part is a piece of a recording: an entry, or another member of the file or of its log.
-type Part struct {
-	// Source is where the piece begins.
-	Source Source
-	// Name is the member's, empty for an entry.
-	Name string
-	// Text is the piece's JSON value as it stands in the file. Of strings too long for any use nothing but the quotation marks
-	// is left.
-	Text []byte
-
-	cuts     []int // where in Text the strings too long begin
-	squeezed bool  // whether Text lacks white space
-	err      error // why Text is not there
-	marks    marks
-	maxBody  int
-	attached []byte // the file that a body was put in
-	file     bool   // whether attached was found
-}
-
-// IsEntry reports whether the part is an entry of the log: only those have an Exchange.
-func (p *Part) IsEntry() bool { return p.Source.Entry > 0 }
-
-// At returns the place of a byte of Text, or the part's own where white space was left out of it.
-func (p *Part) At(offset int) Source {
-	if p.squeezed {
-		return p.Source
-	}
-	return p.Source.after(p.Text[:min(max(offset, 0), len(p.Text))])
-}
-
-// marks holds the marks that a recording puts on its exchanges.
-type marks struct{ published, redacted, synthetic bool }
-
-func (m *marks) set(name string) {
-	switch name {
-	case "_published":
-		m.published = true
-	case "_redacted":
-		m.redacted = true
-	case "_synthetic":
-		m.synthetic = true
-	}
-}
-
-// readParts cuts a recording into its parts.
-func readParts(r io.Reader, recording Recording, files fs.FS) iter.Seq2[*Part, error] {
-	return func(yield func(*Part, error) bool) {
-		h := &harReader{recording: recording, files: files, window: window{yield: yield}}
-		err := h.read(r)
-		if errors.Is(err, errStop) || !h.window.flush() {
-			return
-		}
-		if err != nil {
-			yield(nil, err)
-		}
-	}
-}
 
 // errStop ends the reading early because the consumer has enough.
 var errStop = errors.New("stop")
 
 // harReader takes a file apart.
 type harReader struct {
-	recording Recording
-	files     fs.FS // that entries may name, nil where there are none
-	scan      scanner
-	window    window
-	found     bool // log.entries
-	index     int  // of the entry at hand, counted from 1
-	marks     marks
+	name    string
+	maxBody int   // of a body
+	files   fs.FS // that entries may name, nil where there are none
+	scan    scanner
+	window  window
+	found   bool // log.entries
+	index   int  // of the entry at hand, counted from 1
+	// What the members before the entries say of all of them.
+	synthetic, shareable bool
 }
 
 func (h *harReader) errorf(format string, args ...any) error {
-	return fmt.Errorf("%s: %w", h.recording.Name, fmt.Errorf(format, args...))
+	return fmt.Errorf("%s: %w", h.name, fmt.Errorf(format, args...))
 }
 
 func (h *harReader) read(r io.Reader) error {
@@ -122,8 +37,8 @@ func (h *harReader) read(r io.Reader) error {
 		return h.broken(err)
 	}
 	// A body may double where JSON escapes it; what else an entry holds gets as much room.
-	h.scan = scanner{r: text, place: Source{File: h.recording.Name, Line: 1, Column: 1, Offset: skipped}, limit: 2*limitOf(h.recording.MaxBody) + 1<<20}
-	err = h.object("an object with the member log", func(name string) (bool, error) {
+	h.scan = scanner{r: text, place: Source{File: h.name, Line: 1, Column: 1, Offset: skipped}, limit: 2*h.maxBody + 1<<20}
+	err = h.object("a JSON object with the member log", func(name string) (bool, error) {
 		if name != "log" {
 			return false, nil
 		}
@@ -132,7 +47,7 @@ func (h *harReader) read(r io.Reader) error {
 				return false, nil
 			}
 			h.found = true
-			return true, h.list("the array log.entries", func() error {
+			return true, h.sequence('[', ']', "the array log.entries", func() error {
 				h.index++
 				return h.part(&Part{Source: Source{Entry: h.index}})
 			})
@@ -178,10 +93,6 @@ func (h *harReader) object(what string, read func(name string) (bool, error)) er
 	})
 }
 
-func (h *harReader) list(what string, read func() error) error {
-	return h.sequence('[', ']', what, read)
-}
-
 func (h *harReader) sequence(begin, end byte, what string, read func() error) error {
 	if err := h.expect(begin, what); err != nil {
 		return err
@@ -210,8 +121,6 @@ func (h *harReader) expect(want byte, what string) error {
 	switch {
 	case err != nil:
 		return h.broken(err)
-	case c != want && strings.IndexByte(`{["tfn-0123456789`, c) < 0:
-		return h.unexpected("JSON")
 	case c != want:
 		return h.unexpected(what)
 	}
@@ -241,10 +150,10 @@ func (h *harReader) part(p *Part) error {
 	case len(p.Text) == 0:
 		return h.unexpected("JSON")
 	}
-	p.maxBody = h.recording.MaxBody
+	p.maxBody = h.maxBody
 	if p.IsEntry() {
-		p.marks = h.marks
-		if p.attach(h.files, limitOf(h.recording.MaxBody)); !h.window.add(p) {
+		p.synthetic, p.shareable = h.synthetic, h.shareable
+		if p.attach(h.files, h.maxBody); !h.window.add(p) {
 			return errStop
 		}
 		return nil
@@ -253,7 +162,8 @@ func (h *harReader) part(p *Part) error {
 		return h.errorf("byte %d: expected JSON, got something else: record it again as HAR 1.2", p.Source.Offset)
 	}
 	if bytes.Equal(p.Text, []byte("true")) {
-		h.marks.set(p.Name)
+		h.synthetic = h.synthetic || p.Name == "_synthetic"
+		h.shareable = h.shareable || p.Name == "_published" || p.Name == "_redacted"
 	}
 	if !h.window.yield(p, nil) {
 		return errStop
@@ -264,9 +174,6 @@ func (h *harReader) part(p *Part) error {
 // unexpected tells what was expected where something else stands.
 func (h *harReader) unexpected(what string) error {
 	h.scan.settle()
-	if what == "JSON" {
-		return h.errorf("byte %d: expected JSON, got something else: record it again as HAR 1.2", h.scan.place.Offset)
-	}
 	return h.errorf("byte %d: expected %s, got something else: record it again as HAR 1.2", h.scan.place.Offset, what)
 }
 
@@ -276,7 +183,7 @@ func (h *harReader) broken(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return h.errorf("byte %d: expected more JSON, got the end of the file: it was cut off, record it again", h.scan.place.Offset)
 	}
-	return fmt.Errorf("%s: byte %d: expected to read on, got: %w: check the file and its permissions", h.recording.Name, h.scan.place.Offset, err)
+	return fmt.Errorf("%s: byte %d: expected to read on, got: %w: check the file and its permissions", h.name, h.scan.place.Offset, err)
 }
 
 // window puts the entries of a recording in the order of their times, as far as those that belong together stand within

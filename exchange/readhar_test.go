@@ -33,7 +33,7 @@ func TestABrokenRecordingIsRefusedOnOneLine(t *testing.T) {
 	}
 	for _, test := range []struct{ name, text, place, says string }{
 		{"nothing", "", "x.har: byte 0: ", "cut off"},
-		{"HTML", "<html></html>", "x.har: byte 0: ", "expected JSON"},
+		{"HTML", "<html></html>", "x.har: byte 0: ", "expected a JSON object"},
 		{"JSON that is no object", `[]`, "x.har: byte 0: ", "log"},
 		{"no log", `{"a":1}`, "x.har: ", "log and entries"},
 		{"a log that is no object", `{"log":7}`, "x.har: byte 7: ", "entries"},

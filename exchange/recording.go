@@ -2,10 +2,8 @@ package exchange
 
 import (
 	"archive/zip"
-	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -16,9 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 )
 
 // Recording is a source of exchanges in the HAR format.
@@ -117,31 +112,45 @@ func (r Recording) Parts() iter.Seq2[*Part, error] {
 	}
 }
 
-// plainText returns the text of a recording in UTF-8, whether it is compressed with gzip or in UTF-16, and how many bytes of it
-// were skipped: HAR's specification has readers ignore a byte order mark.
-func plainText(r io.Reader) (text io.Reader, skipped int64, err error) {
-	buffered := bufio.NewReaderSize(r, 64<<10)
-	if head, _ := buffered.Peek(2); bytes.Equal(head, gzipMagic) {
-		unzipped, err := gzip.NewReader(buffered)
-		if err != nil {
-			return nil, 0, err
+// readParts cuts a recording into its parts.
+func readParts(r io.Reader, recording Recording, files fs.FS) iter.Seq2[*Part, error] {
+	return func(yield func(*Part, error) bool) {
+		h := &harReader{name: recording.Name, maxBody: limitOf(recording.MaxBody), files: files, window: window{yield: yield}}
+		err := h.read(r)
+		if errors.Is(err, errStop) || !h.window.flush() {
+			return
 		}
-		buffered = bufio.NewReaderSize(unzipped, 64<<10)
+		if err != nil {
+			yield(nil, err)
+		}
 	}
-	head, _ := buffered.Peek(4)
-	utf16 := func(order unicode.Endianness) io.Reader {
-		return transform.NewReader(buffered, unicode.UTF16(order, unicode.UseBOM).NewDecoder())
+}
+
+// ReadHAR reads the exchanges of a recording in the HAR 1.2 format, which browsers and proxies write, one after the other: it
+// holds few entries of the file at a time. Errors and [Exchange.Source] call the file name. A member "_published",
+// "_redacted" or "_synthetic" that is true marks an entry, or all entries where it stands in the log before them. r may be
+// compressed with gzip, and in UTF-16. Entries that are a little out of the order of their times are put in order.
+//
+// An error ends the sequence. It tells on one line what was expected, what came, at which byte or entry, and what to do: the
+// file is not JSON or breaks off, has no log or no entries, goes on after its end, or an entry has no request. r is not
+// closed.
+func ReadHAR(r io.Reader, name string) iter.Seq2[*Exchange, error] {
+	return func(yield func(*Exchange, error) bool) {
+		for part, err := range readParts(r, Recording{Name: name}, nil) {
+			var ex *Exchange
+			switch {
+			case err == nil && !part.IsEntry():
+				continue
+			case err == nil:
+				if ex, err = part.Exchange(); err != nil {
+					ex = nil
+				}
+			}
+			if !yield(ex, err) || err != nil {
+				return
+			}
+		}
 	}
-	switch {
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
-		_, _ = buffered.Discard(3)
-		return buffered, 3, nil
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), len(head) > 1 && head[0] != 0 && head[1] == 0:
-		return utf16(unicode.LittleEndian), 0, nil
-	case bytes.HasPrefix(head, []byte{0xfe, 0xff}), len(head) > 1 && head[0] == 0 && head[1] != 0:
-		return utf16(unicode.BigEndian), 0, nil
-	}
-	return buffered, 0, nil
 }
 
 var zipMagic = []byte("PK\x03\x04")
@@ -193,24 +202,3 @@ type folder string
 
 // Open implements [fs.FS].
 func (f folder) Open(name string) (fs.File, error) { return os.OpenInRoot(string(f), name) }
-
-// attach reads the file that the entry names in the place of its body, as Playwright writes it.
-func (p *Part) attach(files fs.FS, limit int) {
-	if files == nil || !bytes.Contains(p.Text, []byte(`"_file"`)) {
-		return
-	}
-	e := newEntry(p)
-	if e.read() != nil || e.har.Response.Content.File == "" {
-		return
-	}
-	file, err := files.Open(e.har.Response.Content.File)
-	if err != nil {
-		return
-	}
-	defer file.Close()
-	if p.attached, err = io.ReadAll(io.LimitReader(file, int64(limit)+1)); err != nil {
-		p.attached = nil
-		return
-	}
-	p.file = true
-}

@@ -184,6 +184,17 @@ func jsonOf(n *yaml.Node) ([]byte, error) {
 	return json.Marshal(v)
 }
 
+// The contract's own extensions of schemas; openapi.yaml explains them in its head.
+const (
+	openExtension     = "x-extensible-enum" // the known values of an open set
+	personalExtension = "x-personal"        // the kind of personal data that a string is
+	rulesExtension    = "x-rules"
+	sharedExtension   = "x-shared-rules"
+)
+
+// keywords are those that a check reads. A schema with any other one is refused.
+var keywords = []string{"type", "oneOf", "properties", "required", "additionalProperties", "items", "format", "enum", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"}
+
 // Schema is a JSON Schema of the contract, compiled once, so that a check costs what the value costs.
 type Schema struct {
 	// Node is its place in the document, Name its name among the components, "" for others.

@@ -178,3 +178,13 @@ func Items(n *yaml.Node) []*yaml.Node {
 	}
 	return n.Content
 }
+
+// fold reduces a name to what all its spellings have in common.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' || r == ' ' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(name))
+}

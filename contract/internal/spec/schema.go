@@ -5,25 +5,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/google/uuid"
 
 	"github.com/okchat/okchat-go/contract/internal/jsontree"
 )
 
-// The contract's own extensions of schemas; openapi.yaml explains them in its head.
-const (
-	openExtension     = "x-extensible-enum" // the known values of an open set
-	personalExtension = "x-personal"        // the kind of personal data that a string is
-	rulesExtension    = "x-rules"
-	sharedExtension   = "x-shared-rules"
-)
-
 // maxProperties is how many members of an object a schema may describe: a check keeps a bit for each.
 const maxProperties = 64
-
-// keywords are those that a check reads. A schema with any other one is refused.
-var keywords = []string{"type", "oneOf", "properties", "required", "additionalProperties", "items", "format", "enum", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"}
 
 // personalKinds are the values of x-personal.
 var personalKinds = []string{"id", "text", "file", "token"}
@@ -224,4 +216,36 @@ func (c *compiler) bounds(s *Schema) error {
 		}
 	}
 	return nil
+}
+
+// formats are the string formats that a contract may use, each checked to the letter.
+var formats = map[string]func(string) bool{
+	"uuid": IsUUID,
+	"date-time": func(s string) bool {
+		_, ok := DateTime(s)
+		return ok
+	},
+}
+
+// IsUUID reports whether s is in the one textual form of RFC 9562: 32 hexadecimal digits of either case in five groups. Any
+// version is one.
+func IsUUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
+
+// DateTime returns the time that a date-time of RFC 3339 stands for, and whether s is one: a date that exists, T and Z in either
+// case, any offset, and a leap second where one can be, which is the second after 23:59:59.
+func DateTime(s string) (t time.Time, ok bool) {
+	s = strings.ToUpper(s)
+	var leap time.Duration
+	if len(s) > 19 && s[17:19] == "60" { // package time knows no leap seconds
+		s, leap = s[:17]+"59"+s[19:], time.Second
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	// It takes a comma before a fraction, an hour of one digit, and offsets of 24 hours or of 60 minutes.
+	if err != nil || strings.Contains(s, ",") || s[13] != ':' || s[len(s)-1] != 'Z' && (s[len(s)-5:] > "23:59" || s[len(s)-2:] > "59") {
+		return t, false
+	}
+	if utc := t.UTC(); leap > 0 && (utc.Hour() != 23 || utc.Minute() != 59) {
+		return t, false // leap seconds come at the end of a day in UTC
+	}
+	return t.Add(leap), true
 }

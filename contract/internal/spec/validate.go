@@ -5,7 +5,6 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -175,16 +174,6 @@ func (v *Validation) missing(p *Property, n *jsontree.Node, unknown []*jsontree.
 func (v *Validation) duplicate(at *yaml.Node, member *jsontree.Node) {
 	v.keep(Fault{Finding: finding.Finding{Code: finding.CodeDuplicate, Expected: "the member once", Got: "it again: readers differ in which they take"},
 		Node: member, Key: true, At: at})
-}
-
-// fold reduces a name to what all its spellings have in common.
-func fold(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '_' || r == '-' || r == ' ' {
-			return -1
-		}
-		return r
-	}, strings.ToLower(name))
 }
 
 // union validates a value by the branch that it fits. Where it fits none, the faults are those of the nearest one, which is
