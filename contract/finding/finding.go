@@ -115,7 +115,7 @@ type Finding struct {
 	// Count is how many like faults of the exchange the finding stands for, itself included. It is 1 but for the last of a
 	// hundred.
 	Count int
-	// Patch is what a drift suggests: a unified diff of the contract, ready for patch -p1, that describes what came, for a person to
+	// Patch is the change that a drift suggests: a unified diff of the contract, ready for patch -p1, that describes what came, for a person to
 	// complete. It is "" for other findings, and where a name is none that a contract should learn unseen.
 	Patch string
 }
