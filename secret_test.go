@@ -255,6 +255,30 @@ func TestScrubbingFindsTheKeyHoweverItIsWritten(t *testing.T) {
 	}
 }
 
+func TestAnEchoOfTheKeyThatIsCutIsNotShown(t *testing.T) {
+	for _, shown := range []int{8, 20, len(canary) - 1} {
+		for name, server := range map[string]roundTrip{
+			"a body that is too long for an error": func(*http.Request) (*http.Response, error) {
+				return answer(400, "text/plain", strings.Repeat(" ", maxErrorBody-shown)+canary), nil
+			},
+			"a body that breaks off": func(*http.Request) (*http.Response, error) {
+				resp := answer(400, "text/plain", "")
+				resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(canary[:shown]), brokenReader{}))
+				return resp, nil
+			},
+		} {
+			client, err := New(canary, WithTransport(server), WithRetry(RetryPolicy{MaxTries: 1}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = client.Page(t.Context(), testBot, PageOptions{})
+			if said := fmt.Sprintf("%v %+v", err, err); err == nil || strings.Contains(strings.ToLower(said), canary[:8]) {
+				t.Errorf("%s, %d of it: %s", name, shown, said)
+			}
+		}
+	}
+}
+
 func FuzzScrub(f *testing.F) {
 	f.Add("a fake-key-for-tests b", uint8(0))
 	f.Add("%66ake-\\u006bey-for-tests", uint8(3))

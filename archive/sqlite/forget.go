@@ -28,6 +28,7 @@ func Forget(ctx context.Context, path, user string) (Forgotten, error) {
 		return Forgotten{}, err
 	}
 	defer func() { _ = a.Close() }()
+	atomicfile.Sweep(path) // a copy that an earlier run was killed over has all that was in the file then
 	file, err := atomicfile.Create(ctx, path)
 	if err != nil {
 		return Forgotten{}, err

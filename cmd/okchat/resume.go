@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/internal/atomicfile"
+	"github.com/okchat/okchat-go/internal/column"
 )
 
 // checkpoint tells how far a run has come that another one can continue. It stands beside the unfinished file.
@@ -29,6 +31,8 @@ type checkpoint struct {
 	User     string `json:"user,omitempty"`
 	Zone     string `json:"tz"`
 	Excel    bool   `json:"excel,omitempty"`
+	// Columns are those of CSV, of which another version of this program may have more.
+	Columns []string `json:"columns,omitempty"`
 
 	After     okchat.Token `json:"after"`
 	Bytes     int64        `json:"bytes"` // of the unfinished file, whole pages
@@ -62,7 +66,9 @@ func resume(target string, asked checkpoint) (*resumable, error) {
 	}
 	r := &resumable{checkpoint: asked, file: file, token: file.Name() + ".token"}
 	if err = r.load(); err == nil {
-		err = file.Keep(r.Bytes)
+		if err = file.Keep(r.Bytes); err != nil {
+			err = usageErrorf("%w: remove it and %s to start anew", err, r.token)
+		}
 	}
 	if err != nil {
 		file.Leave()
@@ -86,6 +92,9 @@ func (r *resumable) load() error {
 	}
 	if saved.request() != r.request() {
 		return usageErrorf("%s was begun with %s, not with %s: ask for the same, or remove it and %s to start anew", r.file.Name(), saved.request(), r.request(), r.token)
+	}
+	if !slices.Equal(saved.Columns, r.Columns) {
+		return usageErrorf("%s was begun by another version of okchat, whose files have other columns: remove it and %s to start anew", r.file.Name(), r.token)
 	}
 	r.checkpoint = saved
 	return nil
@@ -142,7 +151,13 @@ func (e *exporter) resumed(ctx context.Context, kind string) error {
 		return err
 	}
 	sweep(e.std, e.target)
-	r, err := resume(e.target, checkpoint{Format: kind, Chatbot: e.chatbot, State: e.state, Since: e.since, Until: e.until, Limit: e.limit,
+	var columns []string
+	if kind == "csv" {
+		for _, c := range column.Conversations().Columns {
+			columns = append(columns, c.Name)
+		}
+	}
+	r, err := resume(e.target, checkpoint{Columns: columns, Format: kind, Chatbot: e.chatbot, State: e.state, Since: e.since, Until: e.until, Limit: e.limit,
 		Platform: e.platform, User: e.user, Zone: e.zone, Excel: e.excel, NewerThan: e.opts.CreatedAfter, OlderThan: e.opts.CreatedBefore})
 	if err != nil {
 		return err

@@ -81,6 +81,7 @@ func sweepOne(name string) bool {
 	} else if lock(file) != nil || !named(file) {
 		return false
 	}
+	_ = os.Remove(name + "-journal") // of SQLite, which may have written it
 	return os.Remove(name) == nil
 }
 
