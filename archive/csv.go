@@ -11,6 +11,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/internal/column"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // CSVOptions select a variant of CSV. The zero value selects the one that [NewCSV] describes.
@@ -135,21 +136,22 @@ func defuse(s string) string {
 // isFormula reports whether a spreadsheet may run s as a formula: one that drops white space and characters without a
 // width before it, and takes full-width signs for plain ones, included.
 func isFormula(s string) bool {
-	if s == "" || s[0] > '@' && s[0] < utf8Start {
+	if s == "" || s[0] > '@' && s[0] < '\x7f' {
 		return false // most texts
 	}
 	if s[0] == '\t' || s[0] == '\r' {
 		return true
 	}
-	s = strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf) })
+	s = strings.TrimLeftFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Mn, unicode.Me, unicode.Other_Default_Ignorable_Code_Point)
+	})
 	return strings.IndexAny(s, "=+-@＝＋－＠") == 0
 }
 
-// isNumber reports whether a spreadsheet may take s for a number, a date or a time and would not give it back as it was. The
-// text of a formula is at most 255 characters long.
+// isNumber reports whether Excel may take s for a number, an amount, a date or a time and would not give it back as it was. Of
+// months it knows the English names. The text of a formula is at most 255 characters long.
 func isNumber(s string) bool {
-	return s != "" && len(s) <= 255 && s[0] >= '0' && s[0] <= '9' && strings.Trim(s, "0123456789.,:/%eE+- ") == ""
+	return len(s) <= 255 && strings.ContainsAny(s, "0123456789") && !isFormula(s) && likeNumber().MatchString(s)
 }
 
-// utf8Start is less than the first byte of any character outside of ASCII.
-const utf8Start = 0x80
+var likeNumber = lazy.Regexp(`(?i)^(?:[0-9.,:/%+\-() $€£¥₩]|e|am|pm|jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)+$`)

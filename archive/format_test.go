@@ -106,12 +106,13 @@ func columnsIn(t *testing.T, path string) (names []string) {
 
 func TestTextThatASpreadsheetWouldRunIsDefused(t *testing.T) {
 	for _, s := range []string{"=1", "+1", "-1", "@SUM(1)", "\t=1", "\tx", "\r=1", "\n=1", " =1", "  =cmd|' /C calc'!A0", "＝1+1", "＋1", "－1", "＠SUM(1)",
-		"\ufeff=1", "\u200b=1", "\u00a0=1", "\x00=1", "\u2028＝1", "'=1", "''=1", "' =1", "\u202e=1"} {
+		"\ufeff=1", "\u200b=1", "\u00a0=1", "\x00=1", "\u2028＝1", "'=1", "''=1", "' =1", "\u202e=1",
+		"\x7f=1", "\u0301=1", "\u034f=1", "\ufe0f=1", "\u3164=1", "\u115f=1", "\uffa0=1"} {
 		if got := defuse(s); got != "'"+s {
 			t.Errorf("%q became %q", s, got)
 		}
 	}
-	for _, s := range []string{"", "'", "a=1", "1", " 1", "\na", "a\u2028=1", "안녕", "''", "{}", "`", "e=", "😀=1", "\u0301="} {
+	for _, s := range []string{"", "'", "a=1", "1", " 1", "\na", "a\u2028=1", "안녕", "''", "{}", "`", "e=", "😀=1"} {
 		if got := defuse(s); got != s {
 			t.Errorf("%q became %q", s, got)
 		}

@@ -241,7 +241,8 @@ func TestCSVForExcelAndInATimeZone(t *testing.T) {
 	if appended := written(t, func(b *bytes.Buffer) Writer { return NewCSV(b, CSVOptions{Excel: true, Zone: seoul(t), Append: true}) }, page(t, hard)); "\ufeff"+strings.SplitAfterN(excel, "\r\n", 2)[0][3:]+appended != excel {
 		t.Errorf("what is appended is %q", appended)
 	}
-	for text, want := range map[string]bool{"0": true, "1e5": true, "12:30": true, "1,5": true, "50%": true, "2025-03-07": true, "": false, "5a": false, "-1": false, strings.Repeat("1", 256): false} {
+	for text, want := range map[string]bool{"0": true, "1e5": true, "12:30": true, "1,5": true, "50%": true, "2025-03-07": true, "Mar 5": true, "MAR1": true, "sept2": true, "5 May 2024": true, " 12": true, "$5": true, "(5)": true, "3:05 pm": true, "": false, "5a": false,
+		"May": false, "room 5": false, "-1": false, strings.Repeat("1", 256): false} {
 		if got := isNumber(text); got != want {
 			t.Errorf("%q is taken for a number: %v", text, got)
 		}

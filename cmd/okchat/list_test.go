@@ -137,6 +137,14 @@ func TestTimesInAList(t *testing.T) {
 			t.Errorf("since %q is %v, %v, expected %v", since, got, err, want)
 		}
 	}
+	// In São Paulo the clocks went forward at midnight: that day began at 1.
+	forward, err := time.LoadLocation("America/Sao_Paulo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := parseTime("since", "2018-11-04", now.In(forward)); err != nil || !got.Equal(time.Date(2018, 11, 4, 3, 0, 0, 0, time.UTC)) {
+		t.Errorf("a day that begins at 1: %v, %v", got, err)
+	}
 	for _, since := range []string{"yesterday", "-3h", "-1d", "7", "2025-02-30", "100000000000d", "9223372036854775807d", "99999999999999999999d", "800000d", "9999999h", "0000-06-01"} {
 		if _, err := parseTime("since", since, now); err == nil {
 			t.Errorf("since %q was taken", since)

@@ -422,6 +422,9 @@ func parseTime(flag, text string, now time.Time) (time.Time, error) {
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil && t.UTC().Year() >= 1 {
+			if layout == time.DateOnly && t.Format(layout) != text { // the clocks go forward at midnight: the day begins then
+				_, t = t.ZoneBounds()
+			}
 			return t, nil
 		}
 	}
