@@ -5,10 +5,8 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/oapi-codegen/runtime/types"
 	"github.com/okchat/okchat-go/gen/okchatapi"
@@ -87,7 +85,7 @@ func (a *answer) writerOf(v reflect.Value) writer {
 			if *at == nil {
 				return append(b, "null"...)
 			}
-			return appendString(b, **at)
+			return fastjson.AppendString(b, **at)
 		}
 	case *types.UUID:
 		return func(b []byte) []byte { return appendUUID(b, at) }
@@ -121,7 +119,7 @@ func (a *answer) writerOf(v reflect.Value) writer {
 			return write(b)
 		}
 	case v.Kind() == reflect.String:
-		return func(b []byte) []byte { return appendString(b, v.String()) }
+		return func(b []byte) []byte { return fastjson.AppendString(b, v.String()) }
 	}
 	return func(b []byte) []byte { return a.appendAny(b, v.Interface()) }
 }
@@ -168,25 +166,6 @@ func (a *answer) appendAny(b []byte, v any) []byte {
 		a.err = err
 	}
 	return append(b, j...)
-}
-
-func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	start := len(b)
-	if b = append(b, s...); fastjson.Plain(b[start:]) {
-		return append(b, '"')
-	}
-	if b = b[:start]; !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\ufffd")
-	}
-	done := 0
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
-			b = append(append(b, s[done:i]...), '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-			done = i + 1
-		}
-	}
-	return append(append(b, s[done:]...), '"')
 }
 
 const hexDigits = "0123456789abcdef"

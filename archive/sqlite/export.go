@@ -79,7 +79,7 @@ func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Sourc
 	if err := a.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -16384"); err != nil {
 		return Result{}, nil, a.explain(err)
 	}
-	if err := a.transaction(ctx, func() error { return a.create(chatbotID, tables()) }); err != nil {
+	if err := a.transaction(ctx, func() error { return a.create(chatbotID, tables(false)) }); err != nil {
 		return Result{}, nil, err
 	}
 	keep := func(walked error) error {
@@ -97,7 +97,7 @@ func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Sourc
 		}
 	}
 	if err == nil {
-		_, err = a.conn.ExecContext(ctx, "INSERT INTO seen SELECT n, (SELECT max(id) FROM runs) FROM conversations;"+indexesAndViews()) //nolint:gosec // of this package
+		_, err = a.conn.ExecContext(ctx, "INSERT INTO sightings SELECT 1, max(id) FROM runs;"+conversationRows.addRaw()+messageRows.addRaw()+indexes+views()) //nolint:gosec // of this package
 		err = a.explain(err)
 	}
 	return result, ended, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +38,8 @@ func TestNothingInAForeignFileRunsOrIsReliedOn(t *testing.T) {
 		"a virtual table":        {"DROP TABLE changes; CREATE VIRTUAL TABLE changes USING fts5(a)", "no table changes"},
 		"a computed column":      {"ALTER TABLE runs ADD COLUMN x BLOB AS (zeroblob(1000000000))", "no table runs"},
 		"a column of the future": {"ALTER TABLE conversations ADD COLUMN \"\x1b]0;x\x07\" TEXT", "use the one that made it"},
+		"another raw":            {"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'coalesce(verbatim', 'coalesce(zeroblob(1000000000)') WHERE name = 'messages'", "did not make"},
+		"a raw of another table": {"ALTER TABLE runs ADD COLUMN raw BLOB AS (zeroblob(1000000000))", "no table runs"},
 		"another id":             {"PRAGMA application_id = 1", "not an archive"},
 		"a version to come":      {fmt.Sprintf("PRAGMA user_version = %d", schemaVersion+1), fmt.Sprint("schema version ", schemaVersion+1)},
 		"version 0":              {"PRAGMA user_version = 0", "schema version 0"},
@@ -113,19 +116,29 @@ func TestAFileThatIsCutOffIsRefusedWhereverThatIs(t *testing.T) {
 
 // The archive of version 2 is that of version 1 after a run that saw a conversation closed.
 func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
-	for file, wantListed := range map[string]int{"version1.sqlite": 11, "version2.sqlite": 11} {
+	const listed = 11
+	for file, messages := range map[string]string{"version1.sqlite": "0", "version2.sqlite": "0", "version3.sqlite": "24"} {
 		t.Run(file, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "a.sqlite")
 			if err := os.WriteFile(path, []byte(readFile(t, "testdata/"+file)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			change(t, path, `CREATE VIEW mine AS SELECT id, platform FROM conversations; CREATE INDEX my_index ON conversations (platform, id);
-				CREATE VIEW of_messages AS SELECT * FROM messages`)
+				CREATE INDEX by_type ON conversations (json_extract(raw, '$.metadata.type'));
+				CREATE VIEW types AS SELECT json_extract(raw, '$.metadata.type') AS type FROM conversations; CREATE VIEW of_messages AS SELECT * FROM messages`)
+			rawsOf := func() (raws []string) {
+				raws = query(t, path, "SELECT id, raw FROM conversations ORDER BY id")
+				if messages != "0" {
+					raws = append(raws, query(t, path, "SELECT session_id, id, raw FROM messages ORDER BY session_id, id")...)
+				}
+				return raws
+			}
+			before := rawsOf()
 			a, err := Read(t.Context(), path) // which changes nothing
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s, err := a.Stats(t.Context(), okchat.ListOptions{}, archive.Filter{}, nil); err != nil || s.Total != wantListed {
+			if s, err := a.Stats(t.Context(), okchat.ListOptions{}, archive.Filter{}, nil); err != nil || s.Total != listed {
 				t.Errorf("%+v, %v", s, err)
 			}
 			a.Close()
@@ -133,15 +146,23 @@ func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
 				t.Errorf("an export over it: %v", err)
 			}
 			raws := query(t, path, "SELECT raw FROM conversations WHERE gone_at IS NULL ORDER BY created_at DESC")
+			if a, err = Open(t.Context(), path); err != nil {
+				t.Fatal(err)
+			}
+			a.Close()
+			if after := rawsOf(); !slices.Equal(after, before) {
+				t.Errorf("raw is\n%s, expected\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
+			}
 			raws[0] = strings.Replace(raws[0], `"in_progress"`, `"closed"`, 1)
 			update(t, path, bot, pages(t, raws...), okchat.ListOptions{}, false)
 			for question, want := range map[string]string{
 				"PRAGMA user_version":    fmt.Sprint(schemaVersion),
 				"PRAGMA integrity_check": "ok",
 				"SELECT count(DISTINCT id) = max(id) AND max(id) >= 3 FROM runs WHERE ended_at IS NOT NULL": "1",
-				"SELECT count(*) FROM mine":                                                                                        "12",
-				"SELECT count(*) FROM sqlite_schema WHERE name = 'my_index'":                                                       "1",
-				"SELECT count(*) FROM of_messages":                                                                                 "0",
+				"SELECT count(*) FROM mine": "12",
+				"SELECT count(*) FROM sqlite_schema WHERE name IN ('my_index', 'by_type')":                                         "2",
+				"SELECT type, count(*) FROM types":                                                                                 "x|12",
+				"SELECT count(*) FROM of_messages":                                                                                 messages,
 				"SELECT count(*), count(DISTINCT n) FROM conversations":                                                            "12|12",
 				"SELECT count(*) FROM conversations WHERE gone_at = (SELECT started_at FROM runs WHERE id = 2)":                    "1",
 				"SELECT changed_at = (SELECT started_at FROM runs WHERE id = 3), state FROM changes":                               "1|in_progress",
@@ -155,10 +176,11 @@ func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
 					t.Errorf("%s is %s, expected %s", question, got, want)
 				}
 			}
-			change(t, path, "DROP VIEW mine; DROP VIEW of_messages; DROP INDEX my_index")
+			change(t, path, "DROP VIEW mine; DROP VIEW types; DROP VIEW of_messages; DROP INDEX my_index; DROP INDEX by_type")
 			fresh := filepath.Join(t.TempDir(), "fresh.sqlite")
 			update(t, fresh, bot, pages(t, raws...), okchat.ListOptions{}, false)
-			const schema = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'archive' ORDER BY type, name"
+			const schema = `SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'archive'
+				AND name NOT LIKE '%\_search%' ESCAPE '\' AND name NOT LIKE '%\_text' ESCAPE '\' ORDER BY type, name`
 			if got, want := one(t, path, schema), one(t, fresh, schema); got != want {
 				t.Errorf("the schema is\n%s, expected that of a new archive\n%s", got, want)
 			}
@@ -171,16 +193,35 @@ func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
 
 func TestAColumnThatAnArchiveLacksIsFilledFromTheJSON(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.sqlite")
-	raw := conversation(`"state":"open","voice_path":"a.ogg","active":true,"mood":"good"`)
-	update(t, path, bot, pages(t, raw), okchat.ListOptions{}, false)
+	raws := []string{
+		conversation(`"state":"open","voice_path":"a.ogg","active":true,"mood":"good"`),
+		strings.Replace(conversation(`"state":"open"`), "00000000000a", "00000000000b", 1),
+	}
+	update(t, path, bot, pages(t, raws...), okchat.ListOptions{}, false)
 	// As it is when the contract does not have the members yet.
-	change(t, path, `DROP VIEW open_conversations; ALTER TABLE conversations DROP COLUMN voice_path; ALTER TABLE conversations DROP COLUMN active;
-		UPDATE conversations SET unknown = '{"active":true,"mood":"good","voice_path":"a.ogg"}'`)
-	if got := update(t, path, bot, pages(t, raw), okchat.ListOptions{}, false); got.Changed != 0 {
+	names := slices.DeleteFunc(conversationRows.names(), func(name string) bool { return name == "voice_path" || name == "active" })
+	list := strings.Join(names, ", ")
+	change(t, path, "PRAGMA legacy_alter_table = ON; ALTER TABLE conversations RENAME TO before; "+conversationRows.definition(true, names)+
+		"INSERT INTO conversations ("+list+") SELECT "+list+" FROM before; DROP TABLE before;"+
+		`UPDATE conversations SET unknown = '{"active":true,"mood":"good","voice_path":"a.ogg"}' WHERE unknown IS NOT NULL;`+indexes)
+	a, err := Read(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := a.Newest(t.Context(), okchat.ListOptions{}, archive.Filter{}, Position{}, 9); err != nil || len(list) != 2 {
+		t.Errorf("read as it is: %d conversations, %v", len(list), err)
+	}
+	a.Close()
+	if got := update(t, path, bot, pages(t, raws...), okchat.ListOptions{}, false); got.Changed != 0 {
 		t.Errorf("the run did %+v", got)
 	}
-	if got := one(t, path, "SELECT voice_path, active, unknown FROM conversations"); got != `a.ogg|1|{"mood":"good"}` {
-		t.Errorf("the row is %s", got)
+	for question, want := range map[string]string{
+		"SELECT voice_path, active, unknown FROM conversations WHERE unknown IS NOT NULL": `a.ogg|1|{"mood":"good"}`,
+		"SELECT raw FROM conversations ORDER BY id":                                       strings.Join(raws, "\n"),
+	} {
+		if got := one(t, path, question); got != want {
+			t.Errorf("%s is %s, expected %s", question, got, want)
+		}
 	}
 }
 

@@ -78,7 +78,7 @@ func (a *Archive) seize() error {
 // forget removes the rows.
 func (a *Archive) forget(ctx context.Context, user string) (gone Forgotten, err error) {
 	const theirs = "(SELECT id FROM temp.forgotten)"
-	if _, err := a.conn.ExecContext(ctx, "CREATE TEMP TABLE forgotten AS SELECT n, id FROM conversations WHERE sns_user_id = ?1 OR user_id = ?1", user); err != nil {
+	if _, err := a.conn.ExecContext(ctx, "CREATE TEMP TABLE forgotten AS SELECT id FROM conversations WHERE sns_user_id = ?1 OR user_id = ?1", user); err != nil {
 		return gone, err
 	}
 	indexed, err := a.hasFullText(ctx)
@@ -93,7 +93,6 @@ func (a *Archive) forget(ctx context.Context, user string) (gone Forgotten, err 
 		query string
 		count *int
 	}{
-		{"DELETE FROM seen WHERE n IN (SELECT n FROM temp.forgotten)", new(int)},
 		{"DELETE FROM messages WHERE session_id IN " + theirs, &gone.Messages},
 		{"DELETE FROM changes WHERE conversation_id IN " + theirs, &gone.Changes},
 		{"DELETE FROM conversations WHERE id IN " + theirs, &gone.Conversations},

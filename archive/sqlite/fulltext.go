@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/okchat/okchat-go/internal/column"
 )
 
 // The full-text tables of conversations and messages find any three characters in a row, in Korean too, where a tokenizer of
@@ -59,11 +61,11 @@ func (x *indexer) before(n int64) error {
 }
 
 // after puts the text of a row in.
-func (x *indexer) after(n int64, text any) error {
+func (x *indexer) after(n int64, text column.Value) error {
 	if !x.there {
 		return nil
 	}
-	_, err := x.add.Exec(n, text)
+	_, err := x.add.Exec(n, sql.NullString{String: text.Text, Valid: !text.Null})
 	return err
 }
 
@@ -77,7 +79,7 @@ func (x *indexer) close() {
 
 // hasFullText reports whether the archive has full-text tables, made by the statements of this program.
 func (a *Archive) hasFullText(ctx context.Context) (bool, error) {
-	for _, r := range []*rows{conversationRows, messageRows} {
+	for _, r := range items {
 		name, view, definitions := r.fullText()
 		var there int
 		if err := a.row(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = ?1 AND sql = ?2 OR name = ?3 AND sql = ?4",
@@ -94,7 +96,7 @@ func (a *Archive) setFullText(ctx context.Context, wanted bool) error {
 	if err != nil || there == wanted {
 		return err
 	}
-	for _, r := range []*rows{conversationRows, messageRows} {
+	for _, r := range items {
 		name, view, definitions := r.fullText()
 		statement := fmt.Sprintf("DROP TABLE IF EXISTS %s; DROP VIEW IF EXISTS %s;", name, view)
 		if wanted {

@@ -107,7 +107,7 @@ type messageRun struct {
 type stale struct {
 	n        int64
 	id       string
-	raw      string // as it was when the run found it
+	came     sql.NullInt64 // its fingerprint when the run found it
 	lastSign time.Time
 	readAt   string
 }
@@ -128,11 +128,11 @@ func (r *messageRun) prepare() (err error) {
 		query string
 		left  bool
 	}{
-		{&r.lookup, "SELECT n, raw = ?3 FROM messages WHERE session_id = ?1 AND id = ?2", a.fresh},
+		{&r.lookup, "SELECT n, fingerprint IS ?3 FROM messages WHERE session_id = ?1 AND id = ?2", a.fresh},
 		{&r.touch, "UPDATE messages SET last_seen = max(last_seen, ?2), gone_at = NULL WHERE n = ?1", a.fresh},
 		{&r.put, messageRows.put(""), false},
 		{&r.missing, "UPDATE messages SET gone_at = ?2 WHERE session_id = ?1 AND gone_at IS NULL AND last_seen < ?2", a.fresh},
-		{&r.done, `UPDATE conversations SET messages_read_at = ?2, messages_age = CASE WHEN raw = ?3 AND (last_message_id IS NULL OR
+		{&r.done, `UPDATE conversations SET messages_read_at = ?2, messages_age = CASE WHEN fingerprint IS ?3 AND (last_message_id IS NULL OR
 			EXISTS (SELECT 1 FROM messages WHERE session_id = conversations.id AND messages.id = last_message_id)) THEN ?4 END WHERE n = ?1`, false},
 	} {
 		if err == nil && !p.left {
@@ -228,7 +228,7 @@ func (r *messageRun) dispatch(ctx context.Context, where string, args []any, all
 
 // staleAfter returns the next conversations to read behind a row.
 func (r *messageRun) staleAfter(ctx context.Context, last int64, where string, args []any) (list []*stale, err error) {
-	query := "SELECT n, id, raw, max(created_at, coalesce(updated_at, '')) FROM conversations WHERE " + where + " AND n > ? ORDER BY n LIMIT 200" //nolint:gosec // of this package
+	query := "SELECT n, id, fingerprint, max(created_at, coalesce(updated_at, '')) FROM conversations WHERE " + where + " AND n > ? ORDER BY n LIMIT 200" //nolint:gosec // of this package
 	found, err := r.archive.conn.QueryContext(ctx, query, append(slices.Clip(args), last)...)
 	if err != nil {
 		return nil, err
@@ -237,7 +237,7 @@ func (r *messageRun) staleAfter(ctx context.Context, last int64, where string, a
 	for found.Next() {
 		var s stale
 		var sign string
-		if err := found.Scan(&s.n, &s.id, &s.raw, &sign); err != nil {
+		if err := found.Scan(&s.n, &s.id, &s.came, &sign); err != nil {
 			return nil, err
 		}
 		s.lastSign, _ = time.Parse(column.TimeLayout, sign) // one that cannot be read is long ago
@@ -304,11 +304,10 @@ func (r *messageRun) storeOne(m *okchat.Message, of *stale) error {
 		return err
 	}
 	r.raw = fastjson.AppendCompact(r.raw[:0], came)
-	raw := string(r.raw)
 	var n int64
 	var same bool
 	if r.lookup != nil {
-		err := r.lookup.QueryRow(of.id, m.ID.String(), raw).Scan(&n, &same)
+		err := r.lookup.QueryRow(of.id, m.ID.String(), fingerprint(r.raw)).Scan(&n, &same)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -325,7 +324,7 @@ func (r *messageRun) storeOne(m *okchat.Message, of *stale) error {
 			return err
 		}
 	}
-	result, err := r.put.Exec(append(arguments(&r.row), raw, of.readAt, of.readAt)...)
+	result, err := r.put.Exec(messageRows.values(&r.row, r.raw, of.readAt, of.readAt)...)
 	if err != nil {
 		return err
 	}
@@ -335,7 +334,7 @@ func (r *messageRun) storeOne(m *okchat.Message, of *stale) error {
 			return err
 		}
 	}
-	return r.index.after(n, m.Content)
+	return r.index.after(n, r.row.Get(messageRows.text))
 }
 
 // end notes that a conversation was read.
@@ -367,7 +366,7 @@ func (r *messageRun) end(p piece) error {
 		sign = p.newest
 	}
 	readAt, _ := time.Parse(column.TimeLayout, p.of.readAt) // as it was written
-	_, err := r.done.Exec(p.of.n, p.of.readAt, p.of.raw, max(int64(readAt.Sub(sign)/time.Second), 0))
+	_, err := r.done.Exec(p.of.n, p.of.readAt, p.of.came, max(int64(readAt.Sub(sign)/time.Second), 0))
 	return err
 }
 

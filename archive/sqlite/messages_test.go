@@ -449,7 +449,7 @@ func TestTheMakingOfAnIndexEndsWithItsContext(t *testing.T) {
 	if _, err := bring(t, path, srv.ChatbotID, client, MessageOptions{NoIndex: true}); err != nil {
 		t.Fatal(err)
 	}
-	change(t, path, `INSERT INTO messages (id, session_id, created_at, content, raw, first_seen, last_seen)
+	change(t, path, `INSERT INTO messages (id, session_id, created_at, content, verbatim, first_seen, last_seen)
 		WITH RECURSIVE k (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 50000)
 		SELECT 'made-up-' || i, (SELECT id FROM conversations), '2025-01-01', hex(randomblob(200)), '{}', '', '' FROM k`)
 	a, err := Open(t.Context(), path)

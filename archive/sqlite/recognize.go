@@ -88,31 +88,70 @@ func (a *Archive) checkSchema(ctx context.Context) error {
 	if trigger != "" {
 		return fmt.Errorf("%s has a trigger %q that okchat did not make: drop it first", a.path, trigger)
 	}
-	names := [][]string{1: {"archive", "runs", "conversations"}, 2: {"changes"}, 3: {"messages", "seen"}}
-	for _, name := range slices.Concat(names[:a.version+1]...) {
-		there, err := a.columns(ctx, name)
+	names := []string{"archive", "runs", "conversations"}
+	if a.version > 1 {
+		names = append(names, "changes")
+	}
+	if a.version > 2 {
+		names = append(names, "messages")
+	}
+	if a.version > 3 {
+		names = append(names, "sightings")
+	}
+	for _, name := range names {
+		i, computed := slices.IndexFunc(items, func(r *rows) bool { return r.name == name }), ""
+		if i >= 0 && a.version > 3 {
+			computed = "raw"
+		}
+		there, err := a.columns(ctx, name, computed)
 		if err != nil {
 			return err
 		}
 		if len(there) == 0 {
 			return fmt.Errorf("%s has no table %s: %w", a.path, name, errDamaged)
 		}
-		for _, c := range there {
-			early := a.version < 3 && c == "last_seen" // which the table seen has from version 3 on
-			if name == "conversations" && !conversationRows.has(c) && !early || name == "messages" && !messageRows.has(c) {
-				return fmt.Errorf("%s has a column %q that this okchat does not know: use the one that made it", a.path, c)
+		if i >= 0 {
+			if err := a.checkRows(ctx, items[i], there); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// columns returns the names of the columns of a table; none where there is no such table, but a view or a virtual table, or
-// where columns are computed.
-func (a *Archive) columns(ctx context.Context, table string) ([]string, error) {
-	return a.names(ctx, `SELECT name FROM pragma_table_xinfo(?1)
-		WHERE EXISTS (SELECT 1 FROM pragma_table_list(?1) WHERE schema = 'main' AND type = 'table')
-		AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0)`, table)
+// checkRows refuses columns of a table that this program would not keep up to date or compute.
+func (a *Archive) checkRows(ctx context.Context, r *rows, there []string) error {
+	known := r.names()
+	switch { // what earlier versions had
+	case a.version < 3:
+		known = append(known, "raw", "last_seen")
+	case a.version == 3:
+		known = append(known, "raw")
+	}
+	for _, c := range there {
+		if !slices.Contains(known, c) {
+			return fmt.Errorf("%s has a column %q that this okchat does not know: use the one that made it", a.path, c)
+		}
+	}
+	if a.version < 4 {
+		return nil
+	}
+	var ours bool
+	if err := a.row(ctx, "SELECT sql || ';' || char(10) = ? FROM sqlite_schema WHERE type = 'table' AND name = ?", r.definition(true, there), r.name).Scan(&ours); err != nil {
+		return err
+	}
+	if !ours {
+		return fmt.Errorf("%s has a table %s that okchat did not make: %w", a.path, r.name, errDamaged)
+	}
+	return nil
+}
+
+// columns returns the names of the stored columns of a table; none where there is no such table, but a view or a virtual table,
+// or where columns are computed, but for the one of the name computed.
+func (a *Archive) columns(ctx context.Context, table, computed string) ([]string, error) {
+	return a.names(ctx, `SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0
+		AND EXISTS (SELECT 1 FROM pragma_table_list(?1) WHERE schema = 'main' AND type = 'table')
+		AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0 AND name <> ?2)`, table, computed)
 }
 
 // names returns the texts of a query's only column.

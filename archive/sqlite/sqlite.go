@@ -174,10 +174,14 @@ func (a *Archive) attachOnce(ctx context.Context, chatbot string, create bool) e
 	}); err != nil {
 		return err
 	}
-	return a.transaction(ctx, func() error {
+	// While tables are made anew, rows that refer to them stay. A transaction cannot set this.
+	if err := a.exec("PRAGMA foreign_keys = OFF"); err != nil {
+		return err
+	}
+	err = a.transaction(ctx, func() error {
 		err := a.recognize(ctx) // another run may have been faster
 		if create && errors.Is(err, errEmpty) {
-			return a.create(chatbot, tables()+indexesAndViews())
+			return a.create(chatbot, tables(true)+indexes+views())
 		}
 		if err != nil {
 			return err
@@ -187,6 +191,10 @@ func (a *Archive) attachOnce(ctx context.Context, chatbot string, create bool) e
 		}
 		return a.claim(ctx, chatbot)
 	})
+	if err != nil {
+		return err
+	}
+	return a.exec("PRAGMA foreign_keys = ON")
 }
 
 // claim checks that the archive belongs to the chatbot, or gives it to the chatbot if it holds no page yet. An empty chatbot

@@ -54,7 +54,7 @@ func (a *Archive) stats(ctx context.Context, opts okchat.ListOptions, f archive.
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	if a.version < schemaVersion { // which has no messages
+	if a.version < 3 { // which has no messages
 		return counter.Stats(), nil
 	}
 	if err := a.countMessages(ctx, counter, where, args); err != nil {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -47,7 +47,7 @@ func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.L
 	if a.chatbot == "" {
 		return Result{}, errNoUUID
 	}
-	r := &run{archive: a, opts: opts, newOnly: newOnly, runs: map[string]int64{}, page: map[string]*kept{}, index: indexer{archive: a, rows: conversationRows}}
+	r := &run{archive: a, opts: opts, newOnly: newOnly, index: indexer{archive: a, rows: conversationRows}}
 	defer r.close()
 	if a.conn != nil {
 		if err := r.begin(ctx); err != nil {
@@ -92,57 +92,59 @@ type run struct {
 	before  int64  // the last run that had begun when the walk did
 	gap     int64  // the first run since which something may be missing
 
-	lookup, touch, back, remember, put *sql.Stmt
-	index                              indexer
+	near, lookup, alike, back, remember, put *sql.Stmt
+	split, see, join                         *sql.Stmt // of sightings
+	index                                    indexer
 
-	page map[string]*kept // what the archive has of the conversations of a page, by id
-	runs map[string]int64 // ids by started_at, as far as they were asked for
 	row  column.Row
-	raw  []byte
+	raws [][]byte        // the JSON of the conversations of a page
+	rows map[int64]*kept // what the archive has of them, by the fingerprint of their JSON
+	seen []int64         // their numbers
 }
 
 // begin notes the run.
 func (r *run) begin(ctx context.Context) error {
 	a := r.archive
 	err := a.transaction(ctx, func() error {
-		for now := time.Now(); ; now = now.Add(time.Microsecond) {
+		for now, taken := time.Now(), true; taken; now = now.Add(time.Microsecond) {
 			r.started = column.FormatTime(now)
-			taken, err := r.idOf(ctx, r.started)
-			if err != nil {
+			if err := a.row(ctx, "SELECT EXISTS (SELECT 1 FROM runs WHERE started_at = ?)", r.started).Scan(&taken); err != nil {
 				return err
 			}
-			if taken == 0 {
-				break
-			}
 		}
-		clear(r.runs)
 		if err := a.row(ctx, "INSERT INTO runs (started_at, new_only, state, since) VALUES (?, ?, nullif(?, ''), ?) RETURNING id",
 			r.started, r.newOnly, string(r.opts.State), r.since()).Scan(&r.id); err != nil {
 			return err
 		}
-		var gapSince string
-		if err := a.row(ctx, "UPDATE archive SET gap_since = coalesce(gap_since, ?), kept = max(kept, ?) RETURNING gap_since",
-			r.started, !a.fresh).Scan(&gapSince); err != nil {
-			return err
-		}
-		var err error
-		r.gap, err = r.idOf(ctx, gapSince)
-		return err
+		return a.row(ctx, `UPDATE archive SET gap_since = coalesce(gap_since, ?), kept = max(kept, ?)
+			RETURNING coalesce((SELECT id FROM runs WHERE started_at = gap_since), 0)`, r.started, !a.fresh).Scan(&r.gap)
 	})
 	if err != nil {
 		return err
 	}
+	// Whether something may be missing behind a conversation, which only a run for what is new alone asks.
+	const unsure = `?1 AND coalesce((SELECT id FROM runs WHERE started_at = first_seen), 0) NOT BETWEEN 1 AND ?2 - 1`
 	for _, p := range []struct {
 		stmt  **sql.Stmt
 		query string
 	}{
 		// One statement a page: a statement for each conversation would cost more than what it does.
-		{&r.lookup, "SELECT c.id, n, first_seen, gone_at IS NOT NULL, raw FROM json_each(?) CROSS JOIN conversations c ON c.id = value"},
-		{&r.touch, "INSERT INTO seen (n, run) SELECT value, ?2 FROM json_each(?1) WHERE true ON CONFLICT (n) DO UPDATE SET run = max(run, excluded.run)"},
-		{&r.back, "UPDATE conversations SET gone_at = NULL WHERE n IN (SELECT value FROM json_each(?))"},
+		{&r.near, "SELECT fingerprint, n, gone_at IS NOT NULL, " + unsure + " FROM conversations WHERE created_at BETWEEN ?3 AND ?4 AND fingerprint IS NOT NULL LIMIT ?5"},
+		{&r.lookup, "SELECT c.id, n, gone_at IS NOT NULL, " + unsure + ", raw FROM json_each(?3) CROSS JOIN conversations c ON c.id = value"},
+		{&r.alike, "UPDATE conversations SET fingerprint = ? WHERE n = ?"},
+		{&r.back, "UPDATE conversations SET gone_at = NULL WHERE n = ?"},
 		{&r.remember, rememberQuery()},
 		{&r.put, conversationRows.put(", messages_age = NULL")},
+		// From ?1 to ?2 the greater one of what was there and this run.
+		{&r.split, `INSERT INTO sightings SELECT column1, coalesce((SELECT run FROM sightings WHERE first <= column1 ORDER BY first DESC LIMIT 1), 0)
+			FROM (VALUES (?1), (?2 + 1)) WHERE true ON CONFLICT DO NOTHING`},
+		{&r.see, "UPDATE sightings SET run = ?3 WHERE first BETWEEN ?1 AND ?2 AND run < ?3"},
+		{&r.join, `DELETE FROM sightings WHERE first BETWEEN ?1 AND ?2 + 1
+			AND run = (SELECT run FROM sightings earlier WHERE earlier.first < sightings.first ORDER BY first DESC LIMIT 1)`},
 	} {
+		if a.fresh && p.stmt != &r.put { // where nothing was there before
+			continue
+		}
 		if *p.stmt, err = a.conn.PrepareContext(context.Background(), p.query); err != nil { //nolint:sqlclosecheck // close does
 			return a.explain(err)
 		}
@@ -160,16 +162,16 @@ func rememberQuery() string {
 	}
 	list := strings.Join(names, ", ")
 	return fmt.Sprintf(`INSERT INTO changes (conversation_id, changed_at, last_seen, %s)
-		SELECT id, ?2, coalesce((SELECT started_at FROM runs WHERE id = (SELECT run FROM seen WHERE seen.n = conversations.n)), first_seen), %[1]s
+		SELECT id, ?2, coalesce((SELECT started_at FROM runs WHERE id = (SELECT run FROM sightings WHERE first <= n ORDER BY first DESC LIMIT 1)), first_seen), %[1]s
 		FROM conversations WHERE id = ?1 AND (%[1]s) IS NOT (%s) ON CONFLICT DO NOTHING`, list, strings.Join(values, ", "))
 }
 
 // kept is a conversation that the archive has already.
 type kept struct {
-	n     int64
-	first string // first_seen
-	gone  bool
-	raw   string
+	n      int64
+	gone   bool
+	unsure bool   // something may be missing behind it
+	raw    string // empty where its fingerprint was found
 }
 
 // store puts a page into the file, and reports whether all of it was there before anything could be missing.
@@ -182,18 +184,19 @@ func (r *run) store(ctx context.Context, page []okchat.Conversation) (known bool
 		if err := r.lookUp(page); err != nil {
 			return err
 		}
+		r.seen = r.seen[:0]
 		for i := range page {
-			first, err := r.storeOne(&page[i])
+			sure, err := r.storeOne(&page[i], r.raws[i])
 			if err != nil {
 				return err
 			}
-			known = known && first != 0 && first < r.gap
+			known = known && sure
 		}
-		if err := r.see(); err != nil {
+		if err := r.note(); err != nil {
 			return err
 		}
 		r.result.Pages++
-		return r.note("")
+		return r.account("")
 	})
 	if err != nil {
 		r.result = result
@@ -202,137 +205,157 @@ func (r *run) store(ctx context.Context, page []okchat.Conversation) (known bool
 	return known, nil
 }
 
-// lookUp finds what the archive has of a page.
+// lookUp finds what the archive has of a page: by fingerprints among the conversations of the same time, which stand side by side
+// in the file, and the rest by id.
 func (r *run) lookUp(page []okchat.Conversation) error {
-	clear(r.page)
-	if r.archive.fresh {
-		return nil
+	if r.rows == nil {
+		r.rows = map[int64]*kept{}
 	}
-	ids := make([]string, len(page))
+	clear(r.rows)
+	var oldest, newest time.Time
 	for i := range page {
-		ids[i] = page[i].ID.String()
-	}
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return err
-	}
-	rows, err := r.lookup.Query(string(list))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var id string
-		var k kept
-		if err := rows.Scan(&id, &k.n, &k.first, &k.gone, &k.raw); err != nil {
+		raw, err := column.Raw(&page[i])
+		if err != nil {
 			return err
 		}
-		r.page[id] = &k
+		if i == len(r.raws) {
+			r.raws = append(r.raws, nil)
+		}
+		r.raws[i] = fastjson.AppendCompact(r.raws[i][:0], raw)
+		at := page[i].CreatedAt
+		if i == 0 || at.Before(oldest) {
+			oldest = at
+		}
+		if i == 0 || at.After(newest) {
+			newest = at
+		}
 	}
-	return rows.Err()
-}
-
-// see notes that the run has seen the conversations of the page.
-func (r *run) see() error {
-	if r.archive.fresh { // fill does for all
+	if r.archive.fresh || len(page) == 0 {
 		return nil
 	}
-	seen, back := []int64{}, []int64{}
-	for _, k := range r.page {
-		seen = append(seen, k.n)
-		if k.gone {
-			back = append(back, k.n)
+	if err := r.lookNear(oldest, newest, 2*len(page)); err != nil {
+		return err
+	}
+	missing := map[string]int64{}
+	for i := range page {
+		if mark := fingerprint(r.raws[i]); r.rows[mark] == nil {
+			missing[page[i].ID.String()] = mark
 		}
 	}
-	slices.Sort(seen) // neighbours lie on one page of the file
-	list, err := json.Marshal(seen)
+	if len(missing) == 0 {
+		return nil
+	}
+	ids, err := json.Marshal(slices.Collect(maps.Keys(missing)))
 	if err != nil {
 		return err
 	}
-	if _, err := r.touch.Exec(string(list), r.id); err != nil || len(back) == 0 {
+	found, err := r.lookup.Query(r.newOnly, r.gap, string(ids))
+	if err != nil {
 		return err
 	}
-	if list, err = json.Marshal(back); err != nil {
-		return err
+	defer func() { _ = found.Close() }()
+	for found.Next() {
+		var id string
+		var k kept
+		if err := found.Scan(&id, &k.n, &k.gone, &k.unsure, &k.raw); err != nil {
+			return err
+		}
+		r.rows[missing[id]] = &k
 	}
-	_, err = r.back.Exec(string(list))
-	return err
+	return found.Err()
 }
 
-// storeOne returns the id of the run that brought the conversation first, 0 where that is this one.
-func (r *run) storeOne(conv *okchat.Conversation) (first int64, err error) {
-	came, err := column.Raw(conv)
+// lookNear finds conversations of a span of time by their fingerprints. There may be more of them than asked for.
+func (r *run) lookNear(from, to time.Time, most int) error {
+	found, err := r.near.Query(r.newOnly, r.gap, column.FormatTime(from), column.FormatTime(to), most)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	r.raw = fastjson.AppendCompact(r.raw[:0], came)
-	id := conv.ID.String()
-	there := r.page[id]
-	if there != nil {
-		if first, err = r.idOf(context.Background(), there.first); err != nil {
-			return 0, err
+	defer func() { _ = found.Close() }()
+	for found.Next() {
+		var k kept
+		var mark int64
+		if err := found.Scan(&mark, &k.n, &k.gone, &k.unsure); err != nil {
+			return err
 		}
-		if there.raw == string(r.raw) || sameJSON(there.raw, string(r.raw)) {
-			return first, nil
+		r.rows[mark] = &k
+	}
+	return found.Err()
+}
+
+// storeOne stores a conversation, and reports whether it was there before anything could be missing.
+func (r *run) storeOne(conv *okchat.Conversation, raw []byte) (sure bool, err error) {
+	mark := fingerprint(raw)
+	there := r.rows[mark]
+	if there != nil && (there.raw == "" || there.raw == string(raw) || sameJSON(there.raw, string(raw))) {
+		if there.raw != "" {
+			_, err = r.alike.Exec(mark, there.n)
 		}
+		if err == nil && there.gone {
+			_, err = r.back.Exec(there.n)
+		}
+		r.seen = append(r.seen, there.n)
+		return !there.unsure, err
 	}
 	if err := r.row.Read(conv); err != nil {
-		return 0, err
+		return false, err
 	}
-	values, raw := arguments(&r.row), string(r.raw)
+	values := conversationRows.values(&r.row, raw, r.started)
 	if there != nil {
 		r.result.Changed++
-		if err := r.keep(id, values); err != nil {
-			return 0, err
+		if err := r.keep(conv.ID.String(), values); err != nil {
+			return false, err
 		}
 		if err := r.index.before(there.n); err != nil {
-			return 0, err
+			return false, err
 		}
 	}
-	result, err := r.put.Exec(append(values, raw, r.started)...)
-	if err != nil || r.archive.fresh {
-		if err == nil {
-			r.result.Added++
-		}
-		return 0, err
+	result, err := r.put.Exec(values...)
+	if err != nil {
+		return false, err
 	}
 	if there == nil {
 		r.result.Added++
-		there = &kept{first: r.started}
-		if there.n, err = result.LastInsertId(); err != nil {
-			return 0, err
+		if r.archive.fresh { // fill notes what was seen
+			return false, nil
 		}
-		r.page[id] = there
+		there = &kept{unsure: true}
+		if there.n, err = result.LastInsertId(); err != nil {
+			return false, err
+		}
+		r.rows[mark] = there
 	}
-	there.raw = raw
-	return first, r.index.after(there.n, values[column.Conversations().Place(conversationRows.text)])
+	there.raw = ""
+	r.seen = append(r.seen, there.n)
+	return !there.unsure, r.index.after(there.n, r.row.Get(conversationRows.text))
+}
+
+// note notes that the run has seen the conversations of the page. What a run that began later has seen stays.
+func (r *run) note() error {
+	slices.Sort(r.seen)
+	for seen := r.seen; len(seen) > 0; {
+		n := 1
+		for n < len(seen) && seen[n] <= seen[n-1]+1 {
+			n++
+		}
+		for _, stmt := range []*sql.Stmt{r.split, r.see, r.join} {
+			if _, err := stmt.Exec(seen[0], seen[n-1], r.id); err != nil {
+				return err
+			}
+		}
+		seen = seen[n:]
+	}
+	return nil
 }
 
 // keep keeps the present values of a conversation that is about to get new ones.
 func (r *run) keep(id string, values []any) error {
 	arguments := []any{id, r.started}
 	for _, c := range column.History() {
-		arguments = append(arguments, values[column.Conversations().Place(c.Name)])
+		arguments = append(arguments, values[1+column.Conversations().Place(c.Name)])
 	}
 	_, err := r.remember.Exec(arguments...)
 	return err
-}
-
-// idOf returns the id of the run that started then, 0 where there is none.
-func (r *run) idOf(ctx context.Context, started string) (int64, error) {
-	if id, ok := r.runs[started]; ok {
-		return id, nil
-	}
-	var id int64
-	err := r.archive.row(ctx, "SELECT id FROM runs WHERE started_at = ?", started).Scan(&id)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, err
-	}
-	if len(r.runs) == 10_000 { // more would be a burden, and few are asked for again and again
-		clear(r.runs)
-	}
-	r.runs[started] = id
-	return id, nil
 }
 
 // sameJSON reports whether two texts hold the same JSON: members in whatever order, strings however escaped, UUIDs in
@@ -368,8 +391,8 @@ func lowerUUIDs(value any) any {
 	return value
 }
 
-// note keeps the run's numbers in the file.
-func (r *run) note(ended string) error {
+// account keeps the run's numbers in the file.
+func (r *run) account(ended string) error {
 	return r.archive.exec("UPDATE runs SET pages = ?, added = ?, changed = ?, gone = ?, ended_at = nullif(?, '') WHERE id = ?",
 		r.result.Pages, r.result.Added, r.result.Changed, r.result.Gone, ended, r.id)
 }
@@ -380,8 +403,10 @@ func (r *run) end(ctx context.Context) error {
 	err := a.transaction(ctx, func() error {
 		if !r.newOnly && r.opts.State == "" {
 			// What only a run has seen that began after this walk did may have been behind the walk.
-			marked, err := a.conn.ExecContext(context.Background(), `UPDATE conversations SET gone_at = ?1 WHERE gone_at IS NULL
-				AND n IN (SELECT n FROM seen WHERE run <= ?2) AND created_at > coalesce(?3, '')`, r.started, r.before, r.since())
+			marked, err := a.conn.ExecContext(context.Background(), `UPDATE conversations SET gone_at = ?1 WHERE n IN (
+				SELECT n FROM (SELECT first, lead(first) OVER (ORDER BY first) AS next, run FROM sightings) CROSS JOIN conversations
+					ON n >= first AND n < coalesce(next, 9223372036854775807)
+				WHERE run <= ?2 AND gone_at IS NULL AND created_at > coalesce(?3, ''))`, r.started, r.before, r.since())
 			if err != nil {
 				return err
 			}
@@ -401,7 +426,7 @@ func (r *run) end(ctx context.Context) error {
 				return err
 			}
 		}
-		return r.note(column.FormatTime(time.Now()))
+		return r.account(column.FormatTime(time.Now()))
 	})
 	if err != nil {
 		r.result = result
@@ -439,7 +464,7 @@ func (r *run) since() any {
 
 func (r *run) close() {
 	r.index.close()
-	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.back, r.remember, r.put} {
+	for _, stmt := range []*sql.Stmt{r.near, r.lookup, r.alike, r.back, r.remember, r.put, r.split, r.see, r.join} {
 		if stmt != nil {
 			_ = stmt.Close()
 		}

@@ -39,6 +39,7 @@ type Column struct {
 	member int    // index into Table.members, -1 for the column unknown
 	field  int    // index of the field of the generated type
 	part   string // of an object: as okchat.Conversation.Missing names it
+	later  bool   // has no place of its own among the published columns
 	read   func(field reflect.Value) (text string, ok bool)
 }
 
@@ -51,6 +52,7 @@ type Table struct {
 
 	members map[string]int // by the name in JSON
 	places  map[string]int // of the columns, by their name
+	parts   [][]int        // the columns of each member
 }
 
 // Conversations returns the columns of a conversation. The order of those that are listed is fixed, as files that are there
@@ -114,8 +116,14 @@ func compile(t reflect.Type, required []string, published ...string) *Table {
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	for i, c := range compiled.Columns {
+	compiled.parts = make([][]int, len(compiled.members))
+	for i := range compiled.Columns {
+		c := &compiled.Columns[i]
 		compiled.places[c.Name] = i
+		c.later = place(*c) == len(published)
+		if c.member >= 0 {
+			compiled.parts[c.member] = append(compiled.parts[c.member], i)
+		}
 	}
 	return compiled
 }
@@ -225,8 +233,9 @@ func fieldsOf(item Item) (fields reflect.Value, t *Table, name string) {
 type Row struct {
 	Values []Value
 
-	table *Table
-	sent  []json.RawMessage // of each known member, nil where it was not sent
+	table  *Table
+	sent   []json.RawMessage // of each known member, nil where it was not sent
+	buffer []byte            // of Rebuilds
 }
 
 // Read fills the row from an item. A member that the server did not send, or sent as null, is null. What has no type of its own

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -114,6 +115,40 @@ func skipPlain(text []byte, i int) int {
 	}
 	return i
 }
+
+// AppendString appends s as a JSON string, escaped as in the recorded samples and as SQLite does: quotes, backslashes and control
+// characters alone, by their short escapes where there are such. Bytes that are not UTF-8 become U+FFFD.
+func AppendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	start := len(b)
+	if b = append(b, s...); Plain(b[start:]) {
+		return append(b, '"')
+	}
+	b = b[:start]
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\ufffd")
+	}
+	done := 0
+	for i := range len(s) {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(append(b, s[done:i]...), '\\')
+		done = i + 1
+		switch short := strings.IndexByte("\b\f\n\r\t", c); {
+		case c >= ' ':
+			b = append(b, c)
+		case short >= 0:
+			b = append(b, "bfnrt"[short])
+		default:
+			b = append(b, 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+	}
+	return append(append(b, s[done:]...), '"')
+}
+
+const hexDigits = "0123456789abcdef"
 
 // escapeLength returns the length of the escape at the beginning of text, 0 if there is none, and whether it is half a
 // surrogate pair.
