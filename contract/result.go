@@ -105,9 +105,39 @@ func (r *Result) finish(from int) {
 			found.SpecLine, found.SpecColumn = f.At.Line, f.At.Column
 		}
 		found.Patch = r.contract.spec.Doc.Patch(f)
+		r.conceal(&found)
 		r.Findings = append(r.Findings, found)
 	}
 }
+
+// conceal takes the request's key out of what a finding tells, where a server or a client has put it in the name of something.
+func (r *Result) conceal(f *finding.Finding) {
+	keys := r.Exchange.Keys()
+	for _, name := range r.contract.spec.Keys {
+		for _, key := range r.Exchange.RequestHeader.Values(name) {
+			if len(key) >= shortestKey {
+				keys = append(keys, key, jsontree.Escape(key))
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	steps := strings.Split(f.Pointer, "/")
+	texts := []*string{&f.Expected, &f.Got, &f.Patch}
+	for i := range steps {
+		texts = append(texts, &steps[i])
+	}
+	for _, text := range texts {
+		if words.HoldsAny(*text, keys) {
+			*text = "…"
+		}
+	}
+	f.Pointer = strings.Join(steps, "/")
+}
+
+// shortestKey is how long a key is at least that is looked for: a shorter one may be part of any word.
+const shortestKey = 8
 
 // plainOrigin matches the scheme and host of a URL that cannot hold a secret.
 var plainOrigin = lazy.Regexp(`^https?://[a-z0-9.-]{1,60}(:\d{1,5})?$`)

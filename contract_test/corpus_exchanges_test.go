@@ -213,6 +213,10 @@ func (c *corpus) leaks() {
 		ex.Status, ex.ResponseBody = 401, []byte("no such key: fake-key-for-tests")
 		ex.ResponseHeader.Set("Content-Type", "text/plain")
 	})
+	c.exchange(class, "the key as the name of a member", "leak leaked-key ", func(ex *exchange.Exchange) {
+		ex.RequestHeader.Set("X-Api-Key", "fake-key-for-tests")
+		ex.ResponseBody = c.edit(ex.ResponseBody, func(p map[string]any) { p["fake-key-for-tests"] = 1 })
+	})
 	// One thing of an end user at a time, in a recording that is not marked.
 	for pointer, v := range map[string]any{
 		"/data/4/last_message": "hello", "/data/4/sns_user_id": "1", "/data/4/user_id": "2",

@@ -324,6 +324,21 @@ func TestTheVerdictDoesNotDependOnTheRecorder(t *testing.T) {
 		{name: "a token that a socket sent", calls: elsewhere(func(c *call) {
 			c.extra = object{"_webSocketMessages": []any{object{"type": "send", "data": `{"accessToken":"made-up-0123456789"}`}}}
 		}), want: "elsewhere, leaked-token 1"},
+		{name: "a cookie behind another", calls: elsewhere(func(c *call) { c.header = map[string]string{"Cookie": "lang=ko; sid=0123456789abcdef"} }), want: "elsewhere, leaked-token 1"},
+		{name: "a cookie of another host", calls: elsewhere(func(c *call) { c.header = map[string]string{"Set-Cookie": "sid=0123456789abcdef; Domain=.example.com"} }), want: "elsewhere, leaked-token 1"},
+		{name: "cookies that are none", calls: elsewhere(func(c *call) { c.header = map[string]string{"Cookie": "lang=ko; sid=REDACTED; theme=dark"} }), want: "elsewhere"},
+		{name: "a token for a user", calls: elsewhere(func(c *call) { c.url = strings.Replace(c.url, "://", "://0123456789abcdef@", 1) }), want: "elsewhere, leaked-token 1"},
+		{name: "a token in a fragment", calls: elsewhere(func(c *call) { c.url += "#access_token=0123456789abcdef&x=1" }), want: "elsewhere, leaked-token 1"},
+		{name: "a password that is a number", calls: elsewhere(func(c *call) { c.body = `{"user":{"pass":12345678},"tokens":3}` }), want: "elsewhere, leaked-token 1"},
+		{name: "a password in a list", calls: elsewhere(func(c *call) { c.body = `{"passwords":["hunter2hunter2"]}` }), want: "elsewhere, leaked-token 1"},
+		{name: "a password in a form of blanks", calls: elsewhere(func(c *call) { c.body = `a=b c&pass%77ord=hunter2hunter2` }), want: "elsewhere, leaked-token 1"},
+		{name: "a password in a form of parts", calls: elsewhere(func(c *call) {
+			c.body = "--x\r\nContent-Disposition: form-data; name=\"password\"\r\nContent-Type: text/plain\r\n\r\nhunter2hunter2\r\n--x--\r\n"
+		}), want: "elsewhere, leaked-token 1"},
+		{name: "a password in a message of a WebSocket", calls: elsewhere(func(c *call) { c.body = `42["login",{"password":"hunter2hunter2"}]` }), want: "elsewhere, leaked-token 1"},
+		{name: "a password in the second line", calls: elsewhere(func(c *call) { c.body = "{}\n{\"password\":\"hunter2hunter2\"}" }), want: "elsewhere, leaked-token 1"},
+		{name: "a password in an event", calls: elsewhere(func(c *call) { c.body = "event: login\ndata: {\"password\":\"hunter2hunter2\"}\n" }), want: "elsewhere, leaked-token 1"},
+		{name: "a sentence", calls: elsewhere(func(c *call) { c.body = "the first key = 5 & the other token = 7" }), want: "elsewhere"},
 		{name: "a near miss that holds a key", calls: append(edit(func(c *call) { c.url, c.key = path+"/", secret }), first()), want: "not checked, leaked-key 1"},
 		{name: "a comment with an address", calls: change("", func(map[string]any) {}), want: "leaked-email 1", log: object{"comment": "from kim.minsu@shop.co.kr"}},
 		{name: "a page's title with a token", calls: change("", func(map[string]any) {}), want: "leaked-token 1",

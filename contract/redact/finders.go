@@ -136,14 +136,21 @@ func fromBase64(s string) string {
 	return string(b)
 }
 
-// secretWords are words in the names of what is secret.
-var secretWords = []string{
-	"key", "apikey", "token", "secret", "password", "passwd", "pwd", "passphrase", "signature", "sig", "credential", "credentials", "session",
-	"sessionid", "sid", "auth", "authorization", "jwt", "bearer", "otp",
-}
+// passwords are words in the names of what is secret even if it is a number, and secretWords those of any secret. Many a number
+// counts tokens or keys.
+var (
+	passwords   = []string{"password", "passwords", "passwd", "pass", "pwd", "pw", "passphrase", "passcode", "pin", "otp", "secret", "secrets"}
+	secretWords = append([]string{
+		"key", "keys", "apikey", "apikeys", "token", "tokens", "signature", "sig", "credential", "credentials", "session", "sessionid", "sid", "auth",
+		"authorization", "jwt", "bearer",
+	}, passwords...)
+)
 
 // namesSecret reports whether a word of a name says that its value is secret: "api_key", "accessToken", but not "monkey".
-func namesSecret(name string) bool {
+func namesSecret(name string) bool { return namesOneOf(name, secretWords) }
+
+// namesOneOf reports whether one of the words stands in a name, in any letter case and joined to others in any way.
+func namesOneOf(name string, known []string) bool {
 	var words []string
 	var last rune
 	start := 0
@@ -159,7 +166,7 @@ func namesSecret(name string) bool {
 		last = r
 	}
 	words = append(words, name[min(start, len(name)):])
-	return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(secretWords, strings.ToLower(word)) })
+	return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(known, strings.ToLower(word)) })
 }
 
 var (

@@ -17,6 +17,7 @@ import (
 	"github.com/okchat/okchat-go/contract/internal/spec"
 	"github.com/okchat/okchat-go/contract/internal/words"
 	"github.com/okchat/okchat-go/exchange"
+	"github.com/okchat/okchat-go/internal/lazy"
 )
 
 // Leaks returns a finding for each thing in a recorded exchange that must not be shared: the API key, wherever it
@@ -101,7 +102,7 @@ func (l *leaks) add(code finding.Code, pointer, got string, offset int) {
 			}
 		}
 	}
-	if codesIn(pointer) != nil { // a name can be a leak, too
+	if codesIn(pointer) != nil || words.HoldsAny(pointer, l.keys) { // a name can be a leak, too
 		pointer = "…"
 	}
 	l.list = append(l.list, finding.Finding{
@@ -139,7 +140,7 @@ func (l *leaks) pair(name, v, pointer string, offset int) bool {
 			l.add(finding.CodeLeakedKey, pointer, "one that looks real", offset)
 		}
 	case slices.Contains(tokenHeaders, http.CanonicalHeaderKey(name)):
-		if _, secret, ok := strings.Cut(v, "="); !isPlaceholder(v) && !(ok && isPlaceholder(strings.SplitN(secret, ";", 2)[0])) {
+		if slices.ContainsFunc(credentialsIn(name, v), func(s string) bool { return !isPlaceholder(s) }) {
 			l.add(finding.CodeLeakedToken, pointer, "some that look real", offset)
 		}
 	case namesSecret(name):
@@ -152,25 +153,44 @@ func (l *leaks) pair(name, v, pointer string, offset int) bool {
 	return true
 }
 
+// credentialsIn returns what in the value of one of tokenHeaders is secret: the values of cookies without their attributes, and all of
+// any other.
+func credentialsIn(name, v string) []string {
+	if !strings.HasSuffix(strings.ToLower(name), "cookie") {
+		return []string{v}
+	}
+	cookies := strings.Split(v, ";")
+	if strings.EqualFold(name, "Set-Cookie") {
+		cookies = cookies[:1]
+	}
+	for i, cookie := range cookies {
+		if _, value, ok := strings.Cut(cookie, "="); ok {
+			cookies[i] = value
+		}
+	}
+	return cookies
+}
+
 func (l *leaks) url(text string) {
 	target, err := url.Parse(text)
 	if err != nil {
 		l.text("", text, -1, 0)
 		return
 	}
-	if password, ok := target.User.Password(); ok && !isPlaceholder(password) {
+	if password, ok := target.User.Password(); ok && !isPlaceholder(password) || !ok && !isPlaceholder(target.User.Username()) {
 		l.add(finding.CodeLeakedToken, "", "a password in the URL", -1)
 	}
-	part := l.part
-	for _, name := range slices.Sorted(maps.Keys(target.Query())) {
-		for _, v := range target.Query()[name] {
+	part, query := l.part, target.Query()
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		for _, v := range query[name] {
 			if l.part = finding.PartRequestQuery; !l.pair(name, v, words.Shorten(name, 40), -1) {
 				l.text(words.Shorten(name, 40), v, -1, 0)
 			}
 		}
 	}
 	l.part = finding.PartRequestPath
-	l.text("", target.Path+" "+target.Fragment, -1, 0)
+	l.text("", target.Path, -1, 0)
+	l.text("", target.Fragment, -1, 0)
 	l.part = part
 }
 
@@ -186,12 +206,13 @@ func (l *leaks) body(doc *spec.Validation, shareable bool) {
 		if n.Name != "" && !l.contract.Compiled().Knows(n.Name) {
 			l.text("", n.Name, int(n.Key), 0)
 		}
-		if n.Kind != jsontree.String || n.Text == "" {
+		name := nameOf(n)
+		if n.Kind != jsontree.String && !(n.Kind&jsontree.Number != 0 && s == nil && namesOneOf(name, passwords)) || n.Text == "" {
 			continue
 		}
 		before := len(l.list)
 		if s == nil || s.Format == "" && s.Known == nil {
-			if s != nil || !l.pair(n.Name, n.Text, "", int(n.Start)) {
+			if s != nil || !l.pair(name, n.Text, "", int(n.Start)) {
 				l.text("", n.Text, int(n.Start), 0)
 			}
 		}
@@ -219,7 +240,15 @@ func (l *leaks) body(doc *spec.Validation, shareable bool) {
 	}
 }
 
-// text searches a text. What is JSON, a form or base64 in it is searched by its parts.
+// nameOf returns the name of a value: a member's own, an item's that of the array.
+func nameOf(n *jsontree.Node) string {
+	for n.Name == "" && n.Parent() != n {
+		n = n.Parent()
+	}
+	return n.Name
+}
+
+// text searches a text. What is JSON, a stream of events, a form or base64 in it is searched by its parts.
 func (l *leaks) text(pointer, s string, offset, depth int) {
 	if len(s) < shortest {
 		return
@@ -239,15 +268,24 @@ func (l *leaks) text(pointer, s string, offset, depth int) {
 	if depth == maxWrapped {
 		return
 	}
-	if first := strings.TrimLeft(s, " \t\r\n"); first != "" && (first[0] == '{' || first[0] == '[') {
+	switch first := strings.TrimLeft(s, " \t\r\n0123456789"); { // a WebSocket's messages have a number before their JSON
+	case first != "" && (first[0] == '{' || first[0] == '['):
 		l.members(first, pointer, offset)
-	} else if strings.Contains(s, "=") && !strings.ContainsAny(s, " \n<") {
+	case strings.HasPrefix(s, "data:") || strings.Contains(s, "\ndata:"):
+		for line := range strings.Lines(s) {
+			if data, ok := strings.CutPrefix(line, "data:"); ok {
+				l.text(pointer, data, offset, depth+1)
+			}
+		}
+	case strings.Contains(s, `form-data; name="`):
+		for _, field := range formField().FindAllStringSubmatch(s, -1) {
+			l.pair(field[1], field[2], pointer, offset)
+		}
+	case isForm(s):
 		for pair := range strings.SplitSeq(s[strings.IndexByte(s, '?')+1:], "&") {
 			name, v, _ := strings.Cut(pair, "=")
-			if plain, err := url.QueryUnescape(v); err == nil {
-				v = plain
-			}
-			if !l.pair(name, v, pointer, offset) && v != s {
+			name, v = unescaped(name), unescaped(v)
+			if (strings.Contains(name, " ") || !l.pair(name, v, pointer, offset)) && v != s {
 				l.text(pointer, v, offset, depth+1)
 			}
 		}
@@ -257,16 +295,39 @@ func (l *leaks) text(pointer, s string, offset, depth int) {
 	}
 }
 
+// formField matches a field of a multipart form with the first line of its value.
+var formField = lazy.Regexp(`form-data; name="([^"\r\n]*)"[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]*)`)
+
+// isForm reports whether a text may be a form or the query of a URL. A sentence with a sign of equality is none.
+func isForm(s string) bool {
+	return strings.Contains(s, "=") && !strings.ContainsAny(s, "\n<") && (!strings.Contains(s, " ") || strings.Contains(s, "&"))
+}
+
+func unescaped(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
 // maxWrapped is how often texts are looked for in texts.
 const maxWrapped = 2
 
 // members looks at the names of what is JSON in a text: the text itself has been searched.
 func (l *leaks) members(s, pointer string, offset int) {
 	scan([]byte(s), func(int) bool { return false }, func(path []string, _ int, v string, _ bool) {
-		if len(path) > 0 {
-			l.pair(path[len(path)-1], v, pointer, offset)
-		}
+		l.pair(nameAt(path), v, pointer, offset)
 	})
+}
+
+// nameAt returns the name of the value that the path of names leads to: an item's is that of the array.
+func nameAt(path []string) string {
+	for _, step := range slices.Backward(path) {
+		if step != item {
+			return step
+		}
+	}
+	return ""
 }
 
 // recording searches all strings and names of a part of a recording, but for the value at the offset that skip names and the
@@ -274,15 +335,14 @@ func (l *leaks) members(s, pointer string, offset int) {
 func (l *leaks) recording(text []byte, skip func(offset int) bool, requestBody string) {
 	scan(text, skip, func(path []string, offset int, v string, named bool) {
 		l.path = path
-		pointer, name := "", ""
+		pointer, name := "", nameAt(path)
 		for _, step := range path {
 			pointer += "/" + jsontree.Escape(step)
-			name = step
 		}
 		pointer = words.Shorten(pointer, 90)
 		switch {
 		case named && slices.Contains(path, "cookies"):
-			l.pair("Cookie", v, pointer, offset)
+			l.pair("Cookie", "="+v, pointer, offset)
 		case l.pair(name, v, pointer, offset), named, v == requestBody:
 		case strings.HasPrefix(v, "http://"), strings.HasPrefix(v, "https://"):
 			l.url(v)
@@ -295,13 +355,19 @@ func (l *leaks) recording(text []byte, skip func(offset int) bool, requestBody s
 	})
 }
 
-// scan calls visit for each string of a JSON text with the path of names that leads to it. An object with the members name
+// scan calls visit for each string of a JSON text, or of several one after the other, with the path of names that leads to it, and for
+// numbers whose name is that of a password. An object with the members name
 // and value, as HAR has them, is visited once more as if it were a member of that name; named is true then. A value at an offset
 // that skip names is left out. scan ends where the text is no JSON.
 func scan(text []byte, skip func(offset int) bool, visit func(path []string, offset int, v string, named bool)) {
 	s := scanner{jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), skip, visit}
-	_, _, _ = s.value(nil)
+	for err := error(nil); err == nil; {
+		_, _, err = s.value(nil)
+	}
 }
+
+// item stands for the place of an array's item in a path.
+const item = "*"
 
 type scanner struct {
 	*jsontext.Decoder
@@ -315,6 +381,9 @@ func (s *scanner) value(path []string) (text string, offset int, err error) {
 	if kind != '{' && kind != '[' {
 		raw, err := s.ReadValue()
 		offset = int(s.InputOffset()) - len(raw)
+		if kind == '0' && err == nil && namesOneOf(nameAt(path), passwords) {
+			s.visit(path, offset, string(raw), false)
+		}
 		if err != nil || kind != '"' || s.skip(offset) {
 			return "", 0, err
 		}
@@ -327,7 +396,7 @@ func (s *scanner) value(path []string) (text string, offset int, err error) {
 	}
 	var name, value string
 	for next := s.PeekKind(); next != '}' && next != ']'; next = s.PeekKind() {
-		step := "*"
+		step := item
 		if kind == '{' {
 			token, err := s.ReadToken()
 			if err != nil {

@@ -3,6 +3,7 @@ package words
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -37,6 +38,18 @@ func MediaType(s string) string {
 		return s
 	}
 	return Text(s)
+}
+
+// HoldsAny reports whether a text holds one of the secrets, in any letter case. A text that was shortened holds one whose beginning
+// ends it.
+func HoldsAny(s string, secrets []string) bool {
+	const shortened = 16
+	s = strings.ToLower(s)
+	return slices.ContainsFunc(secrets, func(secret string) bool {
+		secret = strings.ToLower(secret)
+		beginning := secret[:min(len(secret), shortened)]
+		return strings.Contains(s, secret) || strings.HasSuffix(s, "…") && strings.Contains(s, beginning)
+	})
 }
 
 // Plural returns a number of things: "1 item", "2 items".
