@@ -79,8 +79,12 @@ func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Sourc
 	if err := a.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -16384"); err != nil {
 		return Result{}, nil, a.explain(err)
 	}
-	if err := a.transaction(ctx, func() error { return a.create(chatbotID, tables(false)) }); err != nil {
-		return Result{}, nil, err
+	err = a.exec("BEGIN") // for all: a page for itself would write parts of indexes again and again
+	if err == nil {
+		err = a.create(chatbotID, tables(false))
+	}
+	if err != nil {
+		return Result{}, nil, a.explain(err)
 	}
 	keep := func(walked error) error {
 		incomplete := errors.Is(walked, okchat.ErrIncomplete) // and maybe odd, too
@@ -90,14 +94,18 @@ func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Sourc
 		return walked
 	}
 	result, err = a.Update(ctx, from, list, false)
-	if err = keep(err); err == nil && opts.Messages != nil {
+	if err = keep(err); err == nil {
+		_, err = a.conn.ExecContext(ctx, uniqueIDs) // which messages refer to
+		err = a.explain(err)
+	}
+	if err == nil && opts.Messages != nil {
 		result.Messages, err = a.UpdateMessages(ctx, okchat.ListOptions{}, archive.Filter{}, *opts.Messages)
 		if err = keep(err); err == nil && !opts.Messages.NoIndex {
 			err = a.explain(a.setFullText(ctx, true))
 		}
 	}
 	if err == nil {
-		_, err = a.conn.ExecContext(ctx, "INSERT INTO sightings SELECT 1, max(id) FROM runs;"+conversationRows.addRaw()+messageRows.addRaw()+indexes+views()) //nolint:gosec // of this package
+		_, err = a.conn.ExecContext(ctx, "INSERT INTO sightings SELECT 1, max(id) FROM runs;"+conversationRows.addRaw()+messageRows.addRaw()+indexes+views()+"COMMIT") //nolint:gosec // of this package
 		err = a.explain(err)
 	}
 	return result, ended, err

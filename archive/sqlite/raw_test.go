@@ -33,6 +33,11 @@ func newTable(t testing.TB, r *rows) *table {
 	if _, err := db.Exec(r.definition(true, r.names())); err != nil {
 		t.Fatal(err)
 	}
+	if r == conversationRows {
+		if _, err := db.Exec(uniqueIDs); err != nil {
+			t.Fatal(err)
+		}
+	}
 	tb := &table{rows: r}
 	for stmt, query := range map[**sql.Stmt]string{&tb.insert: r.put(""), &tb.look: "SELECT raw, verbatim IS NULL FROM " + r.name, &tb.empty: "DELETE FROM " + r.name} {
 		if *stmt, err = db.Prepare(query); err != nil {

@@ -57,7 +57,7 @@ type rows struct {
 	item    func() decodable
 	own     []string // definitions
 	key     string   // the columns that name an item
-	also    string   // a further constraint
+	also    string   // constraints
 	text    string   // the column that the full-text index holds
 }
 
@@ -80,7 +80,7 @@ var conversationRows = &rows{
 // The times of a message are conversations.messages_read_at, as it was then.
 var messageRows = &rows{
 	name: "messages", columns: column.Messages, item: func() decodable { return new(okchat.Message) }, key: "session_id, id", text: "content",
-	also: ", FOREIGN KEY (session_id) REFERENCES conversations (id)",
+	also: ",\n\tUNIQUE (session_id, id), FOREIGN KEY (session_id) REFERENCES conversations (id)",
 	own:  []string{"first_seen TEXT NOT NULL", "last_seen TEXT NOT NULL", "gone_at TEXT"},
 }
 
@@ -125,7 +125,7 @@ func (r *rows) definition(raw bool, names []string) string {
 	if raw {
 		b.WriteString(", " + r.raw(names)) // where ALTER TABLE puts it
 	}
-	fmt.Fprintf(&b, ",\n\tUNIQUE (%s)%s\n) STRICT;\n", r.key, r.also)
+	b.WriteString(r.also + ") STRICT;\n")
 	return b.String()
 }
 
@@ -140,22 +140,32 @@ func (r *rows) addRaw() string {
 	return "ALTER TABLE " + r.name + " ADD COLUMN " + r.raw(r.names()) + ";\n"
 }
 
-// put returns the statement that stores the values of [rows.values], and when the item was seen, first and, where the table
-// has that, last. Where the item is there already, the assignments in also are made, too.
+// insert returns the statement that stores the values of [rows.values], and when the item was seen, first and, where the table
+// has that, last.
+func (r *rows) insert() string {
+	statement, _ := r.putting()
+	return statement
+}
+
+// put returns the statement that does so also where the item is there already, and makes the assignments in also then.
 func (r *rows) put(also string) string {
+	insert, set := r.putting()
+	return fmt.Sprintf("%s ON CONFLICT (%s) DO UPDATE SET %s, gone_at = NULL%s", insert, r.key, set, also)
+}
+
+func (r *rows) putting() (insert, update string) {
 	names, values, set := []string{}, []string{}, []string{}
 	for _, name := range r.names() {
 		if slices.Contains([]string{"n", "gone_at", "messages_read_at", "messages_age"}, name) {
 			continue
 		}
 		names = append(names, quote(name))
-		values = append(values, fmt.Sprintf("?%d", len(names)))
+		values = append(values, "?")
 		if name != "id" && name != "first_seen" {
 			set = append(set, fmt.Sprintf("%s = excluded.%[1]s", quote(name)))
 		}
 	}
-	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s, gone_at = NULL%s",
-		r.name, strings.Join(names, ", "), strings.Join(values, ", "), r.key, strings.Join(set, ", "), also)
+	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", r.name, strings.Join(names, ", "), strings.Join(values, ", ")), strings.Join(set, ", ")
 }
 
 // values returns the fingerprint of an item, its columns, and its JSON where they do not tell all of it, in the order of
@@ -213,8 +223,13 @@ CREATE TABLE changes (
 	return b.String()
 }
 
+// uniqueIDs is an index and no constraint, which would slow down an export: ids come in no order.
+const uniqueIDs = `
+CREATE UNIQUE INDEX IF NOT EXISTS conversations_by_id ON conversations (id);
+`
+
 // indexes come last, as a table is filled faster without them.
-const indexes = `
+const indexes = uniqueIDs + `
 CREATE INDEX IF NOT EXISTS conversations_by_created_at ON conversations (created_at);
 CREATE INDEX IF NOT EXISTS conversations_by_last_sign ON conversations (` + lastSign + `);
 CREATE INDEX IF NOT EXISTS conversations_by_platform ON conversations (platform, created_at);

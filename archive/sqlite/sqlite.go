@@ -286,8 +286,11 @@ func (a *Archive) row(ctx context.Context, query string, args ...any) *sql.Row {
 }
 
 // transaction does all of do or nothing. It waits for other programs that write, until ctx is done; what has begun is not cut
-// short by ctx.
+// short by ctx. An export is one transaction.
 func (a *Archive) transaction(ctx context.Context, do func() error) error {
+	if a.fresh {
+		return a.explain(do())
+	}
 	if err := a.retry(ctx, func() error { return a.exec("BEGIN IMMEDIATE") }); err != nil {
 		return err
 	}

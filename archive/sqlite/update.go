@@ -124,6 +124,10 @@ func (r *run) begin(ctx context.Context) error {
 	}
 	// Whether something may be missing behind a conversation, which only a run for what is new alone asks.
 	const unsure = `?1 AND coalesce((SELECT id FROM runs WHERE started_at = first_seen), 0) NOT BETWEEN 1 AND ?2 - 1`
+	put := conversationRows.put(", messages_age = NULL")
+	if a.fresh {
+		put = conversationRows.insert()
+	}
 	for _, p := range []struct {
 		stmt  **sql.Stmt
 		query string
@@ -134,7 +138,7 @@ func (r *run) begin(ctx context.Context) error {
 		{&r.alike, "UPDATE conversations SET fingerprint = ? WHERE n = ?"},
 		{&r.back, "UPDATE conversations SET gone_at = NULL WHERE n = ?"},
 		{&r.remember, rememberQuery()},
-		{&r.put, conversationRows.put(", messages_age = NULL")},
+		{&r.put, put},
 		// From ?1 to ?2 the greater one of what was there and this run.
 		{&r.split, `INSERT INTO sightings SELECT column1, coalesce((SELECT run FROM sightings WHERE first <= column1 ORDER BY first DESC LIMIT 1), 0)
 			FROM (VALUES (?1), (?2 + 1)) WHERE true ON CONFLICT DO NOTHING`},
