@@ -30,6 +30,9 @@ import (
 func load(t *testing.T) (connections, requests int) {
 	t.Helper()
 	connections, requests = 40, 800
+	if testing.Short() {
+		requests = 400
+	}
 	if text := os.Getenv("OKCHAT_PROXY_LOAD"); text != "" {
 		if _, err := fmt.Sscan(text, &connections, &requests); err != nil {
 			t.Fatalf("OKCHAT_PROXY_LOAD: expected the numbers of connections and requests, got %q", text)

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,8 +56,15 @@ func TestScripts(t *testing.T) {
 			t.Logf("NOT TESTED: %s is not here, so the scripts skip what they hold against it", name)
 		}
 	}
+	files, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if testing.Short() { // the race detector's run: those in which programs run side by side
+		files = slices.DeleteFunc(files, func(name string) bool { return !strings.Contains(readFile(t, name), "\nstart ") })
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Files:               files,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
