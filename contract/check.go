@@ -139,8 +139,10 @@ func walkKey(target spec.Target, m spec.Match, counter string) string {
 
 // moment returns when the server answered: by its Date header, or else the recording, or else now.
 func (r *Result) moment(now time.Time) time.Time {
-	if t, err := http.ParseTime(r.Exchange.ResponseHeader.Get("Date")); err == nil {
-		return t
+	if date := r.Exchange.ResponseHeader.Get("Date"); date != "" { // a failure to parse costs more than the parsing
+		if t, err := http.ParseTime(date); err == nil {
+			return t
+		}
 	}
 	if !r.Exchange.Time.IsZero() {
 		return r.Exchange.Time

@@ -41,8 +41,13 @@ func Parse(body []byte) (*Tree, error) {
 	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {
 		return nil, &SyntaxError{0, "a byte order mark before it"}
 	}
+	// A value follows each comma and most brackets. Those in strings count too, so that this may be too many, but never too few.
+	values := 1
+	for _, sign := range []string{",", "{", "["} {
+		values += bytes.Count(body, []byte(sign))
+	}
 	p := &parser{
-		Tree:    &Tree{Text: string(body), Nodes: make([]Node, 0, 16+min(len(body)/40, MaxValues)), Broken: !utf8.Valid(body)},
+		Tree:    &Tree{Text: string(body), Nodes: make([]Node, 0, min(values, MaxValues)), Broken: !utf8.Valid(body)},
 		scanner: fastjson.NewScanner(body),
 	}
 	p.scanner.AnyBytes = true
@@ -56,9 +61,6 @@ func Parse(body []byte) (*Tree, error) {
 		return nil, &SyntaxError{end, fmt.Sprintf("more than one after byte %d of %d", end, len(body))}
 	}
 	p.Broken = p.Broken || p.scanner.TakeLone()
-	for i := range p.Nodes {
-		p.Nodes[i].tree = p.Tree
-	}
 	return p.Tree, nil
 }
 
@@ -69,7 +71,7 @@ func (p *parser) value(name string, key, parent int32) {
 		return
 	}
 	at, start := int32(len(p.Nodes)), p.scanner.Offset()
-	p.Nodes = append(p.Nodes, Node{Name: name, Key: key, Start: int32(start), Index: at, parent: parent})
+	p.Nodes = append(p.Nodes, Node{tree: p.Tree, Name: name, Key: key, Start: int32(start), Index: at, parent: parent})
 	var kind Kinds
 	var text string
 	size := int32(0)

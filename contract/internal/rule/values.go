@@ -22,41 +22,37 @@ import (
 // document gives the values of a tree to rules.
 type document struct {
 	*spec.Validation
-	values []value // by the nodes' positions
-	steps  *int    // counts what rules look at
-}
-
-// value is a node as rules see it. An object is its own CEL value.
-type value struct {
-	opaque
-	doc  *document
-	node *jsontree.Node
-	made ref.Val // nil until it is asked for
+	made    []ref.Val // by the nodes' positions, nil until it is asked for
+	objects []object  // room for the next ones
+	steps   *int      // counts what rules look at
 }
 
 func newDocument(valid *spec.Validation, steps *int) *document {
-	return &document{valid, make([]value, len(valid.Nodes)), steps}
+	return &document{Validation: valid, made: make([]ref.Val, len(valid.Nodes)), steps: steps}
 }
 
 // of returns a value as rules see it.
 func (d *document) of(n *jsontree.Node) ref.Val {
-	v := &d.values[n.Index]
-	if v.made == nil {
-		v.doc, v.node = d, n
+	v := &d.made[n.Index]
+	if *v == nil {
 		switch n.Kind {
 		case jsontree.Object:
-			v.made = (*object)(v)
+			if len(d.objects) == 0 {
+				d.objects = make([]object, 16)
+			}
+			d.objects[0].doc, d.objects[0].node = d, n
+			*v, d.objects = &d.objects[0], d.objects[1:]
 		case jsontree.Array:
 			l := &values{doc: d, list: make([]ref.Val, 0, n.Size)}
 			for _, item := range n.All() {
 				l.list = append(l.list, d.of(item))
 			}
-			v.made = l
+			*v = l
 		default:
-			v.made = scalar(n, d.Schemas[n.Index])
+			*v = scalar(n, d.Schemas[n.Index])
 		}
 	}
-	return v.made
+	return *v
 }
 
 // scalar converts a value that is no object and no array.
@@ -101,7 +97,11 @@ func (opaque) ConvertToNative(reflect.Type) (any, error) { return nil, errConver
 func (opaque) ConvertToType(ref.Type) ref.Val            { return types.WrapErr(errConversion) }
 
 // object is an object as rules see it.
-type object value
+type object struct {
+	opaque
+	doc  *document
+	node *jsontree.Node
+}
 
 var _ traits.Mapper = (*object)(nil)
 

@@ -234,9 +234,14 @@ func IsUUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
 // DateTime returns the time that a date-time of RFC 3339 stands for, and whether s is one: a date that exists, T and Z in either
 // case, any offset, and a leap second where one can be, which is the second after 23:59:59.
 func DateTime(s string) (t time.Time, ok bool) {
-	s = strings.ToUpper(s)
+	if len(s) < 20 {
+		return t, false
+	}
+	if s[10] == 't' || s[len(s)-1] == 'z' {
+		s = strings.ToUpper(s)
+	}
 	var leap time.Duration
-	if len(s) > 19 && s[17:19] == "60" { // package time knows no leap seconds
+	if s[17:19] == "60" { // package time knows no leap seconds
 		s, leap = s[:17]+"59"+s[19:], time.Second
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)

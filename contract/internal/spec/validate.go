@@ -119,12 +119,16 @@ func (v *Validation) value(s *Schema, n *jsontree.Node) {
 func (v *Validation) members(s *Schema, n *jsontree.Node) {
 	var seen uint64
 	var unknown []*jsontree.Node
+	next := 0 // most servers send the members in the order of the schema
 	for _, member := range n.All() {
-		i, ok := s.index[member.Name]
+		i, ok := next, next < len(s.Properties) && s.Properties[next].Name == member.Name
 		if !ok {
-			unknown = append(unknown, member)
-			continue
+			if i, ok = s.index[member.Name]; !ok {
+				unknown = append(unknown, member)
+				continue
+			}
 		}
+		next = i + 1
 		if seen&(1<<i) != 0 {
 			v.duplicate(s.Properties[i].Key, member)
 		}
