@@ -126,6 +126,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if t.capture.KeepBody != nil && !t.capture.KeepBody(req) {
 		body.kept.unread = NotRecorded
+	} else { // as far as a length that is only promised may claim memory
+		body.kept.buffer.Grow(int(min(max(body.length, 0), int64(body.kept.limit), 64<<10)))
 	}
 	resp.Body = body
 	return resp, nil
