@@ -124,6 +124,7 @@ func BenchmarkProxy(b *testing.B) {
 	}
 	r := pair(b, "check what passes", rounds(9, 9), sides...)
 	r.claim(rate, ours, reverse, 1/1.5)
+	r.show(rate, ours, reverse, 0.85)
 	if other != nil {
 		r.claim(rate, ours, prisms, 4)
 		r.claim(memory, ours, prisms, 0)
