@@ -1,9 +1,12 @@
 package okchat
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"net/http"
 	"net/textproto"
 	"strings"
@@ -58,11 +61,9 @@ type operation[T any] struct {
 	single, paged bool
 	// request builds the request for one page. A limit of 0 leaves the page size to the server.
 	request func(page, limit int) (*http.Request, error)
-	// read reads one item of the page's data into its zero value.
-	read func(*T, *fastjson.Scanner)
-	// sent returns what came beside an item's fields.
-	sent func(*T) *sent
-	// key returns an item's id, and order its created_at, by which the list is ordered, newest first.
+	// read reads one item of the page's data into its zero value, and returns what came beside its fields.
+	read func(*T, *fastjson.Scanner) sent
+	// key returns an item's id, and order its created_at where the list is ordered by it, newest first.
 	key   func(*T) uuid.UUID
 	order func(*T) time.Time
 	// owner returns the member ownerName, which has the value of in each item of this list; nil where there is none.
@@ -106,19 +107,42 @@ func newQuery(page, limit int, opts CallOptions) (query, error) {
 	return query{CallOptions: opts, page: max(page, 1), limit: limit}, nil
 }
 
-// single gets one page as a call of its own.
-func single[T any](ctx context.Context, c *Client, op operation[T], q query) (*Page[T], error) {
-	start := time.Now()
-	page, err := fetch(ctx, c, op, q)
-	items := 0
-	if err == nil {
-		items = len(page.Items)
-	}
-	c.called(ctx, start, CallInfo{Operation: op.name, Pages: 1, Items: items, Err: err})
+// plain makes a call that has no pages.
+func plain[T any](ctx context.Context, c *Client, op operation[T], opts CallOptions) (*Page[T], error) {
+	q, err := newQuery(0, 0, opts)
 	if err != nil {
 		return nil, err
 	}
-	return page, nil
+	return single(ctx, c, op, q.at(0))
+}
+
+// single gets one page as a call of its own.
+func single[T any](ctx context.Context, c *Client, op operation[T], q query) (page *Page[T], err error) {
+	err = c.report(ctx, op.name, func(info *CallInfo) error {
+		info.Pages = 1
+		if page, err = fetch(ctx, c, op, q); err != nil {
+			page = nil
+			return err
+		}
+		info.Items = len(page.Items)
+		return nil
+	})
+	return page, err
+}
+
+// pagesOf returns an iterator over the pages that run hands out, and over its error in the end. Each range is a call of its own.
+func pagesOf[T any](ctx context.Context, c *Client, op operation[T], run func(info *CallInfo, yield func(*Page[T]) bool) error) iter.Seq2[*Page[T], error] {
+	return func(yield func(*Page[T], error) bool) {
+		err := c.report(ctx, op.name, func(info *CallInfo) error {
+			return run(info, func(page *Page[T]) bool {
+				info.Items += len(page.Items)
+				return yield(page, nil)
+			})
+		})
+		if err != nil {
+			yield(nil, err)
+		}
+	}
 }
 
 // fetch gets one page, with retries. The way of a page goes on through the functions below: fetchTries, fetchOnce, send,
@@ -217,9 +241,9 @@ func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) 
 		// The status decides, even if the body broke off.
 		return nil, resp.StatusCode, len(body), c.newAPIError(q, op.ids, resp, body)
 	case err != nil:
-		if tooLarge, ok := errors.AsType[*tooLargeError](err); ok {
-			return nil, resp.StatusCode, len(body), &ContractError{Page: q.page, StatusCode: resp.StatusCode, Header: resp.Header, Where: "body",
-				Expected: fmt.Sprintf("at most %d bytes", tooLarge.limit), Got: "more, so ask for smaller pages", kind: ErrTooLarge}
+		if errors.Is(err, ErrTooLarge) {
+			return nil, resp.StatusCode, 0, &ContractError{Page: q.page, StatusCode: resp.StatusCode, Header: resp.Header, Where: "body",
+				Expected: fmt.Sprintf("at most %d bytes", c.conf.maxBody), Got: "more, so ask for smaller pages", kind: ErrTooLarge}
 		}
 		return nil, resp.StatusCode, len(body), transportError(fmt.Errorf("the body broke off after %d bytes: %w", len(body), err))
 	}
@@ -258,4 +282,35 @@ func (c *Client) send(req *http.Request, q query) (*http.Response, error) {
 		req.Header[textproto.CanonicalMIMEHeaderKey(name)] = values
 	}
 	return c.http.Do(req)
+}
+
+// maxErrorBody bounds how much is read of an answer that says no, in bytes.
+const maxErrorBody = 64 << 10
+
+// readAnswer reads the body of an answer: up to the limit of [WithMaxBody] if it may be a page, and the beginning if the server
+// refused. It takes at most three times the body in memory, and trusts an announced length only so far.
+func (c *Client) readAnswer(resp *http.Response) ([]byte, error) {
+	const usual, trusted = 64 << 10, 1 << 20
+	limit, refused := c.conf.maxBody, resp.StatusCode >= 400
+	if refused {
+		limit = min(limit, maxErrorBody)
+	} else if resp.ContentLength > limit {
+		return nil, ErrTooLarge
+	}
+	room := int64(usual)
+	if resp.ContentLength >= 0 {
+		room = min(resp.ContentLength, trusted)
+	}
+	var body bytes.Buffer
+	body.Grow(int(room) + bytes.MinRead) // with which ReadFrom finds the end without growing
+	_, err := body.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	long := int64(body.Len()) > limit
+	switch {
+	case refused && (long || err != nil): // an echo of the key may be cut, and is not known for one then, however it is escaped
+		const longest = len("&#x000041;")
+		body.Truncate(max(0, min(body.Len(), int(limit))-longest*len(c.key.reveal())))
+	case long:
+		return nil, ErrTooLarge
+	}
+	return body.Bytes(), err
 }

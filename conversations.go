@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/okchat/okchat-go/gen/okchatapi"
+	"github.com/okchat/okchat-go/internal/fastjson"
 )
 
 // The contract's own types, as far as this package's signatures name them.
@@ -119,14 +120,8 @@ func (c *Client) Page(ctx context.Context, chatbotID string, opts PageOptions) (
 // With opts.State conversations enter the list in its middle, by changing into that state. If others leave in the same
 // moment their number is hidden: as many as entered may then be missed.
 func (c *Client) Pages(ctx context.Context, chatbotID string, opts ListOptions) iter.Seq2[*Page[Conversation], error] {
-	return func(yield func(*Page[Conversation], error) bool) {
-		op, err := c.listConversations(chatbotID, opts.State)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		walkPages(ctx, c, op, opts, yield)
-	}
+	op, err := c.listConversations(chatbotID, opts.State)
+	return walkPages(ctx, c, op, err, opts)
 }
 
 // Conversations walks over all conversations of a chatbot, newest first. It is [Client.Pages] with the pages taken apart,
@@ -134,6 +129,42 @@ func (c *Client) Pages(ctx context.Context, chatbotID string, opts ListOptions) 
 func (c *Client) Conversations(ctx context.Context, chatbotID string, opts ListOptions) iter.Seq2[Conversation, error] {
 	return itemsOf(c.Pages(ctx, chatbotID, opts))
 }
+
+// Conversation gets one conversation by its id. The state may be missing: the only recorded answer has none, and
+// [Conversation.Missing] does not name it then. The errors are those of [Client.Page]; what the server answers for an id
+// that it does not know is unknown, presumably an [APIError] with status 404.
+func (c *Client) Conversation(ctx context.Context, chatbotID, conversationID string, opts CallOptions) (Conversation, error) {
+	op, err := c.listConversations(chatbotID, "")
+	if err != nil {
+		return Conversation{}, err
+	}
+	id, err := parseID("conversation", conversationID)
+	if err != nil {
+		return Conversation{}, err
+	}
+	chatbot := op.of
+	op.name, op.ids, op.member, op.single, op.paged = "getConversation", bothIDs, "session", true, false
+	op.request = func(int, int) (*http.Request, error) {
+		return okchatapi.NewGetConversationRequest(c.server, chatbot, id)
+	}
+	op.read = func(conv *Conversation, s *fastjson.Scanner) sent {
+		conv.read(s)
+		state, _ := conv.of.Bit("state")
+		conv.missing &^= state
+		return conv.sent
+	}
+	page, err := plain(ctx, c, op, opts)
+	if err != nil {
+		return Conversation{}, err
+	}
+	if page.Items[0].ID != id {
+		return Conversation{}, broken(page, "/session/id", "the one asked for", "another")
+	}
+	return page.Items[0], nil
+}
+
+// bothIDs names what the path of a conversation is made from, see [operation].
+const bothIDs = "the conversation id, the chatbot id and "
 
 // listConversations returns the operation of the contract that lists the conversations of one chatbot.
 func (c *Client) listConversations(chatbotID string, state ConversationState) (operation[Conversation], error) {
@@ -154,7 +185,6 @@ func (c *Client) listConversations(chatbotID string, state ConversationState) (o
 			return okchatapi.NewListConversationsRequest(c.server, id, &params)
 		},
 		read:      (*Conversation).read,
-		sent:      func(conv *Conversation) *sent { return &conv.sent },
 		key:       func(conv *Conversation) uuid.UUID { return conv.ID },
 		order:     func(conv *Conversation) time.Time { return conv.CreatedAt },
 		owner:     func(conv *Conversation) uuid.UUID { return conv.ChatbotID },

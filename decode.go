@@ -231,7 +231,8 @@ func (d *decoder[T]) item() error {
 	item := &d.items[n]
 	s.Next()
 	start := s.Offset()
-	if d.op.read(item, s); s.Err() != nil {
+	came := d.op.read(item, s)
+	if s.Err() != nil {
 		return nil
 	}
 	m, broken := s.TakeMismatch()
@@ -245,7 +246,7 @@ func (d *decoder[T]) item() error {
 	case broken:
 		return d.leaveOut(start, m.Where, m.Expected, m.Got)
 	}
-	if name, expected := d.op.sent(item).firstMissing(d.needed); name != "" {
+	if name, expected := came.firstMissing(d.needed); name != "" {
 		return d.leaveOut(start, "/"+name, expected, "none")
 	}
 	if d.op.key(item) == uuid.Nil {

@@ -396,11 +396,11 @@ func TestTheTrysDeadlineCoversDecoding(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		op := conversationsOp(t)
 		read, items := op.read, 0
-		op.read = func(conv *Conversation, s *fastjson.Scanner) {
+		op.read = func(conv *Conversation, s *fastjson.Scanner) sent {
 			if items++; items == 100 {
 				cancel()
 			}
-			read(conv, s)
+			return read(conv, s)
 		}
 		text := pageOf("["+strings.Repeat(conversationJSON(0)+",", n-1)+conversationJSON(0)+"]", `{"currentPage":1,"pageSize":1000,"totalCount":1000,"totalPages":1}`)
 		_, err := decodePage(ctx, op, query{page: 1}, answer(200, mediaType, ""), []byte(text))

@@ -80,11 +80,14 @@ func callHook(hook func()) {
 	hook()
 }
 
-// called reports a call that began at start to the hook.
-func (c *Client) called(ctx context.Context, start time.Time, info CallInfo) {
-	if info.Duration = time.Since(start); c.conf.hooks.Call != nil {
+// report makes a call of some operation, which fills in info, and reports it to the hook unless its arguments were wrong.
+func (c *Client) report(ctx context.Context, operation string, call func(info *CallInfo) error) error {
+	start, info := time.Now(), CallInfo{Operation: operation}
+	info.Err = call(&info)
+	if info.Duration = time.Since(start); c.conf.hooks.Call != nil && !errors.Is(info.Err, ErrArgument) {
 		callHook(func() { c.conf.hooks.Call(ctx, info) })
 	}
+	return info.Err
 }
 
 // tried reports a try to the hook and to the log.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -107,7 +108,7 @@ func WithMaxBody(n int64) Option {
 		if n <= 0 {
 			return fmt.Errorf("okchat: the body limit is %d bytes, expected more than 0", n)
 		}
-		c.maxBody = n
+		c.maxBody = min(n, math.MaxInt64-1) // one more is read to tell a longer body
 		return nil
 	}
 }
@@ -165,7 +166,7 @@ func newTransport() *http.Transport {
 		t = &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
 	}
 	t = t.Clone()
-	t.MaxResponseHeaderBytes = maxHeader
+	t.MaxResponseHeaderBytes = 256 << 10
 	t.Proxy = onlyHTTPS(t.Proxy)
 	t.MaxIdleConnsPerHost = MaxReadAhead + 1 // the pages of a batch and a fence, so that the next batch reuses them
 	return t

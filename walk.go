@@ -13,19 +13,20 @@ import (
 	"github.com/google/uuid"
 )
 
-// walkPages walks over the pages of op.
-func walkPages[T any](ctx context.Context, c *Client, op operation[T], opts ListOptions, yield func(*Page[T], error) bool) {
-	w, err := newWalk(ctx, c, op, opts)
-	if err != nil {
-		yield(nil, err)
-		return
-	}
-	start := time.Now()
-	err = w.run(func(p *Page[T]) bool { return yield(p, nil) })
-	c.called(ctx, start, CallInfo{Operation: op.name, Pages: int(w.requested.Load()), Items: w.handed, Err: err})
-	if err != nil {
-		yield(nil, err)
-	}
+// walkPages walks over the pages of op, which come newest first. It fails with err if that is not nil.
+func walkPages[T any](ctx context.Context, c *Client, op operation[T], err error, opts ListOptions) iter.Seq2[*Page[T], error] {
+	return pagesOf(ctx, c, op, func(info *CallInfo, yield func(*Page[T]) bool) error {
+		if err != nil {
+			return err
+		}
+		w, err := newWalk(ctx, c, op, opts)
+		if err != nil {
+			return err
+		}
+		err = w.run(yield)
+		info.Pages = int(w.requested.Load())
+		return err
+	})
 }
 
 // itemsOf takes pages apart.
