@@ -54,8 +54,10 @@ func (p Page[T]) String() string {
 // operation is an operation of the contract, bound to the arguments that are the same for each of its pages. Fetching,
 // walking and reading ahead are generic over it.
 type operation[T any] struct {
-	// name is the contract's operationId, and ids names what the caller gave to make the path, for the error of a 404.
+	// name is the contract's operationId, and ids names what the caller gave to make the path, for the error of a 404. err is
+	// why these make none.
 	name, ids string
+	err       error
 	// member is the member of the body that holds the items: a single one, or a list, beside whose pages metadata stand.
 	member        string
 	single, paged bool
@@ -88,8 +90,11 @@ func (q query) at(page int) query {
 	return q
 }
 
-func newQuery(page, limit int, opts CallOptions) (query, error) {
+// newQuery returns a call for a page, or an error that matches [ErrArgument]: err, which is that of the operation, or another.
+func newQuery(err error, page, limit int, opts CallOptions) (query, error) {
 	switch {
+	case err != nil:
+		return query{}, err
 	case page < 0:
 		return query{}, argumentErrorf("Page is %d, expected 1 or more, or 0 for the first", page)
 	case limit < 0:
@@ -104,30 +109,24 @@ func newQuery(page, limit int, opts CallOptions) (query, error) {
 			return query{}, argumentErrorf("Header names %s, expected the key in New alone", headerKey)
 		}
 	}
-	return query{CallOptions: opts, page: max(page, 1), limit: limit}, nil
-}
-
-// plain makes a call that has no pages.
-func plain[T any](ctx context.Context, c *Client, op operation[T], opts CallOptions) (*Page[T], error) {
-	q, err := newQuery(0, 0, opts)
-	if err != nil {
-		return nil, err
-	}
-	return single(ctx, c, op, q.at(0))
+	return query{CallOptions: opts, page: page, limit: limit}, nil
 }
 
 // single gets one page as a call of its own.
-func single[T any](ctx context.Context, c *Client, op operation[T], q query) (page *Page[T], err error) {
+func single[T any](ctx context.Context, c *Client, op operation[T], page, limit int, opts CallOptions) (*Page[T], error) {
+	q, err := newQuery(op.err, page, limit, opts)
+	if err != nil {
+		return nil, err
+	}
+	var got *Page[T]
 	err = c.report(ctx, op.name, func(info *CallInfo) error {
-		info.Pages = 1
-		if page, err = fetch(ctx, c, op, q); err != nil {
-			page = nil
-			return err
+		page, err := fetch(ctx, c, op, q)
+		if info.Pages = 1; err == nil {
+			got, info.Items = page, len(page.Items)
 		}
-		info.Items = len(page.Items)
-		return nil
+		return err
 	})
-	return page, err
+	return got, err
 }
 
 // pagesOf returns an iterator over the pages that run hands out, and over its error in the end. Each range is a call of its own.

@@ -17,14 +17,14 @@ import (
 // answer says besides, among it the chatbots' instructions and keys, is dropped. The errors are those of [Client.Page], without
 // the body of the answer.
 func (c *Client) Chatbots(ctx context.Context, opts CallOptions) ([]Chatbot, error) {
-	page, err := plain(ctx, c, operation[Chatbot]{
+	page, err := single(ctx, c, operation[Chatbot]{
 		name: "listChatbots", member: "chatbots",
 		request: func(int, int) (*http.Request, error) { return okchatapi.NewListChatbotsRequest(c.server) },
 		read: func(bot *Chatbot, s *fastjson.Scanner) sent {
 			return readItem(chatbotType.of(reflect.TypeFor[Chatbot]()), s, bot)
 		},
 		key: func(bot *Chatbot) uuid.UUID { return bot.ID },
-	}, opts)
+	}, 0, 0, opts)
 	if broken, ok := errors.AsType[*ContractError](err); ok {
 		broken.Body = nil
 	}

@@ -84,15 +84,7 @@ type ListOptions struct {
 // sent. How the server answers for a page beyond the last is unknown; the client expects the answer to be for the page that
 // was asked for and its numbers to agree with each other.
 func (c *Client) Page(ctx context.Context, chatbotID string, opts PageOptions) (*Page[Conversation], error) {
-	op, err := c.listConversations(chatbotID, opts.State)
-	if err != nil {
-		return nil, err
-	}
-	q, err := newQuery(opts.Page, opts.Limit, opts.CallOptions)
-	if err != nil {
-		return nil, err
-	}
-	return single(ctx, c, op, q)
+	return single(ctx, c, c.listConversations(chatbotID, opts.State), or(opts.Page, 1), opts.Limit, opts.CallOptions)
 }
 
 // Pages walks over all pages of a chatbot's conversations, from opts.Page on. Each range starts a walk of its own, under
@@ -120,8 +112,7 @@ func (c *Client) Page(ctx context.Context, chatbotID string, opts PageOptions) (
 // With opts.State conversations enter the list in its middle, by changing into that state. If others leave in the same
 // moment their number is hidden: as many as entered may then be missed.
 func (c *Client) Pages(ctx context.Context, chatbotID string, opts ListOptions) iter.Seq2[*Page[Conversation], error] {
-	op, err := c.listConversations(chatbotID, opts.State)
-	return walkPages(ctx, c, op, err, opts)
+	return walkPages(ctx, c, c.listConversations(chatbotID, opts.State), opts)
 }
 
 // Conversations walks over all conversations of a chatbot, newest first. It is [Client.Pages] with the pages taken apart,
@@ -134,16 +125,9 @@ func (c *Client) Conversations(ctx context.Context, chatbotID string, opts ListO
 // [Conversation.Missing] does not name it then. The errors are those of [Client.Page]; what the server answers for an id
 // that it does not know is unknown, presumably an [APIError] with status 404.
 func (c *Client) Conversation(ctx context.Context, chatbotID, conversationID string, opts CallOptions) (Conversation, error) {
-	op, err := c.listConversations(chatbotID, "")
-	if err != nil {
-		return Conversation{}, err
-	}
-	id, err := parseID("conversation", conversationID)
-	if err != nil {
-		return Conversation{}, err
-	}
-	chatbot := op.of
-	op.name, op.ids, op.member, op.single, op.paged = "getConversation", bothIDs, "session", true, false
+	chatbot, id, err := parseIDs(chatbotID, conversationID)
+	op := c.listConversations(chatbotID, "")
+	op.name, op.ids, op.err, op.member, op.single, op.paged = "getConversation", bothIDs, err, "session", true, false
 	op.request = func(int, int) (*http.Request, error) {
 		return okchatapi.NewGetConversationRequest(c.server, chatbot, id)
 	}
@@ -153,7 +137,7 @@ func (c *Client) Conversation(ctx context.Context, chatbotID, conversationID str
 		conv.missing &^= state
 		return conv.sent
 	}
-	page, err := plain(ctx, c, op, opts)
+	page, err := single(ctx, c, op, 0, 0, opts)
 	if err != nil {
 		return Conversation{}, err
 	}
@@ -167,13 +151,10 @@ func (c *Client) Conversation(ctx context.Context, chatbotID, conversationID str
 const bothIDs = "the conversation id, the chatbot id and "
 
 // listConversations returns the operation of the contract that lists the conversations of one chatbot.
-func (c *Client) listConversations(chatbotID string, state ConversationState) (operation[Conversation], error) {
+func (c *Client) listConversations(chatbotID string, state ConversationState) operation[Conversation] {
 	id, err := parseID("chatbot", chatbotID)
-	if err != nil {
-		return operation[Conversation]{}, err
-	}
 	return operation[Conversation]{
-		name: "listConversations", ids: "the chatbot id and ", member: "data", paged: true,
+		name: "listConversations", ids: "the chatbot id and ", err: err, member: "data", paged: true,
 		request: func(page, limit int) (*http.Request, error) {
 			params := okchatapi.ListConversationsParams{Page: &page}
 			if limit > 0 {
@@ -190,7 +171,7 @@ func (c *Client) listConversations(chatbotID string, state ConversationState) (o
 		owner:     func(conv *Conversation) uuid.UUID { return conv.ChatbotID },
 		ownerName: "chatbot_id",
 		of:        id,
-	}, nil
+	}
 }
 
 // parseID parses the id of what, which must be a UUID in the form of the contract: uuid.Parse takes others, too.
@@ -200,4 +181,12 @@ func parseID(what, id string) (uuid.UUID, error) {
 		return uuid.Nil, argumentErrorf("the %s id is not a UUID, expected the form 00000000-0000-0000-0000-000000000000", what)
 	}
 	return parsed, nil
+}
+
+// parseIDs parses the ids by which one conversation is asked for.
+func parseIDs(chatbotID, conversationID string) (chatbot, conversation uuid.UUID, err error) {
+	if chatbot, err = parseID("chatbot", chatbotID); err == nil {
+		conversation, err = parseID("conversation", conversationID)
+	}
+	return chatbot, conversation, err
 }

@@ -89,19 +89,14 @@ func (c *Client) Messages(ctx context.Context, chatbotID, conversationID string,
 // [ErrIncomplete]. Single messages that break the contract are left out and named as in [Client.Pages]. A message of another
 // conversation is an error at once. Memory grows by an id for each message.
 func (c *Client) MessagePages(ctx context.Context, chatbotID, conversationID string, opts MessageOptions) iter.Seq2[*Page[Message], error] {
-	op, err := c.listMessages(chatbotID, conversationID)
-	return passPages(ctx, c, op, err, opts.Limit, opts.CallOptions)
+	return passPages(ctx, c, c.listMessages(chatbotID, conversationID), opts.Limit, opts.CallOptions)
 }
 
 // listMessages returns the operation of the contract that lists the messages of one conversation.
-func (c *Client) listMessages(chatbotID, conversationID string) (operation[Message], error) {
-	chatbot, err := parseID("chatbot", chatbotID)
-	if err != nil {
-		return operation[Message]{}, err
-	}
-	conversation, err := parseID("conversation", conversationID)
+func (c *Client) listMessages(chatbotID, conversationID string) operation[Message] {
+	chatbot, conversation, err := parseIDs(chatbotID, conversationID)
 	return operation[Message]{
-		name: "listMessages", ids: bothIDs, member: "data", paged: true,
+		name: "listMessages", ids: bothIDs, err: err, member: "data", paged: true,
 		request: func(page, limit int) (*http.Request, error) {
 			params := okchatapi.ListMessagesParams{Page: &page}
 			if limit > 0 {
@@ -114,5 +109,5 @@ func (c *Client) listMessages(chatbotID, conversationID string) (operation[Messa
 		owner:     func(m *Message) uuid.UUID { return m.SessionID },
 		ownerName: "session_id",
 		of:        conversation,
-	}, err
+	}
 }

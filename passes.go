@@ -14,13 +14,10 @@ import (
 // maxPasses is how often a list is read at most, before the walk gives up: it changes faster than it is read.
 const maxPasses = 20
 
-// passPages walks over the pages of op, of which the order is unknown. It fails with err if that is not nil.
-func passPages[T any](ctx context.Context, c *Client, op operation[T], err error, limit int, opts CallOptions) iter.Seq2[*Page[T], error] {
+// passPages walks over the pages of op, of which the order is unknown.
+func passPages[T any](ctx context.Context, c *Client, op operation[T], limit int, opts CallOptions) iter.Seq2[*Page[T], error] {
 	return pagesOf(ctx, c, op, func(info *CallInfo, yield func(*Page[T]) bool) error {
-		if err != nil {
-			return err
-		}
-		q, err := newQuery(1, limit, opts)
+		q, err := newQuery(op.err, 1, limit, opts)
 		if err != nil {
 			return err
 		}

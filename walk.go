@@ -13,12 +13,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// walkPages walks over the pages of op, which come newest first. It fails with err if that is not nil.
-func walkPages[T any](ctx context.Context, c *Client, op operation[T], err error, opts ListOptions) iter.Seq2[*Page[T], error] {
+// walkPages walks over the pages of op, which come newest first.
+func walkPages[T any](ctx context.Context, c *Client, op operation[T], opts ListOptions) iter.Seq2[*Page[T], error] {
 	return pagesOf(ctx, c, op, func(info *CallInfo, yield func(*Page[T]) bool) error {
-		if err != nil {
-			return err
-		}
 		w, err := newWalk(ctx, c, op, opts)
 		if err != nil {
 			return err
@@ -96,7 +93,7 @@ type standing struct {
 const maxStalled = 1000
 
 func newWalk[T any](ctx context.Context, c *Client, op operation[T], opts ListOptions) (*walk[T], error) {
-	q, err := newQuery(opts.Page, opts.Limit, opts.CallOptions)
+	q, err := newQuery(op.err, or(opts.Page, 1), opts.Limit, opts.CallOptions)
 	if err != nil {
 		return nil, err
 	}
