@@ -64,7 +64,7 @@ type operation[T any] struct {
 	// request builds the request for one page. A limit of 0 leaves the page size to the server.
 	request func(page, limit int) (*http.Request, error)
 	// read reads one item of the page's data into its zero value, and returns what came beside its fields.
-	read func(*T, *fastjson.Scanner) sent
+	read func(*T, *fastjson.Scanner) *sent
 	// key returns an item's id, and order its created_at where the list is ordered by it, newest first.
 	key   func(*T) uuid.UUID
 	order func(*T) time.Time
@@ -113,7 +113,7 @@ func newQuery(err error, page, limit int, opts CallOptions) (query, error) {
 }
 
 // single gets one page as a call of its own.
-func single[T any](ctx context.Context, c *Client, op operation[T], page, limit int, opts CallOptions) (*Page[T], error) {
+func single[T any](ctx context.Context, c *Client, op *operation[T], page, limit int, opts CallOptions) (*Page[T], error) {
 	q, err := newQuery(op.err, page, limit, opts)
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func single[T any](ctx context.Context, c *Client, op operation[T], page, limit 
 }
 
 // pagesOf returns an iterator over the pages that run hands out, and over its error in the end. Each range is a call of its own.
-func pagesOf[T any](ctx context.Context, c *Client, op operation[T], run func(info *CallInfo, yield func(*Page[T]) bool) error) iter.Seq2[*Page[T], error] {
+func pagesOf[T any](ctx context.Context, c *Client, op *operation[T], run func(info *CallInfo, yield func(*Page[T]) bool) error) iter.Seq2[*Page[T], error] {
 	return func(yield func(*Page[T], error) bool) {
 		err := c.report(ctx, op.name, func(info *CallInfo) error {
 			return run(info, func(page *Page[T]) bool {
@@ -147,7 +147,7 @@ func pagesOf[T any](ctx context.Context, c *Client, op operation[T], run func(in
 // fetch gets one page, with retries. The way of a page goes on through the functions below: fetchTries, fetchOnce, send,
 // readAnswer, decodePage. A page that holds fewer items than its metadata say is returned together with an error that
 // matches [ErrIncomplete].
-func fetch[T any](ctx context.Context, c *Client, op operation[T], q query) (*Page[T], error) {
+func fetch[T any](ctx context.Context, c *Client, op *operation[T], q query) (*Page[T], error) {
 	start := time.Now()
 	page, tries, err := fetchTries(ctx, c, op, q)
 	if c.conf.hooks.Page != nil {
@@ -161,7 +161,7 @@ func fetch[T any](ctx context.Context, c *Client, op operation[T], q query) (*Pa
 }
 
 // fetchTries sends requests until one succeeds or the retry policy ends the call.
-func fetchTries[T any](ctx context.Context, c *Client, op operation[T], q query) (page *Page[T], tries int, err error) {
+func fetchTries[T any](ctx context.Context, c *Client, op *operation[T], q query) (page *Page[T], tries int, err error) {
 	var (
 		a       attempts
 		failure callError // of the last try
@@ -209,7 +209,7 @@ func fetchTries[T any](ctx context.Context, c *Client, op operation[T], q query)
 
 // fetchOnce sends one request and decodes its answer. The status and size are for the hooks, so that it returns them even if
 // it fails.
-func fetchOnce[T any](ctx context.Context, c *Client, op operation[T], q query) (page *Page[T], status, size int, failure callError) {
+func fetchOnce[T any](ctx context.Context, c *Client, op *operation[T], q query) (page *Page[T], status, size int, failure callError) {
 	timeout := or(q.TryTimeout, c.conf.tryTimeout)
 	tryCtx, cancel := context.WithTimeoutCause(ctx, timeout, ErrTryTimeout)
 	defer cancel()

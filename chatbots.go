@@ -17,11 +17,12 @@ import (
 // answer says besides, among it the chatbots' instructions and keys, is dropped. The errors are those of [Client.Page], without
 // the body of the answer.
 func (c *Client) Chatbots(ctx context.Context, opts CallOptions) ([]Chatbot, error) {
-	page, err := single(ctx, c, operation[Chatbot]{
+	page, err := single(ctx, c, &operation[Chatbot]{
 		name: "listChatbots", member: "chatbots",
 		request: func(int, int) (*http.Request, error) { return okchatapi.NewListChatbotsRequest(c.server) },
-		read: func(bot *Chatbot, s *fastjson.Scanner) sent {
-			return readItem(chatbotType.of(reflect.TypeFor[Chatbot]()), s, bot)
+		read: func(bot *Chatbot, s *fastjson.Scanner) *sent {
+			came := readItem(chatbotType.of(reflect.TypeFor[Chatbot]()), s, bot)
+			return &came
 		},
 		key: func(bot *Chatbot) uuid.UUID { return bot.ID },
 	}, 0, 0, opts)

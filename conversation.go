@@ -47,9 +47,9 @@ func (c Conversation) String() string {
 }
 
 // read reads one conversation. It shares memory with the scanner's text.
-func (c *Conversation) read(s *fastjson.Scanner) sent {
+func (c *Conversation) read(s *fastjson.Scanner) *sent {
 	c.sent = readItem(conversationType.of(reflect.TypeFor[okchatapi.Conversation]()), s, &c.Conversation)
-	return c.sent
+	return &c.sent
 }
 
 // UnmarshalJSON decodes one conversation, for instance from an archive, and keeps a copy of b. It fails on a value whose type

@@ -131,11 +131,11 @@ func (c *Client) Conversation(ctx context.Context, chatbotID, conversationID str
 	op.request = func(int, int) (*http.Request, error) {
 		return okchatapi.NewGetConversationRequest(c.server, chatbot, id)
 	}
-	op.read = func(conv *Conversation, s *fastjson.Scanner) sent {
+	op.read = func(conv *Conversation, s *fastjson.Scanner) *sent {
 		conv.read(s)
 		state, _ := conv.of.Bit("state")
 		conv.missing &^= state
-		return conv.sent
+		return &conv.sent
 	}
 	page, err := single(ctx, c, op, 0, 0, opts)
 	if err != nil {
@@ -151,9 +151,9 @@ func (c *Client) Conversation(ctx context.Context, chatbotID, conversationID str
 const bothIDs = "the conversation id, the chatbot id and "
 
 // listConversations returns the operation of the contract that lists the conversations of one chatbot.
-func (c *Client) listConversations(chatbotID string, state ConversationState) operation[Conversation] {
+func (c *Client) listConversations(chatbotID string, state ConversationState) *operation[Conversation] {
 	id, err := parseID("chatbot", chatbotID)
-	return operation[Conversation]{
+	return &operation[Conversation]{
 		name: "listConversations", ids: "the chatbot id and ", err: err, member: "data", paged: true,
 		request: func(page, limit int) (*http.Request, error) {
 			params := okchatapi.ListConversationsParams{Page: &page}

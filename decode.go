@@ -22,7 +22,7 @@ const mediaType = "application/json"
 // types, it is the page and the list that were asked for, its metadata agree with each other, and each item has an id and a
 // time. It fails with a *ContractError that names the first of these that is not so, or with the error of ctx. A page that
 // holds fewer items than its metadata say is returned together with its error.
-func decodePage[T any](ctx context.Context, op operation[T], q query, resp *http.Response, body []byte) (*Page[T], error) {
+func decodePage[T any](ctx context.Context, op *operation[T], q query, resp *http.Response, body []byte) (*Page[T], error) {
 	if err := checkHead(resp); err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func parseMediaType(header string) (media, charset string) {
 // may hold, and package fastjson bounds what the items hold.
 type decoder[T any] struct {
 	ctx     context.Context
-	op      operation[T]
+	op      *operation[T]
 	query   query
 	scanner *fastjson.Scanner
 	size    int

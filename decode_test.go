@@ -390,7 +390,7 @@ func TestTheTrysDeadlineCoversDecoding(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		op := conversationsOp(t)
 		read, items := op.read, 0
-		op.read = func(conv *Conversation, s *fastjson.Scanner) sent {
+		op.read = func(conv *Conversation, s *fastjson.Scanner) *sent {
 			if items++; items == 100 {
 				cancel()
 			}

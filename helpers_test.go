@@ -51,7 +51,7 @@ func newTestClient(t testing.TB, rt http.RoundTripper, opts ...Option) *Client {
 }
 
 // conversationsOp is the operation that lists the conversations of testBot.
-func conversationsOp(tb testing.TB) operation[Conversation] {
+func conversationsOp(tb testing.TB) *operation[Conversation] {
 	tb.Helper()
 	return newTestClient(tb, roundTrip(succeeds)).listConversations(testBot, "")
 }

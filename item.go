@@ -88,7 +88,7 @@ func (i *sent) firstMissing(members []string) (member, expected string) {
 }
 
 // unmarshalItem sets item to what a copy of b holds. It does nothing where b is null, as encoding/json does for other types.
-func unmarshalItem[T any](b []byte, what string, item *T, read func(*T, *fastjson.Scanner) sent) error {
+func unmarshalItem[T any](b []byte, what string, item *T, read func(*T, *fastjson.Scanner) *sent) error {
 	if string(b) == "null" {
 		return nil
 	}

@@ -45,9 +45,9 @@ func (m Message) String() string {
 	return fmt.Sprintf("message %s (%s, %s)", m.ID, clip(oneLine(string(m.SenderType)), 64), m.CreatedAt.Format(time.RFC3339Nano))
 }
 
-func (m *Message) read(s *fastjson.Scanner) sent {
+func (m *Message) read(s *fastjson.Scanner) *sent {
 	m.sent = readItem(messageType.of(reflect.TypeFor[okchatapi.Message]()), s, &m.Message)
-	return m.sent
+	return &m.sent
 }
 
 // UnmarshalJSON decodes one message, as that of [Conversation] does.
@@ -93,9 +93,9 @@ func (c *Client) MessagePages(ctx context.Context, chatbotID, conversationID str
 }
 
 // listMessages returns the operation of the contract that lists the messages of one conversation.
-func (c *Client) listMessages(chatbotID, conversationID string) operation[Message] {
+func (c *Client) listMessages(chatbotID, conversationID string) *operation[Message] {
 	chatbot, conversation, err := parseIDs(chatbotID, conversationID)
-	return operation[Message]{
+	return &operation[Message]{
 		name: "listMessages", ids: bothIDs, err: err, member: "data", paged: true,
 		request: func(page, limit int) (*http.Request, error) {
 			params := okchatapi.ListMessagesParams{Page: &page}

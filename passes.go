@@ -15,7 +15,7 @@ import (
 const maxPasses = 20
 
 // passPages walks over the pages of op, of which the order is unknown.
-func passPages[T any](ctx context.Context, c *Client, op operation[T], limit int, opts CallOptions) iter.Seq2[*Page[T], error] {
+func passPages[T any](ctx context.Context, c *Client, op *operation[T], limit int, opts CallOptions) iter.Seq2[*Page[T], error] {
 	return pagesOf(ctx, c, op, func(info *CallInfo, yield func(*Page[T]) bool) error {
 		q, err := newQuery(op.err, 1, limit, opts)
 		if err != nil {
@@ -61,7 +61,7 @@ func sorted[T any](pages iter.Seq2[*Page[T], error], order func(*T) time.Time, m
 
 // unorderedWalk is a walk over a list whose pages come in an unknown order, so that a new item may come in anywhere.
 type unorderedWalk[T any] struct {
-	op   operation[T]
+	op   *operation[T]
 	seen map[uuid.UUID]bool // all ids that came
 	oddities
 }

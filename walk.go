@@ -14,7 +14,7 @@ import (
 )
 
 // walkPages walks over the pages of op, which come newest first.
-func walkPages[T any](ctx context.Context, c *Client, op operation[T], opts ListOptions) iter.Seq2[*Page[T], error] {
+func walkPages[T any](ctx context.Context, c *Client, op *operation[T], opts ListOptions) iter.Seq2[*Page[T], error] {
 	return pagesOf(ctx, c, op, func(info *CallInfo, yield func(*Page[T]) bool) error {
 		w, err := newWalk(ctx, c, op, opts)
 		if err != nil {
@@ -47,7 +47,7 @@ func itemsOf[T any](pages iter.Seq2[*Page[T], error]) iter.Seq2[T, error] {
 // walk is one range over the list. Positions in the list count from 0, newest first.
 type walk[T any] struct {
 	get       func(context.Context, query) (*Page[T], error)
-	op        operation[T]
+	op        *operation[T]
 	most      int // pages in a row that may bring nothing older
 	ctx       context.Context
 	query     query
@@ -92,7 +92,7 @@ type standing struct {
 // page holds.
 const maxStalled = 1000
 
-func newWalk[T any](ctx context.Context, c *Client, op operation[T], opts ListOptions) (*walk[T], error) {
+func newWalk[T any](ctx context.Context, c *Client, op *operation[T], opts ListOptions) (*walk[T], error) {
 	q, err := newQuery(op.err, or(opts.Page, 1), opts.Limit, opts.CallOptions)
 	if err != nil {
 		return nil, err
