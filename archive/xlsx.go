@@ -179,6 +179,8 @@ func (x *xlsx) text(s string, style int) {
 		switch {
 		case r == '<':
 			escape = "&lt;"
+		case r == '>': // which would end a section behind two brackets
+			escape = "&gt;"
 		case r == '&':
 			escape = "&amp;"
 		case r == '_' && isEscape(s[i:]):

@@ -169,6 +169,11 @@ func TestAWorkbookHoldsEachTextAsItIs(t *testing.T) {
 	if got := rows[2][column.Conversations().Place("sns_user_id")]; got != strings.Repeat("가😀", 10_922)+"…" {
 		t.Errorf("a long text of %d bytes is cut to %d, which ends in %q", len(long), len(got), got[max(len(got)-20, 0):])
 	}
+	const markup = "a]]>b<c>&amp;"
+	marked := cells(t, workbook(t, nil, strings.Replace(hard, "0012345678901234567890", markup, 1)), 1)
+	if got := marked[1][column.Conversations().Place("sns_user_id")]; got != markup {
+		t.Errorf("%q became %q", markup, got)
+	}
 	if rows := cells(t, workbook(t, nil), 1); len(rows) != 1 {
 		t.Errorf("an empty workbook has %d rows, expected the names", len(rows))
 	}

@@ -287,6 +287,24 @@ func TestABodyInAFileOfItsOwnIsRead(t *testing.T) {
 	if list := parts(t, dir); len(list) != 11 {
 		t.Errorf("expected the recordings of the folder by their endings, got %d", len(list))
 	}
+	for _, name := range []string{"beside.har", "zipped.har.zip"} {
+		large, err := exchange.FindRecordings(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		large[0].MaxBody = 20
+		for part, err := range large[0].Parts() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !part.IsEntry() {
+				continue
+			}
+			if ex, err := part.Exchange(); err != nil || ex.Unread != exchange.TooLarge || len(ex.ResponseBody) > 0 {
+				t.Errorf("%s: expected a body that is too large to be left out, got %d bytes, %q and the error %v", name, len(ex.ResponseBody), ex.Unread, err)
+			}
+		}
+	}
 	save("empty.har.zip", []byte("PK\x03\x04"))
 	recordings, _ := exchange.FindRecordings(filepath.Join(dir, "empty.har.zip"))
 	for _, err := range recordings[0].Parts() {

@@ -74,7 +74,8 @@ func (e *entry) read() error {
 	return err
 }
 
-// attach reads the file that the entry names in the place of its body, as Playwright writes it.
+// attach reads the file that the entry names in the place of its body, as Playwright writes it. One that is larger than the limit is
+// not kept, and is not even read where its size is known: many entries may name the same.
 func (p *Part) attach(files fs.FS, limit int) {
 	if files == nil || !bytes.Contains(p.Text, []byte(`"_file"`)) {
 		return
@@ -88,11 +89,16 @@ func (p *Part) attach(files fs.FS, limit int) {
 		return
 	}
 	defer file.Close()
-	if p.attached, err = io.ReadAll(io.LimitReader(file, int64(limit)+1)); err != nil {
-		p.attached = nil
+	if info, err := file.Stat(); err == nil && info.Size() > int64(limit) {
+		p.file, p.large = true, true
 		return
 	}
-	p.file = true
+	body, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
+	if p.file = err == nil; p.file {
+		if p.large = len(body) > limit; !p.large {
+			p.attached = body
+		}
+	}
 }
 
 // header returns the fields without the pseudo-fields of HTTP/2 that browsers list among them.
@@ -205,7 +211,7 @@ func (e *entry) unread() Reason {
 		return NotModified
 	case ex.Unread != "":
 		return ex.Unread
-	case content.Text.given && slices.Contains(e.part.cuts, content.Text.at), len(ex.ResponseBody) > limitOf(ex.maxBody):
+	case e.part.large, content.Text.given && slices.Contains(e.part.cuts, content.Text.at), len(ex.ResponseBody) > limitOf(ex.maxBody):
 		return TooLarge
 	case ex.Method == http.MethodHead, ex.Status == http.StatusNoContent, ex.Status < 200:
 		return ""

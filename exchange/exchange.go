@@ -151,7 +151,8 @@ type Part struct {
 	synthetic, shareable bool
 	maxBody              int
 	attached             []byte // the file that a body was put in
-	file                 bool   // whether attached was found
+	file                 bool   // whether there is one
+	large                bool   // and it is larger than the limit, so that attached is not it
 }
 
 // IsEntry reports whether the part is an entry of the log: only those have an Exchange.

@@ -201,7 +201,7 @@ func (a *Archive) matching(ctx context.Context, t searched, text string, all boo
 	if err := a.exec(fmt.Sprintf("PRAGMA query_only = off; CREATE VIRTUAL TABLE IF NOT EXISTS temp.%s USING fts5vocab(main, %s, row); PRAGMA query_only = %t", terms, t.index, a.reading)); err != nil {
 		return "", false, err
 	}
-	rows, err := a.conn.QueryContext(ctx, "SELECT term, doc FROM temp."+terms+" WHERE term >= ?1 AND term < ?1 || char(0x10ffff)", strings.ToLower(text)) //nolint:gosec // of this package
+	rows, err := a.conn.QueryContext(ctx, "SELECT term, doc FROM temp."+terms+" WHERE term >= ?1 AND term < ?1 || char(0x10ffff)", string(fold(text))) //nolint:gosec // of this package
 	if err != nil {
 		return "", false, err
 	}
@@ -239,11 +239,14 @@ func around(whole, text string) (before, match, after string) {
 	return line(runes[from:at], from > 0, false), string(runes[at:end]), line(runes[end:to], false, to < len(runes))
 }
 
-// fold returns the characters of s in one case each, so that they can be compared one by one.
+// fold returns the characters of s in one case each, so that they can be compared one by one, as the index has them: the two small
+// sigmas are one letter, and so are the micro sign and the small mu.
 func fold(s string) []rune {
 	runes := []rune(s)
 	for i, r := range runes {
-		runes[i] = unicode.ToLower(r)
+		if r != 'ı' { // a letter of its own
+			runes[i] = unicode.ToLower(unicode.ToUpper(r))
+		}
 	}
 	return runes
 }

@@ -153,11 +153,11 @@ func TestLettersBeyondASCIIAreFoundInEitherCaseByTheIndex(t *testing.T) {
 	if _, err := bring(t, path, srv.ChatbotID, client, MessageOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	change(t, path, "UPDATE messages SET content = 'ÉCOLE ÀB' WHERE n < 4; INSERT INTO messages_search (messages_search) VALUES ('rebuild')")
+	change(t, path, "UPDATE messages SET content = 'ÉCOLE ÀB 5 µg ας' WHERE n < 4; INSERT INTO messages_search (messages_search) VALUES ('rebuild')")
 	defer func(n int) { common = n }(common)
 	a := reader(t, path)
 	for _, common = range []int{0, 100} {
-		for _, text := range []string{"école", "É", "àb", "ÀB"} {
+		for _, text := range []string{"école", "É", "àb", "ÀB", "µg", "µ", "ας", "ς", "Σ"} {
 			if hits, err := a.Search(t.Context(), text, okchat.ListOptions{}, archive.Filter{}, Position{}, 10); err != nil || len(hits) != 3 {
 				t.Errorf("%q, common from %d on: %d were found: %v", text, common, len(hits), err)
 			}

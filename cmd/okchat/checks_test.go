@@ -191,6 +191,33 @@ func TestALiveCheckTellsWhatItDidNotLookAt(t *testing.T) {
 	}
 }
 
+func TestALiveCheckTellsWhyItEnded(t *testing.T) {
+	fake := okchattest.New(okchattest.Synthetic(1, 30), okchattest.Key(secretKey))
+	var answer func(w http.ResponseWriter)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("page") == "2" && answer != nil {
+			answer(w)
+			return
+		}
+		fake.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	live(t, server.URL)
+	for name, answers := range map[string]func(w http.ResponseWriter){
+		"a redirect elsewhere": func(w http.ResponseWriter) {
+			w.Header().Set("Location", "https://elsewhere.example/")
+			w.WriteHeader(http.StatusFound)
+		},
+		"no content":      func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) },
+		"partial content": func(w http.ResponseWriter) { w.WriteHeader(http.StatusPartialContent) },
+	} {
+		answer = answers
+		if code, out, errs := okchatRun(t, 0, "check", "--live", "--chatbot", fake.ChatbotID); code != 2 || !strings.Contains(errs, "okchat: page 2: ") {
+			t.Errorf("%s: exit %d:\n%s%s", name, code, out, errs)
+		}
+	}
+}
+
 // planted puts secrets in each place of an answer.
 func planted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,10 +48,8 @@ func convert(ctx context.Context, std streams, flags exportFlags) error {
 	if flags.messages && (kind == "xlsx" || kind == "sqlite") {
 		return usageErrorf("--messages is for NDJSON, CSV and pages, not for %s: write CSV, with --excel for Excel", kind)
 	}
-	if from, err := os.Stat(flags.archive); err == nil {
-		if to, err := os.Stat(flags.output); err == nil && os.SameFile(from, to) {
-			return usageErrorf("%s is what is read: name another file with -o", flags.output)
-		}
+	if err := notRead(flags.output, flags.archive); err != nil {
+		return err
 	}
 	opts, err := flags.selected(time.Now())
 	if err != nil {

@@ -59,6 +59,9 @@ func coverage(ctx context.Context, std streams, flags coverageFlags, paths []str
 	if err != nil {
 		return err
 	}
+	if err := notRead(flags.output, paths...); err != nil {
+		return err
+	}
 	cov, failed := covered.New(c), false
 	err = flags.check(ctx, c, paths, std.in, func(r *contract.Result, err error) bool {
 		if err != nil {

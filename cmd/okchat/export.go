@@ -153,6 +153,7 @@ func export(ctx context.Context, std streams, flags exportFlags) error {
 			return targetError(ctx, err, target)
 		}
 		defer func() { _ = kept.Close() }()
+		sweep(std, target)
 		flags.archived, flags.noSample = kept.ChatbotID(), "--update needs a key, as the recorded sample is not for archives"
 	}
 	from, err := flags.open(ctx, std, "okchat export -o FILE", opts, flags.ownLimit, flags.quiet)

@@ -145,12 +145,18 @@ func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { ret
 
 // checkLive takes each exchange of a walk as a result.
 func checkLive(ctx context.Context, std streams, f *walkFlags, c *contract.Contract, take func(*contract.Result, error) bool) error {
+	var last, any bool // whether the last answer, or any, breaks the contract
 	failed := func(err error) {
-		if _, ok := errors.AsType[*okchat.ContractError](err); err != nil && !ok { // of which the findings tell more
+		told := last || any && errors.Is(err, okchat.ErrItems)
+		if _, ok := errors.AsType[*okchat.ContractError](err); err != nil && !(ok && told) { // of which the findings tell more
 			take(nil, err)
 		}
 	}
-	none, err := f.walk(ctx, std, "okchat check --live", c, func(r *contract.Result) { take(r, nil) }, failed)
+	none, err := f.walk(ctx, std, "okchat check --live", c, func(r *contract.Result) {
+		last = breaks(r)
+		any = any || last
+		take(r, nil)
+	}, failed)
 	var usage usageError
 	if errors.As(err, &usage) || errors.Is(err, okchat.ErrArgument) || ctx.Err() != nil {
 		return err

@@ -383,6 +383,7 @@ func (f *readingFlags) finish(std streams, quiet bool, t *tally, err error) erro
 
 // sayNothingMatched names the filters of a run that found nothing, and the values that the contract knows of theirs.
 func (f *readingFlags) sayNothingMatched(std streams) {
+	var filters, known []string
 	for _, filter := range []struct {
 		flag, value string
 		known       []string
@@ -396,11 +397,13 @@ func (f *readingFlags) sayNothingMatched(std streams) {
 		if filter.value == "" {
 			continue
 		}
-		text := fmt.Sprintf("okchat: no conversation matches --%s %s", filter.flag, shown(filter.value))
+		filters = append(filters, "--"+filter.flag+" "+shown(filter.value))
 		if filter.known != nil {
-			text += "; the contract knows " + strings.Join(filter.known, ", ")
+			known = append(known, "; the contract knows "+strings.Join(filter.known, ", "))
 		}
-		fmt.Fprintln(std.err, text)
+	}
+	if filters != nil {
+		fmt.Fprintf(std.err, "okchat: no conversation matches %s%s\n", strings.Join(filters, " and "), strings.Join(known, ""))
 	}
 }
 

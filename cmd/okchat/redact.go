@@ -74,6 +74,13 @@ func redactFiles(ctx context.Context, std streams, flags *redactFlags, paths []s
 			copies[name] = append(copies[name], recording)
 		}
 	}
+	for _, output := range order {
+		for _, recording := range list {
+			if err := notRead(output, recording.Name); err != nil {
+				return err
+			}
+		}
+	}
 	var failed error
 	for _, output := range order {
 		failed = errors.Join(failed, redactInto(ctx, std, c, flags, copies[output], output))

@@ -95,6 +95,9 @@ func stats(ctx context.Context, std streams, flags statsFlags) error {
 }
 
 func (f *statsFlags) count(ctx context.Context, std streams) (*archive.Stats, error) {
+	if err := notRead(f.html, f.archive); err != nil {
+		return nil, err
+	}
 	if f.limit < 0 {
 		return nil, usageErrorf("--limit is %d, expected 0 or more", f.limit)
 	}

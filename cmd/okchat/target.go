@@ -126,6 +126,20 @@ func mayReplace(ctx context.Context, path string, force bool) error {
 	return err
 }
 
+// notRead returns an error if the file that is to be written is one that is read.
+func notRead(output string, inputs ...string) error {
+	to, err := os.Stat(output)
+	if err != nil {
+		return nil
+	}
+	for _, input := range inputs {
+		if from, err := os.Stat(input); err == nil && os.SameFile(from, to) {
+			return usageErrorf("%s is what is read: name another file with -o", output)
+		}
+	}
+	return nil
+}
+
 func sweep(std streams, path string) {
 	for _, name := range atomicfile.Sweep(path) {
 		fmt.Fprintf(std.err, "%s was left by a run that was killed: removed\n", terminal.Line(name))

@@ -172,6 +172,8 @@ func namesOneOf(name string, known []string) bool {
 var (
 	standsFor = lazy.Regexp(`(?i)redact|remove|hidden|mask|fake|dummy|example|placeholder|sample|invalid|wrong|your|x{4}|\*{3}|^[<{\[$%].*[>}\]%]?$|^(.{0,12}[-_])?test([-_].{0,12})?$`)
 	plainWord = lazy.Regexp(`^[A-Za-z_-]*$`)
+	// random matches what is too long and too mixed to stand for something.
+	random = lazy.Regexp(`[0-9A-Za-z]{16}`)
 )
 
 // shortestKey is how long a key is at least that anyone would issue.
@@ -181,6 +183,7 @@ const shortestKey = 12
 // one would use as a key.
 func isPlaceholder(v string) bool {
 	v = strings.TrimSpace(v)
-	return v == "" || standsFor().MatchString(v) ||
+	part := random().FindString(v)
+	return v == "" || standsFor().MatchString(v) && !(strings.ContainsAny(part, "0123456789") && strings.Trim(part, "0123456789") != "") ||
 		plainWord().MatchString(v) && (len(v) <= 8 || strings.Contains(strings.ToLower(v), "test") || strings.Contains(strings.ToLower(v), "key"))
 }

@@ -145,6 +145,9 @@ func (v *Viewer) conversation(ctx context.Context, out *bufio.Writer, f frame, a
 }
 
 func (v *Viewer) list(ctx context.Context, out *bufio.Writer, f frame, a *sqlite.Archive, asked url.Values) error {
+	for _, values := range asked {
+		values[0] = strings.ToValidUTF8(values[0], "\ufffd") // the page repeats them
+	}
 	q := &query{Text: asked.Get("q"), Platform: asked.Get("platform"), State: asked.Get("state"), User: asked.Get("user"), From: asked.Get("from"), To: asked.Get("to"),
 		Gone: asked.Get("gone") != "", Platforms: okchatapi.PlatformValues(), States: okchatapi.ConversationStateValues()}
 	filter := archive.Filter{Platform: okchat.Platform(q.Platform), User: strings.TrimSpace(q.User), Gone: q.Gone}
