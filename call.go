@@ -81,7 +81,9 @@ type query struct {
 	page    int
 	limit   int
 	lenient bool // leave out single items that break the contract, instead of failing
-	short   bool // do not ask again for a page that holds fewer items than its metadata say, unless it is empty
+	// short reports that a page stayed short of the items that its metadata say, though it was asked for again: a row limit behind
+	// the API shortens all pages alike, so that from then on only empty ones are asked for again.
+	short bool
 }
 
 // at returns q for another page.
@@ -197,7 +199,7 @@ func fetchTries[T any](ctx context.Context, c *Client, op *operation[T], q query
 		if !then.again {
 			return page, a.sent, failure
 		}
-		if then.asked {
+		if then.asked { // the wait at the head of the loop is that of all calls
 			continue
 		}
 		if err := sleep(ctx, then.delay); err != nil {

@@ -96,8 +96,8 @@ func (c *Client) Page(ctx context.Context, chatbotID string, opts PageOptions) (
 // left may have pulled others back, and leaves out what it handed out already, so that a page holds only conversations
 // that come for the first time. Every conversation that is in the list for the whole walk comes exactly once, provided
 // that the list is ordered newest first (observed) and that none enters it anywhere but at its head. One that starts
-// during the walk comes once or not at all, and may come after older ones. Memory does not grow with the list. A page may be
-// left with no conversations; its Body holds all that the server sent.
+// during the walk comes once or not at all, and may come after older ones. Memory does not grow with the list. The same
+// page number may come again, and a page may be left with no conversations; its Body holds all that the server sent.
 //
 // A walk that hands out less than the list's own counts explain is no success. A page that holds fewer conversations than
 // its metadata say is asked for again, as often as [RetryPolicy] allows; if that does not help, the walk hands out what

@@ -34,8 +34,8 @@ type batch[T any] struct {
 	done  sync.WaitGroup
 }
 
-// runAhead walks on from where w stands. Whatever is odd, a fence that fails included, is left to runSequence: that is
-// right whatever moves, and its errors name the page that failed.
+// runAhead walks on from where w stands. Where the list moved, or a fence failed, runSequence reads on: it is right whatever moves. A
+// page that failed while the list stood still ends the walk with its own error. docs/decisions/4-fences.md has the reasons.
 func (w *walk[T]) runAhead(yield func(*Page[T]) bool) error {
 	seen, fenced, patience := w.start, w.start != mark{}, w.opts.ReadAhead
 	for !w.finished {

@@ -15,7 +15,7 @@ import (
 // RetryPolicy decides when a failed try is repeated. A field that is 0 takes its default.
 //
 // Repeated are the statuses 408, 425, 429, 500, 502, 503 and 504, connections that fail or break, tries that run out of
-// time, and bodies that end early.
+// time, bodies that end early, and pages that hold fewer items than their metadata say, see [ErrIncomplete].
 //
 // A server that answers with Retry-After asks for a wait. No request of the client is sent until it is over, and it costs
 // neither a try nor budget: a server that limits the rate, and says so, is read completely. Without it the wait after try n
@@ -61,7 +61,7 @@ func (p RetryPolicy) validate() error {
 	return nil
 }
 
-// attempts counts the tries of one page.
+// attempts counts the tries of one call: of one page, where it has pages.
 type attempts struct {
 	sent   int
 	failed int           // those after which the server asked for no wait
@@ -100,7 +100,7 @@ func (c *Client) afterFailure(ctx context.Context, q query, a *attempts, failure
 		return verdict{again: true, asked: true, delay: asked}
 	}
 	ceiling := policy.MaxDelay
-	if shift := a.failed - 1; policy.BaseDelay<<shift>>shift == policy.BaseDelay {
+	if shift := a.failed - 1; policy.BaseDelay<<shift>>shift == policy.BaseDelay { // it does not overflow
 		ceiling = min(ceiling, policy.BaseDelay<<shift)
 	}
 	delay := time.Duration(c.conf.jitter() * float64(ceiling))

@@ -44,11 +44,12 @@ func itemsOf[T any](pages iter.Seq2[*Page[T], error]) iter.Seq2[T, error] {
 	}
 }
 
-// walk is one range over the list. Positions in the list count from 0, newest first.
+// walk is one range over the list. Positions in the list count from 0, newest first. docs/decisions/3-walks.md has the reasons; what
+// came before is in seen.go, and whether all came in complete.go.
 type walk[T any] struct {
 	get       func(context.Context, query) (*Page[T], error)
 	op        *operation[T]
-	most      int // pages in a row that may bring nothing older
+	most      int // pages in a row that may bring nothing older, see maxStalled
 	ctx       context.Context
 	query     query
 	opts      ListOptions
@@ -166,7 +167,7 @@ func position(m PageMetadata) int {
 // runSequence reads one page after the other until the walk is over or, where most is not negative, most pages came.
 func (w *walk[T]) runSequence(yield func(*Page[T]) bool, most int) error {
 	for ; !w.finished && most != 0; most-- {
-		page, short, err := w.read(w.nextPage(w.Total))
+		page, short, err := w.readUnseen(w.nextPage(w.Total))
 		if err != nil {
 			return err
 		}
@@ -184,8 +185,9 @@ func (w *walk[T]) unseen(total int) int { return max(0, w.Done-max(0, w.Total-to
 // nextPage returns the page with the first item that may not have come yet, in a list that counts total.
 func (w *walk[T]) nextPage(total int) int { return w.unseen(total)/w.Size + 1 }
 
-// read gets page n, or the earlier page that has to be read first because the count fell in the meantime.
-func (w *walk[T]) read(n int) (page *Page[T], short *ContractError, err error) {
+// readUnseen gets page n, or the earlier page that has to be read first because the count fell in the meantime: items that left have
+// pulled unseen ones back. What was read of page n is dropped then.
+func (w *walk[T]) readUnseen(n int) (page *Page[T], short *ContractError, err error) {
 	for {
 		page, short, err = w.fetch(w.ctx, w.query.at(n))
 		if err != nil {
@@ -201,8 +203,8 @@ func (w *walk[T]) read(n int) (page *Page[T], short *ContractError, err error) {
 	}
 }
 
-// fetch gets one page. A page that holds fewer items than its metadata leave for it comes together with an error that says
-// so, short.
+// fetch gets one page. A page that holds fewer items than its own metadata leave for it comes together with an error that says so,
+// short; a list that shifts makes no page short.
 func (w *walk[T]) fetch(ctx context.Context, q query) (page *Page[T], short *ContractError, err error) {
 	w.requested.Add(1)
 	page, err = w.get(ctx, q)
