@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	okchat "github.com/okchat/okchat-go"
-	"github.com/okchat/okchat-go/archive"
 	"github.com/okchat/okchat-go/okchattest"
 )
 
@@ -40,7 +39,7 @@ func TestAnInterruptArrivesBehindPagesReadAhead(t *testing.T) {
 			if after == 0 {
 				cancel()
 			}
-			if _, err := s.Update(ctx, archive.Ahead(client, 4), okchat.ListOptions{Limit: 10}, false); !errors.Is(err, context.Canceled) {
+			if _, err := s.Update(ctx, client, okchat.ListOptions{Limit: 10}, false); !errors.Is(err, context.Canceled) {
 				t.Errorf("the run ended with %v", err)
 			}
 			if got := one(t, path, "SELECT count(*), count(gone_at) FROM conversations"); got != "200|0" {

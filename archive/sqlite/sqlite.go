@@ -181,7 +181,7 @@ func (a *Archive) attachOnce(ctx context.Context, chatbot string, create bool) e
 	err = a.transaction(ctx, func() error {
 		err := a.recognize(ctx) // another run may have been faster
 		if create && errors.Is(err, errEmpty) {
-			return a.create(chatbot, tables(true)+indexes+views())
+			return a.create(chatbot, tables(true)+uniqueIDs+views())
 		}
 		if err != nil {
 			return err

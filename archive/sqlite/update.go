@@ -21,7 +21,7 @@ import (
 
 // Result tells what a run did. It counts what is in the file, also where the run was cut short.
 type Result struct {
-	// Pages is how many transactions there were.
+	// Pages is how many pages came.
 	Pages int
 	// Added and Changed count conversations; Gone those that left the list since the last run.
 	Added, Changed, Gone int
@@ -29,7 +29,8 @@ type Result struct {
 	Messages MessageResult
 }
 
-// Update brings the archive up to date: conversations that are new or changed, one transaction a page. The earlier values of
+// Update brings the archive up to date: conversations that are new or changed, one transaction for the pages that have come since
+// the last one. The earlier values of
 // a changed one go into the table changes; another order of members, white space and the case of a UUID are no change. After
 // a walk that ended without an error, a conversation that it did not bring is marked with gone_at; nothing is ever deleted.
 // One that comes back loses the mark. With opts.State nothing is marked, with opts.CreatedAfter only what is newer.
@@ -49,28 +50,30 @@ func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.L
 	}
 	r := &run{archive: a, opts: opts, newOnly: newOnly, index: indexer{archive: a, rows: conversationRows}}
 	defer r.close()
+	walk, cancel := context.WithCancel(ctx)
+	defer cancel()
 	if a.conn != nil {
 		if err := r.begin(ctx); err != nil {
 			return Result{}, err
 		}
 		r.before = r.id - 1
 	}
-	for page, err := range from.Pages(ctx, a.chatbot, opts) {
+	for pages, err := range batches(from.Pages(walk, a.chatbot, opts), cancel, newOnly) {
 		if err == nil && r.id == 0 {
 			// A run that fails before its first page leaves nothing behind.
 			if err = a.attach(ctx, a.chatbot, true); err == nil {
 				err = r.begin(ctx)
 			}
 		}
-		if err != nil {
-			return r.result, err
+		var known bool
+		if err == nil {
+			known, err = r.store(ctx, pages)
 		}
-		known, err := r.store(ctx, page.Items)
 		if err != nil {
-			return r.result, err
+			return r.result, r.failed(ctx, err)
 		}
 		// A page may have nothing that the walk did not hand out before; that says nothing of what comes behind it.
-		if newOnly && known && len(page.Items) > 0 {
+		if newOnly && known && len(pages[0].Items) > 0 {
 			break
 		}
 	}
@@ -91,21 +94,39 @@ type run struct {
 	started string // runs.started_at
 	before  int64  // the last run that had begun when the walk did
 	gap     int64  // the first run since which something may be missing
+	first   bool   // nothing was there before, and indexes come last
 
 	near, lookup, alike, back, remember, put *sql.Stmt
 	split, see, join                         *sql.Stmt // of sightings
 	index                                    indexer
 
-	row  column.Row
-	raws [][]byte        // the JSON of the conversations of a page
-	rows map[int64]*kept // what the archive has of them, by the fingerprint of their JSON
-	seen []int64         // their numbers
+	row   column.Row
+	items []item          // of the pages that are stored
+	rows  map[int64]*kept // what the archive has of them, by their fingerprint
+	seen  []int64         // their numbers
+}
+
+// item is a conversation that came, with its JSON and the fingerprint of that.
+type item struct {
+	*okchat.Conversation
+
+	raw  []byte
+	mark int64
 }
 
 // begin notes the run.
 func (r *run) begin(ctx context.Context) error {
 	a := r.archive
 	err := a.transaction(ctx, func() error {
+		var any bool
+		if err := a.row(ctx, "SELECT EXISTS (SELECT 1 FROM conversations)").Scan(&any); err != nil {
+			return err
+		}
+		if r.first = !any; any {
+			if err := r.makeIndexes(ctx); err != nil { // which a first run that was cut short has left out
+				return err
+			}
+		}
 		for now, taken := time.Now(), true; taken; now = now.Add(time.Microsecond) {
 			r.started = column.FormatTime(now)
 			if err := a.row(ctx, "SELECT EXISTS (SELECT 1 FROM runs WHERE started_at = ?)", r.started).Scan(&taken); err != nil {
@@ -178,19 +199,22 @@ type kept struct {
 	raw    string // empty where its fingerprint was found
 }
 
-// store puts a page into the file, and reports whether all of it was there before anything could be missing.
-func (r *run) store(ctx context.Context, page []okchat.Conversation) (known bool, err error) {
+// store puts pages into the file, and reports whether all of them was there before anything could be missing.
+func (r *run) store(ctx context.Context, pages []*okchat.Page[okchat.Conversation]) (known bool, err error) {
 	known, result := true, r.result
+	if err := r.take(pages); err != nil {
+		return false, err
+	}
 	err = r.archive.transaction(ctx, func() error {
 		if err := r.index.begin(ctx); err != nil {
 			return err
 		}
-		if err := r.lookUp(page); err != nil {
+		if err := r.lookUp(); err != nil {
 			return err
 		}
 		r.seen = r.seen[:0]
-		for i := range page {
-			sure, err := r.storeOne(&page[i], r.raws[i])
+		for _, item := range r.items {
+			sure, err := r.storeOne(item)
 			if err != nil {
 				return err
 			}
@@ -199,7 +223,7 @@ func (r *run) store(ctx context.Context, page []okchat.Conversation) (known bool
 		if err := r.note(); err != nil {
 			return err
 		}
-		r.result.Pages++
+		r.result.Pages += len(pages)
 		return r.account("")
 	})
 	if err != nil {
@@ -209,41 +233,48 @@ func (r *run) store(ctx context.Context, page []okchat.Conversation) (known bool
 	return known, nil
 }
 
-// lookUp finds what the archive has of a page: by fingerprints among the conversations of the same time, which stand side by side
-// in the file, and the rest by id.
-func (r *run) lookUp(page []okchat.Conversation) error {
+// take makes the conversations of the pages those that are stored next.
+func (r *run) take(pages []*okchat.Page[okchat.Conversation]) error {
+	n := 0
+	for _, page := range pages {
+		for i := range page.Items {
+			if n == len(r.items) {
+				r.items = append(r.items, item{})
+			}
+			it := &r.items[n]
+			n++
+			came, err := column.Raw(&page.Items[i])
+			if err != nil {
+				return err
+			}
+			it.Conversation, it.raw = &page.Items[i], fastjson.AppendCompact(it.raw[:0], came)
+			it.mark = fingerprint(it.raw)
+		}
+	}
+	r.items = r.items[:n]
+	return nil
+}
+
+// lookUp finds what the archive has of the conversations: by fingerprints among those of the same time, which stand side by side in
+// the file, and the rest by id.
+func (r *run) lookUp() error {
 	if r.rows == nil {
 		r.rows = map[int64]*kept{}
 	}
 	clear(r.rows)
-	var oldest, newest time.Time
-	for i := range page {
-		raw, err := column.Raw(&page[i])
-		if err != nil {
-			return err
-		}
-		if i == len(r.raws) {
-			r.raws = append(r.raws, nil)
-		}
-		r.raws[i] = fastjson.AppendCompact(r.raws[i][:0], raw)
-		at := page[i].CreatedAt
-		if i == 0 || at.Before(oldest) {
-			oldest = at
-		}
-		if i == 0 || at.After(newest) {
-			newest = at
-		}
-	}
-	if r.archive.fresh || len(page) == 0 {
+	if r.archive.fresh || len(r.items) == 0 {
 		return nil
 	}
-	if err := r.lookNear(oldest, newest, 2*len(page)); err != nil {
-		return err
+	if !r.first {
+		byTime := func(a, b item) int { return a.CreatedAt.Compare(b.CreatedAt) }
+		if err := r.lookNear(slices.MinFunc(r.items, byTime).CreatedAt, slices.MaxFunc(r.items, byTime).CreatedAt, 2*len(r.items)); err != nil {
+			return err
+		}
 	}
 	missing := map[string]int64{}
-	for i := range page {
-		if mark := fingerprint(r.raws[i]); r.rows[mark] == nil {
-			missing[page[i].ID.String()] = mark
+	for _, item := range r.items {
+		if r.rows[item.mark] == nil {
+			missing[item.ID.String()] = item.mark
 		}
 	}
 	if len(missing) == 0 {
@@ -288,12 +319,11 @@ func (r *run) lookNear(from, to time.Time, most int) error {
 }
 
 // storeOne stores a conversation, and reports whether it was there before anything could be missing.
-func (r *run) storeOne(conv *okchat.Conversation, raw []byte) (sure bool, err error) {
-	mark := fingerprint(raw)
-	there := r.rows[mark]
-	if there != nil && (there.raw == "" || there.raw == string(raw) || sameJSON(there.raw, string(raw))) {
+func (r *run) storeOne(it item) (sure bool, err error) {
+	there := r.rows[it.mark]
+	if there != nil && (there.raw == "" || there.raw == string(it.raw) || sameJSON(there.raw, string(it.raw))) {
 		if there.raw != "" {
-			_, err = r.alike.Exec(mark, there.n)
+			_, err = r.alike.Exec(it.mark, there.n)
 		}
 		if err == nil && there.gone {
 			_, err = r.back.Exec(there.n)
@@ -301,13 +331,13 @@ func (r *run) storeOne(conv *okchat.Conversation, raw []byte) (sure bool, err er
 		r.seen = append(r.seen, there.n)
 		return !there.unsure, err
 	}
-	if err := r.row.Read(conv); err != nil {
+	if err := r.row.Read(it.Conversation); err != nil {
 		return false, err
 	}
-	values := conversationRows.values(&r.row, raw, r.started)
+	values := conversationRows.values(&r.row, it.raw, r.started)
 	if there != nil {
 		r.result.Changed++
-		if err := r.keep(conv.ID.String(), values); err != nil {
+		if err := r.keep(it.ID.String(), values); err != nil {
 			return false, err
 		}
 		if err := r.index.before(there.n); err != nil {
@@ -327,7 +357,7 @@ func (r *run) storeOne(conv *okchat.Conversation, raw []byte) (sure bool, err er
 		if there.n, err = result.LastInsertId(); err != nil {
 			return false, err
 		}
-		r.rows[mark] = there
+		r.rows[it.mark] = there
 	}
 	there.raw = ""
 	r.seen = append(r.seen, there.n)
@@ -395,6 +425,23 @@ func lowerUUIDs(value any) any {
 	return value
 }
 
+// makeIndexes makes the indexes that are not there yet. An export makes them itself.
+func (r *run) makeIndexes(ctx context.Context) error {
+	if r.archive.fresh {
+		return nil
+	}
+	_, err := r.archive.conn.ExecContext(ctx, indexes)
+	return err
+}
+
+// failed makes indexes, if there is time for them, and returns the error that ended the run.
+func (r *run) failed(ctx context.Context, err error) error {
+	if r.first && r.id != 0 && ctx.Err() == nil {
+		_ = r.archive.transaction(ctx, func() error { return r.makeIndexes(ctx) }) // or else the next run does
+	}
+	return err
+}
+
 // account keeps the run's numbers in the file.
 func (r *run) account(ended string) error {
 	return r.archive.exec("UPDATE runs SET pages = ?, added = ?, changed = ?, gone = ?, ended_at = nullif(?, '') WHERE id = ?",
@@ -405,6 +452,9 @@ func (r *run) account(ended string) error {
 func (r *run) end(ctx context.Context) error {
 	a, result := r.archive, r.result
 	err := a.transaction(ctx, func() error {
+		if err := r.makeIndexes(ctx); err != nil {
+			return err
+		}
 		if !r.newOnly && r.opts.State == "" {
 			// What only a run has seen that began after this walk did may have been behind the walk.
 			marked, err := a.conn.ExecContext(context.Background(), `UPDATE conversations SET gone_at = ?1 WHERE n IN (
