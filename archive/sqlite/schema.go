@@ -113,8 +113,8 @@ func (r *rows) names() []string {
 // definition returns the statement that creates the table, as far as its columns are among names.
 func (r *rows) definition(raw bool, names []string) string {
 	var b strings.Builder
-	// What came last: a fingerprint of it, which is null where that is not known, and the JSON itself where raw cannot be
-	// computed from the columns.
+	// What came last: a fingerprint of it, which is null where that is not known or the item is gone, and the JSON itself
+	// where raw cannot be computed from the columns.
 	fmt.Fprintf(&b, "CREATE TABLE %s (\n\tn INTEGER PRIMARY KEY,\n\tfingerprint INTEGER,\n", r.name)
 	for _, c := range r.columns().Columns {
 		if slices.Contains(names, c.Name) {
@@ -230,7 +230,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS conversations_by_id ON conversations (id);
 
 // indexes come last, as a table is filled faster without them.
 const indexes = uniqueIDs + `
-CREATE INDEX IF NOT EXISTS conversations_by_created_at ON conversations (created_at);
+CREATE INDEX IF NOT EXISTS conversations_by_created_at ON conversations (created_at, n, fingerprint);
 CREATE INDEX IF NOT EXISTS conversations_by_last_sign ON conversations (` + lastSign + `);
 CREATE INDEX IF NOT EXISTS conversations_by_platform ON conversations (platform, created_at);
 CREATE INDEX IF NOT EXISTS conversations_by_state ON conversations (state, created_at);

@@ -102,7 +102,7 @@ type run struct {
 
 	row   column.Row
 	items []item          // of the pages that are stored
-	rows  map[int64]*kept // what the archive has of them, by their fingerprint
+	rows  map[int64]kept // what the archive has of them, by their fingerprint
 	seen  []int64         // their numbers
 }
 
@@ -143,8 +143,12 @@ func (r *run) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Whether something may be missing behind a conversation, which only a run for what is new alone asks.
-	const unsure = `?1 AND coalesce((SELECT id FROM runs WHERE started_at = first_seen), 0) NOT BETWEEN 1 AND ?2 - 1`
+	// Whether something may be missing behind a conversation. Only a run for what is new alone asks, since all that others need
+	// of what has not changed stands in an index.
+	unsure := "?1 > 0"
+	if r.newOnly {
+		unsure = `coalesce((SELECT id FROM runs WHERE started_at = first_seen), 0) NOT BETWEEN 1 AND ?1 - 1`
+	}
 	put := conversationRows.put(", messages_age = NULL")
 	if a.fresh {
 		put = conversationRows.insert()
@@ -154,8 +158,8 @@ func (r *run) begin(ctx context.Context) error {
 		query string
 	}{
 		// One statement a page: a statement for each conversation would cost more than what it does.
-		{&r.near, "SELECT fingerprint, n, gone_at IS NOT NULL, " + unsure + " FROM conversations WHERE created_at BETWEEN ?3 AND ?4 AND fingerprint IS NOT NULL LIMIT ?5"},
-		{&r.lookup, "SELECT c.id, n, gone_at IS NOT NULL, " + unsure + ", raw FROM json_each(?3) CROSS JOIN conversations c ON c.id = value"},
+		{&r.near, "SELECT fingerprint, n, " + unsure + " FROM conversations WHERE created_at BETWEEN ?2 AND ?3 AND fingerprint IS NOT NULL LIMIT ?4"},
+		{&r.lookup, "SELECT c.id, n, gone_at IS NOT NULL, " + unsure + ", raw FROM json_each(?2) CROSS JOIN conversations c ON c.id = value"},
 		{&r.alike, "UPDATE conversations SET fingerprint = ? WHERE n = ?"},
 		{&r.back, "UPDATE conversations SET gone_at = NULL WHERE n = ?"},
 		{&r.remember, rememberQuery()},
@@ -193,9 +197,9 @@ func rememberQuery() string {
 
 // kept is a conversation that the archive has already.
 type kept struct {
-	n      int64
-	gone   bool
+	n      int64  // 0 for none
 	unsure bool   // something may be missing behind it
+	gone   bool   // which has no fingerprint
 	raw    string // empty where its fingerprint was found
 }
 
@@ -259,7 +263,7 @@ func (r *run) take(pages []*okchat.Page[okchat.Conversation]) error {
 // the file, and the rest by id.
 func (r *run) lookUp() error {
 	if r.rows == nil {
-		r.rows = map[int64]*kept{}
+		r.rows = map[int64]kept{}
 	}
 	clear(r.rows)
 	if r.archive.fresh || len(r.items) == 0 {
@@ -273,7 +277,7 @@ func (r *run) lookUp() error {
 	}
 	missing := map[string]int64{}
 	for _, item := range r.items {
-		if r.rows[item.mark] == nil {
+		if r.rows[item.mark].n == 0 {
 			missing[item.ID.String()] = item.mark
 		}
 	}
@@ -284,7 +288,7 @@ func (r *run) lookUp() error {
 	if err != nil {
 		return err
 	}
-	found, err := r.lookup.Query(r.newOnly, r.gap, string(ids))
+	found, err := r.lookup.Query(r.gap, string(ids))
 	if err != nil {
 		return err
 	}
@@ -295,14 +299,14 @@ func (r *run) lookUp() error {
 		if err := found.Scan(&id, &k.n, &k.gone, &k.unsure, &k.raw); err != nil {
 			return err
 		}
-		r.rows[missing[id]] = &k
+		r.rows[missing[id]] = k
 	}
 	return found.Err()
 }
 
 // lookNear finds conversations of a span of time by their fingerprints. There may be more of them than asked for.
 func (r *run) lookNear(from, to time.Time, most int) error {
-	found, err := r.near.Query(r.newOnly, r.gap, column.FormatTime(from), column.FormatTime(to), most)
+	found, err := r.near.Query(r.gap, column.FormatTime(from), column.FormatTime(to), most)
 	if err != nil {
 		return err
 	}
@@ -310,10 +314,10 @@ func (r *run) lookNear(from, to time.Time, most int) error {
 	for found.Next() {
 		var k kept
 		var mark int64
-		if err := found.Scan(&mark, &k.n, &k.gone, &k.unsure); err != nil {
+		if err := found.Scan(&mark, &k.n, &k.unsure); err != nil {
 			return err
 		}
-		r.rows[mark] = &k
+		r.rows[mark] = k
 	}
 	return found.Err()
 }
@@ -321,7 +325,7 @@ func (r *run) lookNear(from, to time.Time, most int) error {
 // storeOne stores a conversation, and reports whether it was there before anything could be missing.
 func (r *run) storeOne(it item) (sure bool, err error) {
 	there := r.rows[it.mark]
-	if there != nil && (there.raw == "" || there.raw == string(it.raw) || sameJSON(there.raw, string(it.raw))) {
+	if there.n > 0 && (there.raw == "" || there.raw == string(it.raw) || sameJSON(there.raw, string(it.raw))) {
 		if there.raw != "" {
 			_, err = r.alike.Exec(it.mark, there.n)
 		}
@@ -335,7 +339,7 @@ func (r *run) storeOne(it item) (sure bool, err error) {
 		return false, err
 	}
 	values := conversationRows.values(&r.row, it.raw, r.started)
-	if there != nil {
+	if there.n > 0 {
 		r.result.Changed++
 		if err := r.keep(it.ID.String(), values); err != nil {
 			return false, err
@@ -348,18 +352,17 @@ func (r *run) storeOne(it item) (sure bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if there == nil {
+	if there.n == 0 {
 		r.result.Added++
 		if r.archive.fresh { // fill notes what was seen
 			return false, nil
 		}
-		there = &kept{unsure: true}
+		there.unsure = true
 		if there.n, err = result.LastInsertId(); err != nil {
 			return false, err
 		}
-		r.rows[it.mark] = there
 	}
-	there.raw = ""
+	r.rows[it.mark] = kept{n: there.n, unsure: there.unsure}
 	r.seen = append(r.seen, there.n)
 	return !there.unsure, r.index.after(there.n, r.row.Get(conversationRows.text))
 }
@@ -457,7 +460,7 @@ func (r *run) end(ctx context.Context) error {
 		}
 		if !r.newOnly && r.opts.State == "" {
 			// What only a run has seen that began after this walk did may have been behind the walk.
-			marked, err := a.conn.ExecContext(context.Background(), `UPDATE conversations SET gone_at = ?1 WHERE n IN (
+			marked, err := a.conn.ExecContext(context.Background(), `UPDATE conversations SET gone_at = ?1, fingerprint = NULL WHERE n IN (
 				SELECT n FROM (SELECT first, lead(first) OVER (ORDER BY first) AS next, run FROM sightings) CROSS JOIN conversations
 					ON n >= first AND n < coalesce(next, 9223372036854775807)
 				WHERE run <= ?2 AND gone_at IS NULL AND created_at > coalesce(?3, ''))`, r.started, r.before, r.since())
