@@ -50,15 +50,17 @@ func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.L
 	}
 	r := &run{archive: a, opts: opts, newOnly: newOnly, index: indexer{archive: a, rows: conversationRows}}
 	defer r.close()
-	walk, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ahead := aheadPages
+	if newOnly { // it ends after a page or two
+		ahead = 0
+	}
 	if a.conn != nil {
 		if err := r.begin(ctx); err != nil {
 			return Result{}, err
 		}
 		r.before = r.id - 1
 	}
-	for pages, err := range batches(from.Pages(walk, a.chatbot, opts), cancel, newOnly) {
+	for pages, err := range archive.Batches(ctx, from, a.chatbot, opts, ahead) {
 		if err == nil && r.id == 0 {
 			// A run that fails before its first page leaves nothing behind.
 			if err = a.attach(ctx, a.chatbot, true); err == nil {
@@ -83,6 +85,9 @@ func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.L
 	return r.result, r.end(ctx)
 }
 
+// aheadPages is how many pages are read ahead while others are stored.
+const aheadPages = 16
+
 // run is one walk into the archive.
 type run struct {
 	archive *Archive
@@ -101,9 +106,9 @@ type run struct {
 	index                                    indexer
 
 	row   column.Row
-	items []item          // of the pages that are stored
+	items []item         // of the pages that are stored
 	rows  map[int64]kept // what the archive has of them, by their fingerprint
-	seen  []int64         // their numbers
+	seen  []int64        // their numbers
 }
 
 // item is a conversation that came, with its JSON and the fingerprint of that.
