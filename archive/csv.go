@@ -136,7 +136,7 @@ func defuse(s string) string {
 // isFormula reports whether a spreadsheet may run s as a formula: one that drops white space and characters without a
 // width before it, and takes full-width signs for plain ones, included.
 func isFormula(s string) bool {
-	if s == "" || s[0] > '@' && s[0] < '\x7f' {
+	if s == "" || s[0] > '@' && s[0] < '\x7f' || s[0] >= '0' && s[0] <= '9' {
 		return false // most texts
 	}
 	if s[0] == '\t' || s[0] == '\r' {

@@ -146,3 +146,14 @@ func TestAConversationThatWasMadeInGoIsRefused(t *testing.T) {
 		t.Error("it was read")
 	}
 }
+
+func TestTimesAreFormattedAsThePackageTimeDoes(t *testing.T) {
+	for _, at := range []time.Time{
+		{}, time.Date(2025, 3, 7, 4, 56, 9, 200005999, time.UTC), time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
+		time.Date(2024, 2, 29, 23, 0, 0, 7000, time.FixedZone("", -5*3600)),
+	} {
+		if got, want := FormatTime(at), at.UTC().Format(TimeLayout); got != want {
+			t.Errorf("%v is %s, expected %s", at, got, want)
+		}
+	}
+}
