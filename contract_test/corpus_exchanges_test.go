@@ -206,6 +206,8 @@ func (c *corpus) leaks() {
 			item(p, 0)["last_message"].(map[string]any)["content"] = text
 		})
 	}
+	c.body(class, "an address for a platform", "leak leaked-email /data/4/platform", put(4, "platform", "kim.minsu@shop.co.kr"))
+	c.body(class, "an address for a time", "leak leaked-email /data/4/updated_at", put(4, "updated_at", "kim.minsu@shop.co.kr"))
 	c.body(class, "an international number", "leak leaked-phone /data/4/last_message", put(4, "last_message", "+82 10 1234 5678"))
 	c.body(class, "a session's token", "leak leaked-token /data/4/session_token", put(4, "session_token", "made-up-0123456789"))
 	c.exchange(class, "the key in a failure", "leak leaked-key ", func(ex *exchange.Exchange) {

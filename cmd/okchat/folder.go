@@ -12,6 +12,7 @@ import (
 
 	okchat "github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/archive/sqlite"
+	"github.com/okchat/okchat-go/internal/atomicfile"
 	"github.com/okchat/okchat-go/internal/pages"
 )
 
@@ -24,8 +25,15 @@ func (e *exporter) folder(ctx context.Context) error {
 	if there, err := os.ReadDir(target); len(there) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return usageErrorf("%s is there already: name a new folder for the pages", e.target)
 	}
-	unfinished, err := os.MkdirTemp(filepath.Dir(target), "."+filepath.Base(target)+".*.part")
+	marker := target + ".pages" // which is held as long as the folder is unfinished, and never comes to be
+	sweep(e.std, marker)
+	held, err := atomicfile.Create(ctx, marker)
 	if err != nil {
+		return err
+	}
+	defer held.Abort()
+	unfinished := held.Name() + atomicfile.Folder
+	if err := os.Mkdir(unfinished, 0o700); err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(unfinished) }()

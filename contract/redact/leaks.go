@@ -211,7 +211,8 @@ func (l *leaks) body(doc *spec.Validation, shareable bool) {
 			continue
 		}
 		before := len(l.list)
-		if s == nil || s.Format == "" && s.Known == nil {
+		// An id, a time and a value that the contract lists can hold nothing else.
+		if s == nil || s.Format == "" && !slices.Contains(s.Known, n.Text) || strings.Contains(n.Text, "@") {
 			if s != nil || !l.pair(name, n.Text, "", int(n.Start)) {
 				l.text("", n.Text, int(n.Start), 0)
 			}

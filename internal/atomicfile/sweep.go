@@ -10,6 +10,9 @@ import (
 
 const suffix = ".part"
 
+// Folder ends the name of a folder that belongs to an unfinished file, behind that of the file. [Sweep] removes it, too.
+const Folder = ".d"
+
 var errLocked = errors.New("another process holds it")
 
 // live holds the names of the unfinished files of this process. File locks do not tell two users within one process apart.
@@ -82,6 +85,7 @@ func sweepOne(name string) bool {
 		return false
 	}
 	_ = os.Remove(name + "-journal") // of SQLite, which may have written it
+	_ = os.RemoveAll(name + Folder)
 	return os.Remove(name) == nil
 }
 
