@@ -50,9 +50,9 @@ func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.L
 	}
 	r := &run{archive: a, opts: opts, newOnly: newOnly, index: indexer{archive: a, rows: conversationRows}}
 	defer r.close()
-	ahead := aheadPages
-	if newOnly { // it ends after a page or two
-		ahead = 0
+	ahead := 0
+	if opts.ReadAhead > 1 && !newOnly { // that ends after a page or two
+		ahead = aheadPages
 	}
 	if a.conn != nil {
 		if err := r.begin(ctx); err != nil {
@@ -60,16 +60,18 @@ func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.L
 		}
 		r.before = r.id - 1
 	}
+	late, cancel := outlast(ctx)
+	defer cancel()
 	for pages, err := range archive.Batches(ctx, from, a.chatbot, opts, ahead) {
 		if err == nil && r.id == 0 {
 			// A run that fails before its first page leaves nothing behind.
-			if err = a.attach(ctx, a.chatbot, true); err == nil {
-				err = r.begin(ctx)
+			if err = a.attach(late, a.chatbot, true); err == nil {
+				err = r.begin(late)
 			}
 		}
 		var known bool
 		if err == nil {
-			known, err = r.store(ctx, pages)
+			known, err = r.store(late, pages)
 		}
 		if err != nil {
 			return r.result, r.failed(ctx, err)
@@ -85,7 +87,19 @@ func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.L
 	return r.result, r.end(ctx)
 }
 
-// aheadPages is how many pages are read ahead while others are stored.
+// outlast returns a context that ends a little later than ctx, so that what has come before an interrupt is stored. It ends all the
+// same, as another program may keep the file locked.
+func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
+	const grace = 2 * time.Second
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return late, func() {
+		stop()
+		cancel()
+	}
+}
+
+// aheadPages is how many pages are read ahead while others are stored, where pages are read ahead at all.
 const aheadPages = 16
 
 // run is one walk into the archive.
