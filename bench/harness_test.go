@@ -104,15 +104,16 @@ type runs struct {
 	b     *testing.B
 	work  string
 	costs map[string][]cost
+	round func() // runs each side once more
 }
 
 // pair runs the sides in rounds, each side once a round, the other way round in every other one, for as long as the
 // benchmark lasts and at least so many rounds.
 func pair(b *testing.B, work string, rounds int, sides ...side) *runs {
 	b.Helper()
-	r := &runs{b, work, map[string][]cost{}}
+	r := &runs{b: b, work: work, costs: map[string][]cost{}}
 	n := 0
-	round := func() {
+	r.round = func() {
 		n++
 		for _, s := range sides {
 			c, err := s.run()
@@ -129,10 +130,10 @@ func pair(b *testing.B, work string, rounds int, sides ...side) *runs {
 		}
 	}
 	for b.Loop() {
-		round()
+		r.round()
 	}
 	for n < rounds {
-		round()
+		r.round()
 	}
 	b.ReportMetric(0, "ns/op") // rounds take what they take
 	return r
@@ -148,7 +149,7 @@ type row struct {
 	shown             bool    // but not judged by the short form: a figure of another machine, or not the same work
 }
 
-// missed says that the ratio is under its bar by more than the noise of this run.
+// missed reports whether the ratio is under its bar by more than the noise of this run.
 func (r row) missed() bool { return r.high < r.bar }
 
 func (r row) verdict() string {
@@ -164,14 +165,14 @@ func (r row) verdict() string {
 	}
 }
 
-const children = syscall.RUSAGE_CHILDREN
-
 var table struct {
 	rows    []row
+	curves  []curve
 	skipped []string
 }
 
-// claim adds a row: the median of the rounds' ratios, and between what bounds it lies with 95 % confidence.
+// claim adds a row with the median of the rounds' ratios and the bounds that it lies between with 95 % confidence. The short form
+// fails where the upper bound is below bar.
 func (r *runs) claim(m metric, ours, peer string, bar float64) row {
 	r.b.Helper()
 	return r.row(m, ours, peer, bar, false)
@@ -185,6 +186,26 @@ func (r *runs) show(m metric, ours, peer string, bar float64) row {
 
 func (r *runs) row(m metric, ours, peer string, bar float64, shown bool) row {
 	r.b.Helper()
+	out := r.compare(m, ours, peer)
+	out.bar, out.shown = bar, shown
+	judged := testing.Short() && !shown
+	if judged && out.missed() { // one run of twenty misses by chance: it has three times the rounds to show
+		for range 2 * len(r.costs[ours]) {
+			r.round()
+		}
+		out = r.compare(m, ours, peer)
+		out.bar = bar
+	}
+	table.rows = append(table.rows, out)
+	fmt.Printf("%-58s %-17s %10s | %-32s %10s | %s %s\n", out.work+", "+ours, m.name, out.oursText, peer, out.peerTxt, out.ratioText(), out.verdict())
+	if judged && out.missed() {
+		r.b.Errorf("%s: %s of %s against %s is %s, expected at least %s", r.work, m.name, ours, peer, out.ratioText(), factor(bar))
+	}
+	return out
+}
+
+// compare returns the median of the rounds' ratios and its bounds, without a bar.
+func (r *runs) compare(m metric, ours, peer string) row {
 	mine, theirs := r.values(m, ours), r.values(m, peer)
 	ratios := make([]float64, len(mine))
 	for i := range mine {
@@ -193,18 +214,10 @@ func (r *runs) row(m metric, ours, peer string, bar float64, shown bool) row {
 	mid, low, high := median(ratios)
 	a, _, _ := median(mine)
 	z, _, _ := median(theirs)
-	out := row{
+	return row{
 		work: r.work, metric: m.name, ours: ours, peer: peer, oursText: m.text(a), peerTxt: m.text(z),
-		ratio: mid, low: low, high: high, bar: bar, shown: shown,
+		ratio: mid, low: low, high: high,
 	}
-	table.rows = append(table.rows, out)
-	fmt.Printf("%-58s %-17s %10s | %-32s %10s | %s %s\n", out.work+", "+ours, m.name, out.oursText, peer, out.peerTxt, out.ratioText(), out.verdict())
-	// Nine rounds beside whatever else runs: bounds that hold 19 of 20 times would turn the gate red once a week.
-	if testing.Short() && !shown && out.high < 0.9*bar {
-		r.b.Errorf("%s: %s of %s against %s is %s, expected at least %s: a tenth more than the noise of this run",
-			r.work, m.name, ours, peer, out.ratioText(), factor(bar))
-	}
-	return out
 }
 
 func (r row) ratioText() string {
@@ -249,7 +262,7 @@ func median(values []float64) (mid, low, high float64) {
 	return mid, sorted[k], sorted[n-1-k]
 }
 
-// skip says loudly what is not measured, and why.
+// skip notes what is not measured, and why, in the report and on standard error.
 func skip(b *testing.B, what, why string) {
 	b.Helper()
 	line := what + ": " + why
@@ -276,7 +289,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// machine says what this run ran on, without a name of its own.
+// machine describes what this run ran on: processor, system and Go.
 func machine() string {
 	model := "unknown processor"
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {

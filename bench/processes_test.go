@@ -154,12 +154,39 @@ func (p *process) stop() {
 	}
 }
 
-// resident is how much memory the process holds, and most how much it ever did.
-func (p *process) resident() float64 { return p.status("VmRSS:") }
-func (p *process) most() float64     { return p.status("VmHWM:") }
+// program runs a program to its end and returns its time, its processor use and the most memory that it held.
+func program(env []string, name string, args ...string) (cost, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	var said strings.Builder
+	cmd.Stderr = &said
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return cost{}, err
+	}
+	// What the system tells of a process that has ended starts with the memory of the one that started it.
+	most, ended := 0.0, make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				err = fmt.Errorf("%w %.200s", err, said.String())
+			}
+			used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+			return cost{wall: float64(time.Since(start)), cpu: float64(used), memory: most}, err
+		case <-time.After(5 * time.Millisecond):
+			most = max(most, status(cmd, "VmHWM:"))
+		}
+	}
+}
 
-func (p *process) status(name string) float64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+// resident returns how many bytes of memory the process holds.
+func (p *process) resident() float64 { return status(p.cmd, "VmRSS:") }
+
+// status returns a number of bytes that the system tells of a process, 0 once that has ended.
+func status(cmd *exec.Cmd, name string) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
@@ -201,7 +228,7 @@ func serve(b *testing.B, n int, args ...string) *process {
 	return start(b, listens, nil, okchat(), args...)
 }
 
-// npm says where a program of package.json is, after it has installed them; "" where there are none to be had.
+// npm returns the path of a program of package.json, which it installs where it is missing; "" where that fails.
 func npm(b *testing.B, what, program string) string {
 	b.Helper()
 	if testing.Short() {

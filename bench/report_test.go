@@ -12,7 +12,7 @@ import (
 
 const intro = `# Measured against the others
 
-Written by ` + "`bench/run`" + `, which runs all of it again; ` + "`bench/run -short`" + ` is what the gate runs. Never edit this file.
+Written by ` + "`bench/run`" + `, which runs all of it again; ` + "`bench/run -short`" + ` is a step of ` + "`tools/weekly`" + `. Never edit this file.
 
 Each line is one piece of work, done by both sides in turns within one run. What stands under ours and theirs are medians;
 the factor is the median of the rounds' ratios, how many times less ours takes, and behind it are the bounds that it lies
@@ -47,10 +47,35 @@ func writeReport() error {
 		fmt.Fprintf(&out, "| %s | %s | %s: %s | %s: %s | %s | %s | %s |\n",
 			work, r.metric, r.ours, r.oursText, r.peer, r.peerTxt, r.ratioText(), bar, r.verdict())
 	}
+	if len(table.curves) > 0 {
+		out.WriteString(growthTable(table.curves))
+	}
 	for _, line := range table.skipped {
 		fmt.Fprintf(&out, "\n**Not measured:** %s\n", line)
 	}
-	return cmp.Or(os.WriteFile("README.md", []byte(out.String()), 0o644), os.WriteFile("chart.svg", []byte(chart(table.rows)), 0o644))
+	return cmp.Or(
+		os.WriteFile("README.md", []byte(out.String()), 0o644),
+		os.WriteFile("chart.svg", []byte(chart(table.rows)), 0o644),
+		os.WriteFile("growth.svg", []byte(curvesChart(table.curves)), 0o644),
+	)
+}
+
+// growthTable writes the points of the curves, which may be measured at different sizes.
+func growthTable(curves []curve) string {
+	var out strings.Builder
+	out.WriteString("\n## Growth\n\nEach size is one run from beginning to end: the median time for one, and the highest memory.\n\n![Growth](growth.svg)\n")
+	out.WriteString("\n| work | number | time for one | memory |\n| --- | --- | --- | --- |\n")
+	for _, c := range curves {
+		for _, p := range c.points {
+			fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", c.work, grouped(p.n), nanoseconds(p.wall), bytesText(p.memory))
+		}
+	}
+	return out.String()
+}
+
+// along returns where f lies between least and most on a logarithmic scale, from 0 to 1.
+func along(f, least, most float64) float64 {
+	return (math.Log(max(f, least)) - math.Log(least)) / (math.Log(most) - math.Log(least))
 }
 
 // chart draws each factor as a bar from 1 on, to the right where ours takes less, and what it is meant to reach as a line.
@@ -61,9 +86,7 @@ func chart(rows []row) string {
 		most = max(most, r.ratio, r.bar)
 	}
 	least := 0.4
-	x := func(f float64) float64 {
-		return left + width*(math.Log(max(f, least))-math.Log(least))/(math.Log(most)-math.Log(least))
-	}
+	x := func(f float64) float64 { return left + width*along(f, least, most) }
 	var out strings.Builder
 	height := top + line*len(rows) + 20
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11" role="img">`+"\n", left+width+70, height)

@@ -163,32 +163,23 @@ func BenchmarkExport(b *testing.B) {
 	server := serve(b, n)
 	defer server.stop()
 	dir := b.TempDir()
-	program := func(name string, args ...string) func() (cost, error) {
-		return func() (cost, error) {
-			cpu := cpuTime(children)
-			start := time.Now()
-			cmd := exec.Command(name, args...)
-			cmd.Env = append(cmd.Environ(), okchatgo.EnvKey+"="+key, okchatgo.EnvBaseURL+"="+server.url)
-			if out, err := cmd.CombinedOutput(); err != nil {
-				return cost{}, fmt.Errorf("%w %.200s", err, out)
-			}
-			return cost{wall: float64(time.Since(start)), cpu: float64(cpuTime(children) - cpu)}, nil
-		}
-	}
-	const export, shell = "okchat export", "a loop of curl and jq"
+	theirs := filepath.Join(dir, "theirs.ndjson")
+	const name, shell = "okchat export", "a loop of curl and jq"
 	if !hasShell(b, shell) {
 		return
 	}
 	target := filepath.Join(dir, "ours.ndjson")
 	r := pair(b, fmt.Sprintf("export %d conversations", n), 3,
-		side{export, program(okchat(), "export", "--quiet", "--chatbot", bot, "-o", target)},
-		side{shell, program("sh", "peers/export.sh", server.url+path, strconv.Itoa(n/100), filepath.Join(dir, "theirs.ndjson"))},
+		side{name, func() (cost, error) { return export(server, "-o", target) }},
+		side{shell, func() (cost, error) {
+			return program([]string{okchatgo.EnvKey + "=" + key}, "sh", "peers/export.sh", server.url+path, strconv.Itoa(n/100), theirs)
+		}},
 	)
-	for _, file := range []string{target, filepath.Join(dir, "theirs.ndjson")} {
+	for _, file := range []string{target, theirs} {
 		if out, err := exec.Command("wc", "-l", file).Output(); err != nil || !strings.HasPrefix(strings.TrimSpace(string(out)), strconv.Itoa(n)+" ") {
 			b.Fatalf("%s has %s lines, expected %d", file, out, n)
 		}
 	}
-	r.claim(wall, export, shell, 5)
-	r.claim(cpu, export, shell, 1)
+	r.claim(wall, name, shell, 5)
+	r.claim(cpu, name, shell, 1)
 }
