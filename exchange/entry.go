@@ -121,16 +121,13 @@ func (e *entry) finish() error {
 	if !strings.Contains(ex.URL, "?") {
 		e.addQuery()
 	}
-	switch {
-	case status == nil || status.Kind() == 'n':
+	if status == nil || status.Kind() == 'n' {
 		ex.Unread = NoAnswer
 		return nil
-	case status.Kind() != '0':
-		return fmt.Errorf("response.status is a JSON %s, expected a whole number: record the call again", kindName(status))
 	}
 	number, err := strconv.ParseFloat(string(status), 64)
 	if err != nil || number != math.Trunc(number) || math.Abs(number) > math.MaxInt32 {
-		return errors.New("response.status is a JSON number, expected a whole one: record the call again")
+		return fmt.Errorf("response.status is a JSON %s, expected a whole number: record the call again", status.Kind())
 	}
 	if ex.Status = int(number); ex.Status <= 0 {
 		ex.Status, ex.Unread = 0, NoAnswer
@@ -266,16 +263,4 @@ func startedIn(entry []byte) time.Time {
 	after = bytes.TrimLeft(after[:min(len(after), 128)], ": \t\r\n\"")
 	text, _, _ := bytes.Cut(after, []byte(`"`))
 	return parseTime(string(text))
-}
-
-func kindName(v jsontext.Value) string {
-	switch v.Kind() {
-	case '"':
-		return "string"
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	}
-	return "boolean"
 }

@@ -108,10 +108,8 @@ type Source struct {
 
 // String returns the source without its place: "page-1.har entry 0". Entries are counted from 0 as log.entries is.
 func (s Source) String() string {
-	if s.Entry == 0 {
-		return s.File
-	}
-	return s.File + " " + s.EntryName()
+	s.Line = 0
+	return s.Place()
 }
 
 // EntryName returns "entry 0" for the first entry of a recording, "" where the source is none.
@@ -124,10 +122,10 @@ func (s Source) EntryName() string {
 
 // Place returns the source with its place: "page-1.har:52:5712 entry 0".
 func (s Source) Place() string {
-	if s.Line == 0 {
-		return s.String()
+	place := s.File
+	if s.Line > 0 {
+		place = fmt.Sprintf("%s:%d:%d", s.File, s.Line, s.Column)
 	}
-	place := fmt.Sprintf("%s:%d:%d", s.File, s.Line, s.Column)
 	if s.Entry > 0 {
 		place += " " + s.EntryName()
 	}

@@ -167,40 +167,36 @@ func (t *harText) read(dec *jsontext.Decoder, kind jsontext.Kind) error {
 
 // readObject reads fields from an object of values, or of lists of values, by their names.
 func (h *harFields) readObject(dec *jsontext.Decoder) error {
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for dec.PeekKind() != '}' {
+	return within(dec, func() error {
 		name, err := dec.ReadToken()
 		if err != nil {
 			return err
 		}
-		field := name.String()
-		if dec.PeekKind() != '[' {
-			if err := h.add(dec, field); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := dec.ReadToken(); err != nil {
-			return err
-		}
-		for dec.PeekKind() != ']' {
-			if err := h.add(dec, field); err != nil {
-				return err
-			}
-		}
-		if _, err := dec.ReadToken(); err != nil {
+		return h.add(dec, name.String())
+	})
+}
+
+func (h *harFields) add(dec *jsontext.Decoder, name string) error {
+	kind := dec.PeekKind()
+	if kind == '[' {
+		return within(dec, func() error { return h.add(dec, name) })
+	}
+	field := harField{Name: name}
+	err := readString(dec, kind, &field.Value)
+	*h = append(*h, field)
+	return err
+}
+
+// within reads an object or an array, and calls read where a name or an item comes.
+func within(dec *jsontext.Decoder, read func() error) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for kind := dec.PeekKind(); kind != '}' && kind != ']'; kind = dec.PeekKind() {
+		if err := read(); err != nil {
 			return err
 		}
 	}
 	_, err := dec.ReadToken()
-	return err
-}
-
-func (h *harFields) add(dec *jsontext.Decoder, name string) error {
-	field := harField{Name: name}
-	err := readString(dec, dec.PeekKind(), &field.Value)
-	*h = append(*h, field)
 	return err
 }

@@ -262,40 +262,40 @@ func (v *Coverage) Elements() []*Element { return v.roots }
 
 // Count returns how many facets were seen, and how many there are.
 func (v *Coverage) Count() (seen, all int) {
-	var visit func(list []*Element)
-	visit = func(list []*Element) {
-		for _, e := range list {
-			for _, f := range e.Facets {
-				all++
-				if f.Count > 0 {
-					seen++
-				}
-			}
-			visit(e.Elements)
+	v.facets(func(_ string, f *Facet) {
+		all++
+		if f.Count > 0 {
+			seen++
 		}
-	}
-	visit(v.roots)
+	})
 	return seen, all
 }
 
 // Unseen lists the facets that were never seen: "GET /conversations 200 application/json /data/*/user_id: not null".
 func (v *Coverage) Unseen() []string {
 	var list []string
-	var visit func(e *Element, place string)
-	visit = func(e *Element, place string) {
+	v.facets(func(place string, f *Facet) {
+		if f.Count == 0 {
+			list = append(list, fmt.Sprintf("%s: %s", strings.Join(strings.Fields(place), " "), f.Name))
+		}
+	})
+	return list
+}
+
+// facets calls visit for each facet with the place of its element.
+func (v *Coverage) facets(visit func(place string, f *Facet)) {
+	var all func(e *Element, place string)
+	all = func(e *Element, place string) {
 		for _, f := range e.Facets {
-			if f.Count == 0 {
-				list = append(list, fmt.Sprintf("%s: %s", strings.Join(strings.Fields(place), " "), f.Name))
-			}
+			visit(place, f)
 		}
 		for _, part := range e.Elements {
-			visit(part, place+part.step())
+			all(part, place+part.step())
 		}
 	}
 	for _, root := range v.roots {
-		visit(root, root.Name)
+		all(root, root.Name)
 	}
-	return list
 }
 
 func (e *Element) step() string {

@@ -18,27 +18,26 @@ func CoverageFormats() []string { return []string{"text", "json", "html"} }
 // WriteCoverage writes what recordings showed of the contract: as indented text, as JSON, or as an HTML page that needs
 // nothing beside itself. It fails where there is no such format, or with the first error of writing.
 func WriteCoverage(format string, w io.Writer, v *coverage.Coverage) error {
+	seen, all := v.Count()
 	switch format {
 	case "text":
-		out := &output{w: w}
-		seen, all := v.Count()
+		var out strings.Builder
 		for _, e := range v.Elements() {
-			coverageText(out, e, "")
+			coverageText(&out, e, "")
 		}
-		out.printf("\n%d of %d seen, %.1f %%. Never seen:\n", seen, all, percent(seen, all))
+		fmt.Fprintf(&out, "\n%d of %d seen, %.1f %%. Never seen:\n", seen, all, percent(seen, all))
 		for _, line := range v.Unseen() {
-			out.printf("  %s\n", line)
+			fmt.Fprintf(&out, "  %s\n", line)
 		}
-		return out.err
+		_, err := io.WriteString(w, out.String())
+		return err
 	case "json":
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
-		seen, all := v.Count()
 		return enc.Encode(coverageJSON{seen, all, percent(seen, all), v.Elements()})
 	case "html":
-		seen, all := v.Count()
-		return page().Execute(w, map[string]any{"Elements": v.Elements(), "Seen": seen, "All": all, "Percent": percent(seen, all)})
+		return page().Execute(w, coverageJSON{seen, all, percent(seen, all), v.Elements()})
 	default:
 		return fmt.Errorf("the format is %q, expected one of %s", format, strings.Join(CoverageFormats(), ", "))
 	}
@@ -53,7 +52,7 @@ func percent(seen, all int) float64 {
 
 var marks = map[string]string{"": " ", "proven": "+", "claimed": "~", "never seen": "-"}
 
-func coverageText(out *output, e *coverage.Element, indent string) {
+func coverageText(out *strings.Builder, e *coverage.Element, indent string) {
 	var facets []string
 	for _, f := range e.Facets {
 		if f.Count == 0 {
@@ -69,7 +68,7 @@ func coverageText(out *output, e *coverage.Element, indent string) {
 	if facets != nil {
 		line = fmt.Sprintf("%-44s %s", line, strings.Join(facets, ", "))
 	}
-	out.printf("%s\n", strings.TrimRight(line, " "))
+	fmt.Fprintln(out, strings.TrimRight(line, " "))
 	for _, part := range e.Elements {
 		coverageText(out, part, indent+"  ")
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/okchat/okchat-go/contract"
@@ -16,53 +15,13 @@ import (
 // sarif is SARIF 2.1.0, which code scanning reads.
 type sarif struct{ *output }
 
-type (
-	sarifText struct {
-		Text string `json:"text"`
-	}
-	sarifArtifact struct {
-		URI string `json:"uri"`
-	}
-	sarifRegion struct {
-		StartLine   int   `json:"startLine"`
-		StartColumn int   `json:"startColumn,omitempty"`
-		ByteOffset  int64 `json:"byteOffset,omitempty"`
-	}
-	sarifPhysical struct {
-		Artifact sarifArtifact `json:"artifactLocation"`
-		Region   *sarifRegion  `json:"region,omitempty"`
-	}
-	sarifLogical struct {
-		Name string `json:"fullyQualifiedName"`
-		Kind string `json:"kind"`
-	}
-	sarifLocation struct {
-		Physical sarifPhysical  `json:"physicalLocation"`
-		Logical  []sarifLogical `json:"logicalLocations,omitempty"`
-		Message  *sarifText     `json:"message,omitempty"`
-	}
-	sarifResult struct {
-		RuleID    finding.Code      `json:"ruleId"`
-		Level     string            `json:"level"`
-		Message   sarifText         `json:"message"`
-		Locations []sarifLocation   `json:"locations"`
-		Related   []sarifLocation   `json:"relatedLocations,omitempty"`
-		Prints    map[string]string `json:"partialFingerprints"`
-		Count     int               `json:"occurrenceCount,omitempty"`
-		Extra     map[string]string `json:"properties,omitempty"`
-	}
-	sarifNotification struct {
-		Level     string          `json:"level"`
-		Message   sarifText       `json:"message"`
-		Locations []sarifLocation `json:"locations,omitempty"`
-	}
-	sarifRule struct {
-		ID    finding.Code `json:"id"`
-		Short sarifText    `json:"shortDescription"`
-	}
-)
+// object is a JSON object of the report.
+type object map[string]any
 
-func (s *sarif) result(g *group) sarifResult {
+// message returns a text as SARIF has it.
+func message(s string) object { return object{"text": s} }
+
+func (s *sarif) result(g *group) object {
 	f := g.Finding
 	level := "error"
 	if !s.fails(f) {
@@ -70,73 +29,74 @@ func (s *sarif) result(g *group) sarifResult {
 	}
 	place := locationOf(f.Source)
 	if f.Pointer != "" {
-		place.Logical = []sarifLogical{{f.Pointer, "member"}}
+		place["logicalLocations"] = []object{{"fullyQualifiedName": f.Pointer, "kind": "member"}}
 	}
-	out := sarifResult{
-		RuleID: f.Code, Level: level, Message: sarifText{f.Message()}, Locations: []sarifLocation{place},
-		Prints: map[string]string{"place/v1": f.Source.EntryName() + " " + string(f.Part) + " " + f.Pointer},
-		Count:  g.count, Extra: map[string]string{},
-	}
+	related := []object{}
 	for _, source := range g.more {
 		also := locationOf(source)
-		also.Message = &sarifText{"the same"}
-		out.Related = append(out.Related, also)
+		also["message"] = message("the same")
+		related = append(related, also)
 	}
 	if f.SpecLine > 0 {
-		out.Related = append(out.Related, sarifLocation{
-			Physical: sarifPhysical{sarifArtifact{uri(f.SpecFile)}, &sarifRegion{StartLine: f.SpecLine, StartColumn: f.SpecColumn}},
-			Message:  &sarifText{"the contract"},
-		})
+		at := locationOf(exchange.Source{File: f.SpecFile, Line: f.SpecLine, Column: f.SpecColumn})
+		at["message"] = message("the contract")
+		related = append(related, at)
 	}
+	extra := object{}
 	for name, text := range map[string]string{"patch": f.Patch, "request": f.Request} {
 		if text != "" {
-			out.Extra[name] = text
+			extra[name] = text
 		}
 	}
-	return out
+	return object{
+		"ruleId": f.Code, "level": level, "message": message(f.Message()), "locations": []object{place}, "relatedLocations": related,
+		"partialFingerprints": object{"place/v1": f.Source.EntryName() + " " + string(f.Part) + " " + f.Pointer},
+		"occurrenceCount":     g.count, "properties": extra,
+	}
 }
 
-// uri is a file's name as a relative reference.
-func uri(name string) string { return (&url.URL{Path: filepath.ToSlash(name)}).String() }
-
-func locationOf(s exchange.Source) sarifLocation {
-	place := sarifLocation{Physical: sarifPhysical{Artifact: sarifArtifact{uri(s.File)}}}
+// locationOf returns a place, its file's name as a relative reference.
+func locationOf(s exchange.Source) object {
+	physical := object{"artifactLocation": object{"uri": (&url.URL{Path: filepath.ToSlash(s.File)}).String()}}
 	if s.Line > 0 {
-		place.Physical.Region = &sarifRegion{s.Line, s.Column, s.Offset}
+		region := object{"startLine": s.Line, "startColumn": s.Column}
+		if s.Offset > 0 {
+			region["byteOffset"] = s.Offset
+		}
+		physical["region"] = region
 	}
-	return place
+	return object{"physicalLocation": physical}
 }
 
 // Close implements [Writer].
 func (s *sarif) Close() error {
-	results := []sarifResult{}
-	rules := []sarifRule{}
+	results, rules, notes := []object{}, []object{}, []object{}
+	told := make(map[finding.Code]bool)
 	for _, g := range s.groups {
 		results = append(results, s.result(g))
-		if !slices.ContainsFunc(rules, func(r sarifRule) bool { return r.ID == g.Code }) {
-			rules = append(rules, sarifRule{g.Code, sarifText{string(g.Severity) + ": " + describe(s.contract, g.Code)}})
+		if !told[g.Code] {
+			told[g.Code] = true
+			rules = append(rules, object{"id": g.Code, "shortDescription": message(string(g.Severity) + ": " + describe(s.contract, g.Code))})
 		}
 	}
-	slices.SortFunc(rules, func(a, b sarifRule) int { return cmp.Compare(a.ID, b.ID) })
-	notes := []sarifNotification{}
-	for _, message := range s.errors {
-		notes = append(notes, sarifNotification{"error", sarifText{message}, nil})
+	for _, err := range s.errors {
+		notes = append(notes, object{"level": "error", "message": message(err)})
 	}
 	for _, u := range s.reasons {
-		notes = append(notes, sarifNotification{"warning", sarifText{u.source.Place() + " " + u.String()}, []sarifLocation{locationOf(u.source)}})
+		notes = append(notes, object{"level": "warning", "message": message(u.source.Place() + " " + u.String()), "locations": []object{locationOf(u.source)}})
 	}
 	version := cmp.Or(s.opts.Version, "0.0.0")
-	return s.value(json.MarshalIndent(map[string]any{
+	return s.value(json.MarshalIndent(object{
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
 		"version": "2.1.0",
-		"runs": []any{map[string]any{
+		"runs": []object{{
 			"columnKind": "utf16CodeUnits",
-			"tool": map[string]any{"driver": map[string]any{
+			"tool": object{"driver": object{
 				"name": "okchat", "informationUri": "https://github.com/okchat/okchat-go", "version": version,
 				"semanticVersion": strings.TrimPrefix(version, "v"), "rules": rules,
 			}},
 			"results":     results,
-			"invocations": []any{map[string]any{"executionSuccessful": len(s.errors) == 0, "toolExecutionNotifications": notes}},
+			"invocations": []object{{"executionSuccessful": len(s.errors) == 0, "toolExecutionNotifications": notes}},
 		}},
 	}, "", "  "))
 }

@@ -206,8 +206,9 @@ type Schema struct {
 	Branches   []*Schema
 	Properties []Property
 	// Extra is the schema of members that Properties does not name, nil where the contract does not know them.
-	Extra  *Schema
-	Items  *Schema
+	Extra *Schema
+	Items *Schema
+	// Format is its name, "" for none.
 	Format string
 	// Known are the values of a set, and Open reports whether it may have others.
 	Known []string
@@ -220,8 +221,9 @@ type Schema struct {
 	// Rules are the x-rules beside it, nil for none.
 	Rules *yaml.Node
 
-	required uint64         // by position in Properties
-	index    map[string]int // the positions in Properties
+	required uint64            // by position in Properties
+	index    map[string]int    // the positions in Properties
+	holds    func(string) bool // reports whether a string is in the format
 }
 
 // Property is a member that a schema describes.

@@ -176,7 +176,8 @@ func (c *compiler) members(s *Schema) error {
 
 func (c *compiler) values(s *Schema) error {
 	if n := s.Keyword("format"); n != nil {
-		if s.Format = n.Value; formats[s.Format] == nil {
+		s.Format = n.Value
+		if s.holds = formats[s.Format]; s.holds == nil {
 			return c.Doc.Errorf(n, "no check reads the format %s", s.Format)
 		}
 	}

@@ -224,7 +224,7 @@ func (v *Validation) union(s *Schema, n *jsontree.Node) {
 }
 
 func (v *Validation) text(s *Schema, n *jsontree.Node) {
-	if s.Format != "" && !formats[s.Format](n.Text) {
+	if s.holds != nil && !s.holds(n.Text) {
 		v.add(finding.CodeFormat, n, s.Keyword("format"), "a "+s.Format, Describe(n))
 		return
 	}
