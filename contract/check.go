@@ -128,7 +128,7 @@ func walkKey(target spec.Target, m spec.Match, counter string) string {
 		}
 	}
 	slices.Sort(rest)
-	key := []string{target.Origin, m.Operation.Name()}
+	key := []string{target.Origin, m.Operation.Method, m.Operation.Path}
 	for _, p := range m.Operation.Parameters {
 		if p.In == "path" {
 			key = append(key, strings.ToLower(m.Path[p.Name]))

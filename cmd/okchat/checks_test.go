@@ -470,6 +470,43 @@ func TestAProxyPassesWhatIsNotItsBusiness(t *testing.T) {
 	}
 }
 
+// TestAProxyHandsOnWhatHasComeOfASlowAnswer has the server wait with the second piece of an answer of known length until the
+// client has the first.
+func TestAProxyHandsOnWhatHasComeOfASlowAnswer(t *testing.T) {
+	noKey(t)
+	read := make(chan struct{})
+	server := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "2")
+		_, _ = io.WriteString(w, "a")
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-read:
+			_, _ = io.WriteString(w, "b")
+		case <-r.Context().Done():
+		case <-time.After(10 * time.Second): // it would wait for ever
+		}
+	})
+	_, _, _ = proxied(t, server, func(url string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/slow", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		first := make([]byte, 1)
+		if _, err := io.ReadFull(resp.Body, first); err != nil {
+			t.Fatalf("expected the first piece before the second is sent, got the error %v", err)
+		}
+		close(read)
+		if rest, err := io.ReadAll(resp.Body); string(first)+string(rest) != "ab" || err != nil {
+			t.Errorf("expected both pieces, got %q and the error %v", string(first)+string(rest), err)
+		}
+	})
+}
+
 // TestAProxyRepeatsNoKeyOfAnAnswerThatIsNone sends back the key where no HTTP is.
 func TestAProxyRepeatsNoKeyOfAnAnswerThatIsNone(t *testing.T) {
 	noKey(t)

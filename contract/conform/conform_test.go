@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/okchat/okchat-go"
 	"github.com/okchat/okchat-go/contract"
 	"github.com/okchat/okchat-go/contract/conform"
 	"github.com/okchat/okchat-go/contract/finding"
@@ -222,6 +223,29 @@ func TestWhatCannotBeAskedForIsNotChecked(t *testing.T) {
 	}
 	if all := len(conform.Expectations()); not < 5 || asked+not != all {
 		t.Errorf("expected those of one conversation not to be checked, got %d of %d", not, all)
+	}
+}
+
+func TestAnOperationThatTheContractLacksIsNotChecked(t *testing.T) {
+	t.Parallel()
+	rules, err := contract.Parse([]byte(strings.Replace(okchat.OpenAPI(), "operationId: listChatbots", "operationId: other", 1)), "own.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake := okchattest.New(okchattest.Synthetic(1, 3))
+	server := httptest.NewServer(fake)
+	t.Cleanup(server.Close)
+	not := 0
+	for v := range conform.Run(t.Context(), rules, conform.Target{URL: server.URL, ChatbotID: fake.ChatbotID, Key: fake.Key}) {
+		if v.Err != nil || v.Result.Outcome != contract.NotChecked {
+			continue
+		}
+		if not++; !strings.Contains(v.Result.Reason, "listChatbots") || !strings.HasPrefix(string(v.Expectation.Code), "chatbots") {
+			t.Errorf("expected those of listChatbots not to be checked, got %s: %s", v.Expectation.Code, v.Result.Reason)
+		}
+	}
+	if not == 0 {
+		t.Error("expected some not to be checked")
 	}
 }
 
