@@ -70,6 +70,15 @@ type kept struct {
 	unread Reason // why buffer is not what passed
 }
 
+// keep returns what keeps the body of the answer to a request.
+func (c *Capture) keep(req *http.Request) kept {
+	k := kept{limit: limitOf(c.MaxBody)}
+	if c.KeepBody != nil && !c.KeepBody(req) {
+		k.unread = NotRecorded
+	}
+	return k
+}
+
 // Write takes what passes. It never fails.
 func (k *kept) Write(p []byte) (int, error) {
 	switch {
@@ -119,14 +128,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.capture.Take(ex)
 		return resp, nil // whose body can be written to
 	}
-	body := &watchedBody{body: resp.Body, exchange: ex, request: req.Context(), take: t.capture.Take, length: resp.ContentLength}
-	body.kept.limit = limitOf(t.capture.MaxBody)
+	body := &watchedBody{body: resp.Body, kept: t.capture.keep(req), exchange: ex, request: req.Context(), take: t.capture.Take, length: resp.ContentLength}
 	if resp.Body == http.NoBody {
 		body.length = 0
 	}
-	if t.capture.KeepBody != nil && !t.capture.KeepBody(req) {
-		body.kept.unread = NotRecorded
-	} else { // as far as a length that is only promised may claim memory
+	if body.kept.unread == "" { // as far as a length that is only promised may claim memory
 		body.kept.buffer.Grow(int(min(max(body.length, 0), int64(body.kept.limit), 64<<10)))
 	}
 	resp.Body = body

@@ -22,10 +22,7 @@ func (c *Capture) Handler(next http.Handler) http.Handler {
 				io.Closer
 			}{io.TeeReader(req.Body, &sent), req.Body}
 		}
-		tee := &teeWriter{ResponseWriter: w, kept: kept{limit: limitOf(c.MaxBody)}, head: ex.Method == http.MethodHead}
-		if c.KeepBody != nil && !c.KeepBody(req) {
-			tee.kept.unread = NotRecorded
-		}
+		tee := &teeWriter{ResponseWriter: w, kept: c.keep(req), head: ex.Method == http.MethodHead}
 		whole := false
 		defer func() {
 			tee.finish(ex, whole)

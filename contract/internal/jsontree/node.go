@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxValues is how many values a document may have. It bounds the memory of a tree: a page of 10,000 conversations has
@@ -19,8 +17,8 @@ type Tree struct {
 	Text string
 	// Nodes are its values in the order of the text, the document itself first: a value's items and members follow it.
 	Nodes []Node
-	// Broken reports whether some string is not Unicode text; Garbled tells which.
-	Broken bool
+	// Garbled is the first value that, or whose name, holds bytes that are not UTF-8 or half of a surrogate pair; nil for none.
+	Garbled *Node
 }
 
 // Node is a value of a tree.
@@ -92,16 +90,6 @@ func Scalar(kind Kinds, text string) *Node {
 // Root returns the document itself.
 func (t *Tree) Root() *Node { return &t.Nodes[0] }
 
-// Garbled returns the first value that, or whose name, is not Unicode text, or nil.
-func (t *Tree) Garbled() *Node {
-	for i := range t.Nodes {
-		if t.Broken && t.Nodes[i].Garbled() {
-			return &t.Nodes[i]
-		}
-	}
-	return nil
-}
-
 // All yields the items or members of a value with their position. Scalars have none.
 func (n *Node) All() iter.Seq2[int, *Node] {
 	return func(yield func(int, *Node) bool) {
@@ -143,23 +131,6 @@ func (n *Node) Quoted() string {
 	}
 	name := n.tree.Text[n.Key:n.Start]
 	return name[:strings.LastIndexByte(name, '"')+1]
-}
-
-// Garbled reports whether a string, or a member's name, holds bytes that are not UTF-8 or half of a surrogate pair.
-func (n *Node) Garbled() bool {
-	content := ""
-	if n.Kind == String {
-		content = n.Literal()
-	}
-	for _, literal := range []string{n.Quoted(), content} {
-		if literal == "" {
-			continue
-		}
-		if _, err := jsontext.AppendUnquote(nil, literal); err != nil {
-			return true
-		}
-	}
-	return false
 }
 
 var escaper = strings.NewReplacer("~", "~0", "/", "~1")

@@ -33,6 +33,8 @@ type parser struct {
 	*Tree
 	scanner *fastjson.Scanner
 	many    bool // values came beyond MaxValues
+	invalid bool // the text is not UTF-8
+	garbled int  // the position of Garbled, -1 for none
 }
 
 // Parse reads exactly one JSON document that nests at most [fastjson.MaxDepth] levels. The error is a *[SyntaxError] or
@@ -47,8 +49,8 @@ func Parse(body []byte) (*Tree, error) {
 		values += bytes.Count(body, []byte(sign))
 	}
 	p := &parser{
-		Tree:    &Tree{Text: string(body), Nodes: make([]Node, 0, min(values, MaxValues)), Broken: !utf8.Valid(body)},
-		scanner: fastjson.NewScanner(body),
+		Tree:    &Tree{Text: string(body), Nodes: make([]Node, 0, min(values, MaxValues))},
+		scanner: fastjson.NewScanner(body), invalid: !utf8.Valid(body), garbled: -1,
 	}
 	p.scanner.AnyBytes = true
 	p.value("", 0, 0)
@@ -60,8 +62,17 @@ func Parse(body []byte) (*Tree, error) {
 	case p.scanner.Next() != 0 || p.scanner.Offset() < len(body):
 		return nil, &SyntaxError{end, fmt.Sprintf("more than one after byte %d of %d", end, len(body))}
 	}
-	p.Broken = p.Broken || p.scanner.TakeLone()
+	if p.garbled >= 0 {
+		p.Garbled = &p.Nodes[p.garbled]
+	}
 	return p.Tree, nil
+}
+
+// look notes whether a string, which the value at a position has or is named by, is no Unicode text.
+func (p *parser) look(text []byte, position int) {
+	if (p.scanner.TakeLone() || p.invalid && !utf8.Valid(text)) && p.garbled < 0 {
+		p.garbled = position
+	}
 }
 
 // value appends the next value and all that it holds. It is the member of that name and place of a parent, or an item.
@@ -101,7 +112,8 @@ func (p *parser) value(name string, key, parent int32) {
 		case '"':
 			kind = String
 			if raw != nil {
-				text = p.unquote(start, start+len(raw))
+				p.look(raw, int(at))
+				text = unquote(p.Text[start : start+len(raw)])
 			}
 		default:
 			kind, text = Number, p.Text[start:start+len(raw)]
@@ -117,20 +129,19 @@ func (p *parser) value(name string, key, parent int32) {
 // name reads a member's name, which begins at key, and the colon behind it.
 func (p *parser) name(key int) string {
 	name := p.scanner.Name()
+	p.look(name, len(p.Nodes))
 	if plain := p.Text[min(key+1, len(p.Text)):]; strings.HasPrefix(plain, string(name)) { // without memory of its own
 		return plain[:len(name)]
 	}
 	return string(name)
 }
 
-// unquote returns the content of the string literal that stands at Text[start:end].
-func (p *parser) unquote(start, end int) string {
-	literal := p.Text[start:end]
+// unquote returns the content of a string literal.
+func unquote(literal string) string {
 	if strings.IndexByte(literal, '\\') < 0 {
 		return literal[1 : len(literal)-1]
 	}
-	content, err := jsontext.AppendUnquote(nil, literal)
-	p.Broken = p.Broken || err != nil // half of a surrogate pair
+	content, _ := jsontext.AppendUnquote(nil, literal)
 	return string(content)
 }
 

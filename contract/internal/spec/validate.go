@@ -51,7 +51,7 @@ func Validate(s *Schema, t *jsontree.Tree, part finding.Part, faults *Faults) *V
 	if s == nil {
 		return v
 	}
-	if n := t.Garbled(); n != nil {
+	if n := t.Garbled; n != nil {
 		v.add(finding.CodeEncoding, n, s.Node, "Unicode text in UTF-8", "bytes that are not")
 	}
 	v.value(s, t.Root())
