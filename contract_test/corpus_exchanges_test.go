@@ -3,6 +3,7 @@ package contract_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -316,6 +317,28 @@ func (c *corpus) good() {
 		}
 		metadata(p)["totalCount"], metadata(p)["totalPages"] = 35, 4
 	})
+	// Twelve came in behind the first of three pages, so that the third one begins with two of the first.
+	pages := []*exchange.Exchange{c.copy(1), c.copy(2), c.copy(2)}
+	pages[0].ResponseBody = c.edit(pages[0].ResponseBody, remember)
+	var two []any
+	pages[1].ResponseBody = c.edit(pages[1].ResponseBody, func(p map[string]any) {
+		two = slices.Clone(p["data"].([]any))
+		fresh := p["data"].([]any)[:2]
+		for i := range fresh {
+			fresh[i] = maps.Clone(fresh[i].(map[string]any))
+			began := fmt.Sprintf("2025-03-07T05:00:0%dZ", 9-i)
+			item(p, i)["created_at"], item(p, i)["updated_at"] = began, began
+			item(p, i)["id"] = fmt.Sprintf("%08d-0000-4000-8000-00000000000f", i)
+		}
+		p["data"] = append(fresh, one["data"].([]any)[:8]...)
+		metadata(p)["totalCount"], metadata(p)["totalPages"] = 32, 4
+	})
+	pages[2].URL = strings.Replace(pages[2].URL, "page=2", "page=3", 1)
+	pages[2].ResponseBody = c.edit(pages[2].ResponseBody, func(p map[string]any) {
+		p["data"] = append(slices.Clone(one["data"].([]any)[8:]), two[:8]...)
+		metadata(p)["currentPage"], metadata(p)["totalCount"], metadata(p)["totalPages"] = 3, 32, 4
+	})
+	c.list = append(c.list, exhibit{class, "more came in before the page before", pages, ""})
 	c.walk(class, "a conversation left in between", "", unchanged, func(p map[string]any) {
 		p["data"] = p["data"].([]any)[1:]
 		metadata(p)["totalCount"] = 19

@@ -101,6 +101,7 @@ type scope struct {
 	before     *values
 	earlier    *values
 	previous   *Page
+	first      *Page
 	kept       []ref.Val // what is evaluated once a page, by the number of the part
 }
 
@@ -124,6 +125,11 @@ func (s *scope) ResolveName(name string) (any, bool) {
 			return nil, false
 		}
 		return s.previous.doc.of(s.previous.Body.Root()), true
+	case "first":
+		if s.first == nil {
+			return nil, false
+		}
+		return s.first.doc.of(s.first.Body.Root()), true
 	case "request":
 		return s.page.given, true
 	case "now":
@@ -269,6 +275,7 @@ const maxEarlier = 1_000
 // Trail keeps, for the rules about walks, values of the pages of one walk.
 type Trail struct {
 	previous *Page
+	first    *Page
 	earlier  map[string]*values // by the path of the rules about them
 }
 
@@ -277,14 +284,17 @@ type Trail struct {
 func (t *Trail) Follow(p *Page) {
 	if t.previous != nil {
 		defer p.open()()
-		t.previous.doc.steps, p.scope.previous, p.scope.kept = p.doc.steps, t.previous, nil
+		t.previous.doc.steps, t.first.doc.steps = p.doc.steps, p.doc.steps
+		p.scope.previous, p.scope.first, p.scope.kept = t.previous, t.first, nil
 		for _, r := range p.set.operations[p.op] {
 			if p.scope.earlier = t.earlier[strings.Join(r.Path, "/")]; r.Walk && p.scope.earlier != nil {
 				p.scope.earlier.doc = p.doc
 				p.apply(r, p.Body.Root())
 			}
 		}
-		p.scope.previous, p.scope.kept = nil, nil // the page before is no longer needed
+		p.scope.previous, p.scope.first, p.scope.kept = nil, nil, nil // the pages before are no longer needed
+	} else {
+		t.first = p
 	}
 	if t.earlier == nil {
 		t.earlier = make(map[string]*values)

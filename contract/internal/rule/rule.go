@@ -103,7 +103,7 @@ func Compile(c *spec.Contract) (*Set, error) {
 		cel.Variable("self", cel.DynType), cel.Variable("this", cel.DynType), cel.Variable("body", cel.DynType),
 		cel.Variable("index", cel.IntType), cel.Variable("request", cel.DynType),
 		cel.Variable("before", cel.ListType(cel.DynType)), cel.Variable("earlier", cel.ListType(cel.DynType)),
-		cel.Variable("previous", cel.DynType),
+		cel.Variable("previous", cel.DynType), cel.Variable("first", cel.DynType),
 		cel.Variable("now", cel.TimestampType), cel.Variable("today", cel.TimestampType),
 	)
 	if err != nil {
@@ -190,7 +190,7 @@ func (k *compiler) program(r *Rule) error {
 	top := compiled.NativeRep().Expr()
 	r.uses = usesOf(top)
 	names := variables(top)
-	r.Walk, r.looksBack = names["earlier"] || names["previous"], names["before"]
+	r.Walk, r.looksBack = names["earlier"] || names["previous"] || names["first"], names["before"]
 	var err error
 	if r.program, err = k.env.Program(compiled, cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(k.onceAPage(top))); err != nil {
 		return k.contract.Doc.Errorf(r.Node, "rule %s: %v", r.Code, err)
@@ -254,7 +254,7 @@ func variables(e ast.Expr) map[string]bool {
 }
 
 // pageVariables are the variables that have one value for all that a rule is about on a page.
-var pageVariables = []string{"body", "previous", "request", "now", "today"}
+var pageVariables = []string{"body", "previous", "first", "request", "now", "today"}
 
 // onceAPage returns a decorator that evaluates the calls and comprehensions of an expression once for each page where they
 // depend on the page alone, and indexes the lists that they make. A rule about each item costs as much as the page then, not
