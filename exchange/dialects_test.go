@@ -287,6 +287,15 @@ func TestABodyInAFileOfItsOwnIsRead(t *testing.T) {
 	if list := parts(t, dir); len(list) != 11 {
 		t.Errorf("expected the recordings of the folder by their endings, got %d", len(list))
 	}
+	posted := harOf(t, func() object {
+		entry, request, _, _ := shape()
+		request["postData"] = object{"mimeType": "application/json", "_file": "body.json"}
+		return entry
+	}())
+	save("posted.har", posted)
+	if ex, err := parts(t, filepath.Join(dir, "posted.har"))[0].Exchange(); err != nil || string(ex.RequestBody) != page {
+		t.Errorf("expected the request's body to be read, got %d bytes and the error %v", len(ex.RequestBody), err)
+	}
 	for _, name := range []string{"beside.har", "zipped.har.zip"} {
 		large, err := exchange.FindRecordings(filepath.Join(dir, name))
 		if err != nil {

@@ -52,7 +52,7 @@ func Each[T any](ctx context.Context, list []Recording, work func(*Part) T) iter
 			if part == nil {
 				close(j.done)
 			} else {
-				j.size = min(max(int64(len(part.Text)+len(part.attached)), maxInFlight/int64(parts)), maxInFlight)
+				j.size = min(max(int64(len(part.Text)+len(part.sent)+len(part.attached)), maxInFlight/int64(parts)), maxInFlight)
 				if inFlight.Acquire(ctx, j.size) != nil {
 					return false
 				}

@@ -66,6 +66,9 @@ func (e *entry) read() error {
 	if h.Request.Post != nil {
 		ex.RequestBody = []byte(h.Request.Post.Text)
 	}
+	if e.part.sent != nil {
+		ex.RequestBody = e.part.sent
+	}
 	if text := &h.Response.Content.Text; text.given {
 		ex.ResponseBody, ex.Garbled, ex.BodyOffset = text.content, text.garbled, text.at
 		ex.literal = e.part.Text[text.at:text.end]
@@ -74,31 +77,43 @@ func (e *entry) read() error {
 	return err
 }
 
-// attach reads the file that the entry names in the place of its body, as Playwright writes it. One that is larger than the limit is
-// not kept, and is not even read where its size is known: many entries may name the same.
+// attach reads the files that the entry names in the place of its bodies, as Playwright writes them.
 func (p *Part) attach(files fs.FS, limit int) {
 	if files == nil || !bytes.Contains(p.Text, []byte(`"_file"`)) {
 		return
 	}
 	e := newEntry(p)
-	if e.read() != nil || e.har.Response.Content.File == "" {
+	if e.read() != nil {
 		return
 	}
-	file, err := files.Open(e.har.Response.Content.File)
+	if post := e.har.Request.Post; post != nil {
+		p.sent, _, _ = readAttached(files, post.File, limit)
+	}
+	p.attached, p.file, p.large = readAttached(files, e.har.Response.Content.File, limit)
+}
+
+// readAttached reads a file, and reports whether it is there and whether it is too large. Such a one is not kept, and is not even read
+// where its size is known: many entries may name the same.
+func readAttached(files fs.FS, name string, limit int) (body []byte, there, large bool) {
+	if name == "" {
+		return nil, false, false
+	}
+	file, err := files.Open(name)
 	if err != nil {
-		return
+		return nil, false, false
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err == nil && info.Size() > int64(limit) {
-		p.file, p.large = true, true
-		return
+		return nil, true, true
 	}
-	body, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
-	if p.file = err == nil; p.file {
-		if p.large = len(body) > limit; !p.large {
-			p.attached = body
-		}
+	body, err = io.ReadAll(io.LimitReader(file, int64(limit)+1))
+	switch {
+	case err != nil:
+		return nil, false, false
+	case len(body) > limit:
+		return nil, true, true
 	}
+	return body, true, false
 }
 
 // header returns the fields without the pseudo-fields of HTTP/2 that browsers list among them.

@@ -148,7 +148,8 @@ type Part struct {
 	// What the members of the recording before the entry say of all entries.
 	synthetic, shareable bool
 	maxBody              int
-	attached             []byte // the file that a body was put in
+	sent                 []byte // the file that the request's body was put in, nil for none
+	attached             []byte // the one of the response's
 	file                 bool   // whether there is one
 	large                bool   // and it is larger than the limit, so that attached is not it
 }

@@ -39,6 +39,7 @@ type harPost struct {
 	MIMEType string    `json:"mimeType"`
 	Params   harFields `json:"params"`
 	Text     string    `json:"text"`
+	File     string    `json:"_file,omitempty"` // where Playwright puts the body
 }
 
 type harResponse struct {

@@ -116,7 +116,7 @@ func Marshal(ex *Exchange) ([]byte, error) {
 		out.Request.Query = fieldsOf(target.Query())
 	}
 	if ex.RequestBody != nil {
-		out.Request.Post = &harPost{ex.RequestHeader.Get("Content-Type"), none, string(ex.RequestBody)}
+		out.Request.Post = &harPost{MIMEType: ex.RequestHeader.Get("Content-Type"), Params: none, Text: string(ex.RequestBody)}
 	}
 	if content := &out.Response.Content; ex.Unread == "" { // readers find the reason by the lack of a text
 		content.Size, content.Text = len(ex.ResponseBody), harText{given: true, content: ex.ResponseBody}

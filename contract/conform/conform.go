@@ -192,7 +192,9 @@ func (t *tester) test(e Expectation) (*contract.Result, error) {
 			return nil, err
 		}
 		checked := walk.Check(ex)
-		result.Operation, result.Outcome, result.Reason = checked.Operation, checked.Outcome, checked.Reason
+		found := result.Findings // of the pages before
+		*result = *checked
+		result.Findings = found
 		for _, f := range checked.Findings {
 			isRequest := strings.HasPrefix(string(f.Part), "request")
 			if !e.broken || !isRequest && f.Code != finding.CodeOperation {

@@ -226,6 +226,30 @@ func TestWhatCannotBeAskedForIsNotChecked(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatCannotBeCheckedIsReported(t *testing.T) {
+	t.Parallel()
+	rules, err := contract.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake := okchattest.New()
+	for name, handler := range map[string]http.HandlerFunc{
+		"not modified": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) },
+		"an unknown encoding": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "compress")
+			_, _ = w.Write([]byte("x"))
+		},
+	} {
+		server := httptest.NewServer(handler)
+		t.Cleanup(server.Close)
+		for v := range conform.Run(t.Context(), rules, conform.Target{URL: server.URL, ChatbotID: fake.ChatbotID, Key: fake.Key}) {
+			if v.Result == nil || v.Result.Call() == "" {
+				t.Errorf("%s, %s: expected the call, got %+v", name, v.Expectation.Code, v)
+			}
+		}
+	}
+}
+
 func TestAnOperationThatTheContractLacksIsNotChecked(t *testing.T) {
 	t.Parallel()
 	rules, err := contract.Parse([]byte(strings.Replace(okchat.OpenAPI(), "operationId: listChatbots", "operationId: other", 1)), "own.yaml")

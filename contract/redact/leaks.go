@@ -269,7 +269,9 @@ func (l *leaks) text(pointer, s string, offset, depth int) {
 	if depth == maxWrapped {
 		return
 	}
-	switch first := strings.TrimLeft(s, " \t\r\n0123456789"); { // a WebSocket's messages have a number before their JSON
+	// JSON has a mark of its encoding before it, a number in a message of a WebSocket, and some characters that keep it from being
+	// run as a script.
+	switch first := strings.TrimLeft(s, "\ufeff \t\r\n0123456789)]}',"); {
 	case first != "" && (first[0] == '{' || first[0] == '['):
 		l.members(first, pointer, offset)
 	case strings.HasPrefix(s, "data:") || strings.Contains(s, "\ndata:"):
@@ -318,7 +320,7 @@ const maxWrapped = 2
 func (l *leaks) members(s, pointer string, offset int) {
 	scan([]byte(s), func(int) bool { return false }, func(path []string, _ int, v string, _ bool) {
 		l.pair(nameAt(path), v, pointer, offset)
-	})
+	}, func(string, int) {})
 }
 
 // nameAt returns the name of the value that the path of names leads to: an item's is that of the array.
@@ -350,18 +352,19 @@ func (l *leaks) recording(text []byte, skip func(offset int) bool, requestBody s
 		default:
 			l.text(pointer, v, offset, 0)
 		}
-		if codesIn(name) != nil {
+	}, func(name string, offset int) {
+		if codesIn(name) != nil || words.HoldsAny(name, l.keys) {
 			l.text("", name, offset, 0)
 		}
 	})
 }
 
 // scan calls visit for each string of a JSON text, or of several one after the other, with the path of names that leads to it, and for
-// numbers whose name is that of a password. An object with the members name
+// numbers whose name is that of a password; name is called for the name of each member. An object with the members name
 // and value, as HAR has them, is visited once more as if it were a member of that name; named is true then. A value at an offset
 // that skip names is left out. scan ends where the text is no JSON.
-func scan(text []byte, skip func(offset int) bool, visit func(path []string, offset int, v string, named bool)) {
-	s := scanner{jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), skip, visit}
+func scan(text []byte, skip func(offset int) bool, visit func(path []string, offset int, v string, named bool), name func(name string, offset int)) {
+	s := scanner{jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), skip, visit, name}
 	for err := error(nil); err == nil; {
 		_, _, err = s.value(nil)
 	}
@@ -374,6 +377,7 @@ type scanner struct {
 	*jsontext.Decoder
 	skip  func(offset int) bool
 	visit func(path []string, offset int, v string, named bool)
+	name  func(name string, offset int) // is called for the name of each member
 }
 
 // value visits the strings of the next value, and returns it with its offset where it is one itself.
@@ -404,6 +408,7 @@ func (s *scanner) value(path []string) (text string, offset int, err error) {
 				return "", 0, err
 			}
 			step = token.String()
+			s.name(step, int(s.InputOffset())-len(step)-2)
 		}
 		text, at, err := s.value(append(path, step))
 		switch {
