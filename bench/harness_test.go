@@ -165,6 +165,8 @@ func (r row) verdict() string {
 	}
 }
 
+const children = syscall.RUSAGE_CHILDREN
+
 var table struct {
 	rows    []row
 	curves  []curve
