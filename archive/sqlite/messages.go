@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -128,7 +129,7 @@ func (r *messageRun) prepare() (err error) {
 		query string
 		left  bool
 	}{
-		{&r.lookup, "SELECT n, fingerprint IS ?3 FROM messages WHERE session_id = ?1 AND id = ?2", a.fresh},
+		{&r.lookup, "SELECT m.id, n, fingerprint FROM json_each(?2) CROSS JOIN messages m ON session_id = ?1 AND m.id = value", a.fresh},
 		{&r.touch, "UPDATE messages SET last_seen = max(last_seen, ?2), gone_at = NULL WHERE n = ?1", a.fresh},
 		{&r.put, messageRows.put(""), false},
 		{&r.missing, "UPDATE messages SET gone_at = ?2 WHERE session_id = ?1 AND gone_at IS NULL AND last_seen < ?2", a.fresh},
@@ -213,10 +214,22 @@ func (r *messageRun) dispatch(ctx context.Context, where string, args []any, all
 			queue = queue[1:]
 			reading++
 		case p := <-pieces:
-			if err := r.store(ctx, p); err != nil {
+			batch := []piece{p} // of all that have come
+			for more := true; more && len(batch) <= cap(pieces); {
+				select {
+				case p := <-pieces:
+					batch = append(batch, p)
+				default:
+					more = false
+				}
+			}
+			if err := r.store(ctx, batch); err != nil {
 				return err
 			}
-			if p.ended {
+			for _, p := range batch {
+				if !p.ended {
+					continue
+				}
 				reading--
 				if read++; r.opts.Progress != nil {
 					r.opts.Progress(read, all)
@@ -270,51 +283,92 @@ func read(ctx context.Context, chatbot string, conv *stale, opts MessageOptions,
 	pieces <- p
 }
 
-// store puts a page of messages into the file. Its error ends the run.
-func (r *messageRun) store(ctx context.Context, p piece) error {
+// store puts pages of messages into the file. Its error ends the run.
+func (r *messageRun) store(ctx context.Context, pieces []piece) error {
 	before := r.result
 	err := r.archive.transaction(ctx, func() error {
 		if err := r.index.begin(ctx); err != nil {
 			return err
 		}
-		for i := range p.messages {
-			if err := r.storeOne(&p.messages[i], p.of); err != nil {
+		for _, p := range pieces {
+			there, err := r.lookUp(p)
+			if err != nil {
+				return err
+			}
+			for i := range p.messages {
+				if err := r.storeOne(&p.messages[i], p.of, there[p.messages[i].ID.String()]); err != nil {
+					return err
+				}
+			}
+			if !p.ended {
+				continue
+			}
+			if err := r.end(p); err != nil {
 				return err
 			}
 		}
-		if !p.ended {
-			return nil
-		}
-		return r.end(p)
+		return nil
 	})
 	if err != nil {
 		r.result = before
 		return err
 	}
-	if p.err == nil || !p.ended {
-		r.inRow = 0
-		return nil
+	for _, p := range pieces {
+		if p.err == nil || !p.ended {
+			r.inRow = 0
+		} else if err := r.failed(ctx, p); err != nil {
+			return err
+		}
 	}
-	return r.failed(ctx, p)
+	return nil
 }
 
-func (r *messageRun) storeOne(m *okchat.Message, of *stale) error {
+// storedMessage is a message that the archive has already. Its n is 0 for none.
+type storedMessage struct {
+	n    int64
+	mark sql.NullInt64
+}
+
+// lookUp finds what the archive has of a page of messages, by their ids.
+func (r *messageRun) lookUp(p piece) (map[string]storedMessage, error) {
+	if r.lookup == nil || len(p.messages) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(p.messages))
+	for i := range p.messages {
+		ids[i] = p.messages[i].ID.String()
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.lookup.Query(p.of.id, string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = found.Close() }()
+	there := map[string]storedMessage{}
+	for found.Next() {
+		var id string
+		var m storedMessage
+		if err := found.Scan(&id, &m.n, &m.mark); err != nil {
+			return nil, err
+		}
+		there[id] = m
+	}
+	return there, found.Err()
+}
+
+func (r *messageRun) storeOne(m *okchat.Message, of *stale, there storedMessage) error {
 	came, err := column.Raw(m)
 	if err != nil {
 		return err
 	}
 	r.raw = fastjson.AppendCompact(r.raw[:0], came)
-	var n int64
-	var same bool
-	if r.lookup != nil {
-		err := r.lookup.QueryRow(of.id, m.ID.String(), fingerprint(r.raw)).Scan(&n, &same)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		if same {
-			_, err := r.touch.Exec(n, of.readAt)
-			return err
-		}
+	n := there.n
+	if there.mark.Valid && there.mark.Int64 == fingerprint(r.raw) {
+		_, err := r.touch.Exec(n, of.readAt)
+		return err
 	}
 	if err := r.row.Read(m); err != nil {
 		return err
