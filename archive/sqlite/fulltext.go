@@ -25,29 +25,16 @@ func (r *rows) fullText() (name, view string, definitions [2]string) {
 // indexer keeps a full-text table in step with the rows that are written. Another run may make the tables or drop them meanwhile,
 // so begin is called in each transaction.
 type indexer struct {
-	archive     *Archive
-	rows        *rows
-	there       bool
-	add, remove *sql.Stmt
+	archive *Archive
+	rows    *rows
+	there   bool
 }
 
 func (x *indexer) begin(ctx context.Context) (err error) {
 	if x.archive.fresh { // fill makes them at the end
 		return nil
 	}
-	if x.there, err = x.archive.hasFullText(ctx); err != nil || !x.there || x.add != nil {
-		return err
-	}
-	r := x.rows
-	name, view, _ := r.fullText()
-	//nolint:gosec // names of this package
-	add := fmt.Sprintf("INSERT INTO %s (rowid, %s) VALUES (?, ? || %s)", name, r.text, textEnd)
-	//nolint:gosec // names of this package
-	remove := fmt.Sprintf("INSERT INTO %s (%[1]s, rowid, %s) SELECT 'delete', n, %[2]s FROM %s WHERE n = ?", name, r.text, view)
-	if x.add, err = x.archive.conn.PrepareContext(context.Background(), add); err != nil {
-		return err
-	}
-	x.remove, err = x.archive.conn.PrepareContext(context.Background(), remove)
+	x.there, err = x.archive.hasFullText(ctx)
 	return err
 }
 
@@ -56,7 +43,8 @@ func (x *indexer) before(n int64) error {
 	if !x.there {
 		return nil
 	}
-	_, err := x.remove.Exec(n)
+	name, view, _ := x.rows.fullText()
+	_, err := x.archive.do("INSERT INTO "+name+" ("+name+", rowid, "+x.rows.text+") SELECT 'delete', n, "+x.rows.text+" FROM "+view+" WHERE n = ?", n)
 	return err
 }
 
@@ -65,16 +53,9 @@ func (x *indexer) after(n int64, text column.Value) error {
 	if !x.there {
 		return nil
 	}
-	_, err := x.add.Exec(n, sql.NullString{String: text.Text, Valid: !text.Null})
+	name, _, _ := x.rows.fullText()
+	_, err := x.archive.do("INSERT INTO "+name+" (rowid, "+x.rows.text+") VALUES (?, ? || "+textEnd+")", n, sql.NullString{String: text.Text, Valid: !text.Null})
 	return err
-}
-
-func (x *indexer) close() {
-	for _, stmt := range []*sql.Stmt{x.add, x.remove} {
-		if stmt != nil {
-			_ = stmt.Close()
-		}
-	}
 }
 
 // hasFullText reports whether the archive has full-text tables, made by the statements of this program.

@@ -57,7 +57,7 @@ const maxFailures = 10
 // after their last sign of life, and those whose last message is not there. Call it after [Archive.Update], with the same
 // options.
 //
-// Each page of messages is a transaction, and a conversation counts as read with its last one: whatever ends a run, the next
+// All pages of messages that have come are a transaction, and a conversation counts as read with its last one: whatever ends a run, the next
 // one goes on where it was. A message that the server no longer has is marked with gone_at; nothing is ever deleted. A
 // conversation that fails is left to the next run, and the others are read; so it does after an answer that matches
 // [okchat.ErrItems], where all but single messages are stored. The error is the first one of those, or the one that ended the
@@ -71,17 +71,8 @@ func (a *Archive) UpdateMessages(ctx context.Context, list okchat.ListOptions, f
 			return MessageResult{}, err
 		}
 	}
-	r := &messageRun{archive: a, opts: opts, index: indexer{archive: a, rows: messageRows}}
-	defer r.index.close()
-	err := r.prepare()
-	if err == nil {
-		err = r.run(ctx, list, f)
-	}
-	for _, stmt := range []*sql.Stmt{r.lookup, r.touch, r.put, r.missing, r.done} {
-		if stmt != nil {
-			_ = stmt.Close()
-		}
-	}
+	r := &messageRun{archive: a, opts: opts, put: messageRows.put(""), index: indexer{archive: a, rows: messageRows}}
+	err := r.run(ctx, list, f)
 	// An index that is not there yet is made at once at the end, which takes a third of the time.
 	if !opts.NoIndex && !a.fresh && ctx.Err() == nil {
 		err = cmp.Or(err, a.transaction(ctx, func() error { return a.setFullText(ctx, true) }))
@@ -97,8 +88,8 @@ type messageRun struct {
 	failure error // the first one that did not end the run
 	inRow   int   // conversations that failed one after the other
 
-	lookup, touch, put, missing, done *sql.Stmt
-	index                             indexer
+	put   string // statement
+	index indexer
 
 	row column.Row
 	raw []byte
@@ -120,27 +111,6 @@ type piece struct {
 	newest   time.Time // of all messages that came
 	ended    bool
 	err      error
-}
-
-func (r *messageRun) prepare() (err error) {
-	a := r.archive
-	for _, p := range []struct {
-		stmt  **sql.Stmt
-		query string
-		left  bool
-	}{
-		{&r.lookup, "SELECT m.id, n, fingerprint FROM json_each(?2) CROSS JOIN messages m ON session_id = ?1 AND m.id = value", a.fresh},
-		{&r.touch, "UPDATE messages SET last_seen = max(last_seen, ?2), gone_at = NULL WHERE n = ?1", a.fresh},
-		{&r.put, messageRows.put(""), false},
-		{&r.missing, "UPDATE messages SET gone_at = ?2 WHERE session_id = ?1 AND gone_at IS NULL AND last_seen < ?2", a.fresh},
-		{&r.done, `UPDATE conversations SET messages_read_at = ?2, messages_age = CASE WHEN fingerprint IS ?3 AND (last_message_id IS NULL OR
-			EXISTS (SELECT 1 FROM messages WHERE session_id = conversations.id AND messages.id = last_message_id)) THEN ?4 END WHERE n = ?1`, false},
-	} {
-		if err == nil && !p.left {
-			*p.stmt, err = a.conn.PrepareContext(context.Background(), p.query) //nolint:sqlclosecheck // the caller does
-		}
-	}
-	return err
 }
 
 // staleWhere returns the condition for the conversations that have to be read, and its arguments.
@@ -331,7 +301,7 @@ type storedMessage struct {
 
 // lookUp finds what the archive has of a page of messages, by their ids.
 func (r *messageRun) lookUp(p piece) (map[string]storedMessage, error) {
-	if r.lookup == nil || len(p.messages) == 0 {
+	if r.archive.fresh || len(p.messages) == 0 {
 		return nil, nil
 	}
 	ids := make([]string, len(p.messages))
@@ -342,7 +312,7 @@ func (r *messageRun) lookUp(p piece) (map[string]storedMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.lookup.Query(p.of.id, string(list))
+	found, err := r.archive.ask("SELECT m.id, n, fingerprint FROM json_each(?2) CROSS JOIN messages m ON session_id = ?1 AND m.id = value", p.of.id, string(list))
 	if err != nil {
 		return nil, err
 	}
@@ -367,7 +337,7 @@ func (r *messageRun) storeOne(m *okchat.Message, of *stale, there storedMessage)
 	r.raw = fastjson.AppendCompact(r.raw[:0], came)
 	n := there.n
 	if there.mark.Valid && there.mark.Int64 == fingerprint(r.raw) {
-		_, err := r.touch.Exec(n, of.readAt)
+		_, err := r.archive.do("UPDATE messages SET last_seen = max(last_seen, ?2), gone_at = NULL WHERE n = ?1", n, of.readAt)
 		return err
 	}
 	if err := r.row.Read(m); err != nil {
@@ -378,7 +348,7 @@ func (r *messageRun) storeOne(m *okchat.Message, of *stale, there storedMessage)
 			return err
 		}
 	}
-	result, err := r.put.Exec(messageRows.values(&r.row, r.raw, of.readAt, of.readAt)...)
+	result, err := r.archive.do(r.put, messageRows.values(&r.row, r.raw, of.readAt, of.readAt)...)
 	if err != nil {
 		return err
 	}
@@ -401,11 +371,11 @@ func (r *messageRun) end(p piece) error {
 	if unknown {
 		r.result.Unknown++
 		// One that is in the list is asked for again; one that has left it is not.
-		_, err := r.archive.conn.ExecContext(context.Background(), "UPDATE conversations SET messages_age = 0 WHERE n = ? AND gone_at IS NOT NULL", p.of.n)
+		_, err := r.archive.do("UPDATE conversations SET messages_age = 0 WHERE n = ? AND gone_at IS NOT NULL", p.of.n)
 		return err
 	}
-	if r.missing != nil {
-		result, err := r.missing.Exec(p.of.id, p.of.readAt)
+	if !r.archive.fresh {
+		result, err := r.archive.do("UPDATE messages SET gone_at = ?2 WHERE session_id = ?1 AND gone_at IS NULL AND last_seen < ?2", p.of.id, p.of.readAt)
 		if err != nil {
 			return err
 		}
@@ -420,7 +390,8 @@ func (r *messageRun) end(p piece) error {
 		sign = p.newest
 	}
 	readAt, _ := time.Parse(column.TimeLayout, p.of.readAt) // as it was written
-	_, err := r.done.Exec(p.of.n, p.of.readAt, p.of.came, max(int64(readAt.Sub(sign)/time.Second), 0))
+	_, err := r.archive.do(`UPDATE conversations SET messages_read_at = ?2, messages_age = CASE WHEN fingerprint IS ?3 AND (last_message_id IS NULL OR
+		EXISTS (SELECT 1 FROM messages WHERE session_id = conversations.id AND messages.id = last_message_id)) THEN ?4 END WHERE n = ?1`, p.of.n, p.of.readAt, p.of.came, max(int64(readAt.Sub(sign)/time.Second), 0))
 	return err
 }
 

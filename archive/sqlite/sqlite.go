@@ -55,6 +55,8 @@ type Archive struct {
 	reading       bool      // by Read: nothing may be changed
 	fresh         bool      // written by Export: nothing is lost if it goes to waste
 	picked        bool      // and lacks conversations of the list
+
+	statements map[string]*sql.Stmt // those that come again, by their text
 }
 
 // Open opens the archive at path for [Archive.Update]. One that an earlier version of this package has made is brought to
@@ -264,6 +266,10 @@ func (a *Archive) ChatbotID() string { return a.chatbot }
 // Close closes the file. Nothing is left beside it unless another program has it open.
 func (a *Archive) Close() error {
 	var err error
+	for _, stmt := range a.statements {
+		_ = stmt.Close()
+	}
+	a.statements = nil
 	if a.conn != nil {
 		err = a.conn.Close()
 	}
@@ -279,6 +285,40 @@ func (a *Archive) Close() error {
 func (a *Archive) exec(query string, args ...any) error {
 	_, err := a.conn.ExecContext(context.Background(), query, args...)
 	return err
+}
+
+// prepared returns the statement of a text, which is compiled once.
+func (a *Archive) prepared(text string) (*sql.Stmt, error) {
+	if stmt := a.statements[text]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := a.conn.PrepareContext(context.Background(), text)
+	if err != nil {
+		return nil, err
+	}
+	if a.statements == nil {
+		a.statements = map[string]*sql.Stmt{}
+	}
+	a.statements[text] = stmt
+	return stmt, nil
+}
+
+// do carries out a statement that is going to come again.
+func (a *Archive) do(text string, args ...any) (sql.Result, error) {
+	stmt, err := a.prepared(text) //nolint:sqlclosecheck // Close does
+	if err != nil {
+		return nil, err
+	}
+	return stmt.Exec(args...)
+}
+
+// ask asks what is going to be asked again.
+func (a *Archive) ask(text string, args ...any) (*sql.Rows, error) {
+	stmt, err := a.prepared(text) //nolint:sqlclosecheck // Close does
+	if err != nil {
+		return nil, err
+	}
+	return stmt.Query(args...)
 }
 
 func (a *Archive) row(ctx context.Context, query string, args ...any) *sql.Row {

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,8 +49,7 @@ func (a *Archive) Update(ctx context.Context, from archive.Source, opts okchat.L
 	if a.chatbot == "" {
 		return Result{}, errNoUUID
 	}
-	r := &run{archive: a, opts: opts, newOnly: newOnly, index: indexer{archive: a, rows: conversationRows}}
-	defer r.close()
+	r := &run{archive: a, opts: opts, newOnly: newOnly, index: indexer{archive: a, rows: conversationRows}, rows: map[int64]kept{}}
 	ahead := 0
 	if opts.ReadAhead > 1 && !newOnly { // that ends after a page or two
 		ahead = aheadPages
@@ -115,9 +115,8 @@ type run struct {
 	gap     int64  // the first run since which something may be missing
 	first   bool   // nothing was there before, and indexes come last
 
-	near, lookup, alike, back, remember, put *sql.Stmt
-	split, see, join                         *sql.Stmt // of sightings
-	index                                    indexer
+	put   string // statement
+	index indexer
 
 	row   column.Row
 	items []item         // of the pages that are stored
@@ -162,47 +161,25 @@ func (r *run) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Whether something may be missing behind a conversation. Only a run for what is new alone asks, since all that others need
-	// of what has not changed stands in an index.
-	unsure := "?1 > 0"
-	if r.newOnly {
-		unsure = `coalesce((SELECT id FROM runs WHERE started_at = first_seen), 0) NOT BETWEEN 1 AND ?1 - 1`
-	}
-	put := conversationRows.put(", messages_age = NULL")
+	r.put = conversationRows.put(", messages_age = NULL")
 	if a.fresh {
-		put = conversationRows.insert()
-	}
-	for _, p := range []struct {
-		stmt  **sql.Stmt
-		query string
-	}{
-		// One statement a page: a statement for each conversation would cost more than what it does.
-		{&r.near, "SELECT fingerprint, n, " + unsure + " FROM conversations WHERE created_at BETWEEN ?2 AND ?3 AND fingerprint IS NOT NULL LIMIT ?4"},
-		{&r.lookup, "SELECT c.id, n, gone_at IS NOT NULL, " + unsure + ", raw FROM json_each(?2) CROSS JOIN conversations c ON c.id = value"},
-		{&r.alike, "UPDATE conversations SET fingerprint = ? WHERE n = ?"},
-		{&r.back, "UPDATE conversations SET gone_at = NULL WHERE n = ?"},
-		{&r.remember, rememberQuery()},
-		{&r.put, put},
-		// From ?1 to ?2 the greater one of what was there and this run.
-		{&r.split, `INSERT INTO sightings SELECT column1, coalesce((SELECT run FROM sightings WHERE first <= column1 ORDER BY first DESC LIMIT 1), 0)
-			FROM (VALUES (?1), (?2 + 1)) WHERE true ON CONFLICT DO NOTHING`},
-		{&r.see, "UPDATE sightings SET run = ?3 WHERE first BETWEEN ?1 AND ?2 AND run < ?3"},
-		{&r.join, `DELETE FROM sightings WHERE first BETWEEN ?1 AND ?2 + 1
-			AND run = (SELECT run FROM sightings earlier WHERE earlier.first < sightings.first ORDER BY first DESC LIMIT 1)`},
-	} {
-		if a.fresh && p.stmt != &r.put { // where nothing was there before
-			continue
-		}
-		if *p.stmt, err = a.conn.PrepareContext(context.Background(), p.query); err != nil { //nolint:sqlclosecheck // close does
-			return a.explain(err)
-		}
+		r.put = conversationRows.insert()
 	}
 	return nil
 }
 
-// rememberQuery returns the statement that keeps the present values of a conversation in the table changes, provided that
-// one of those differs from the values to come.
-func rememberQuery() string {
+// unsure returns the SQL expression for whether something may be missing behind a conversation, of which ?1 is the gap. Only a run
+// for what is new alone asks, since all that others need of what has not changed stands in an index.
+func (r *run) unsure() string {
+	if r.newOnly {
+		return "coalesce((SELECT id FROM runs WHERE started_at = first_seen), 0) NOT BETWEEN 1 AND ?1 - 1"
+	}
+	return "?1 < 0"
+}
+
+// remember is the statement that keeps the present values of a conversation in the table changes, provided that one of those
+// differs from the values to come.
+var remember = sync.OnceValue(func() string {
 	var names, values []string
 	for i, c := range column.History() {
 		names = append(names, quote(c.Name))
@@ -212,7 +189,7 @@ func rememberQuery() string {
 	return fmt.Sprintf(`INSERT INTO changes (conversation_id, changed_at, last_seen, %s)
 		SELECT id, ?2, coalesce((SELECT started_at FROM runs WHERE id = (SELECT run FROM sightings WHERE first <= n ORDER BY first DESC LIMIT 1)), first_seen), %[1]s
 		FROM conversations WHERE id = ?1 AND (%[1]s) IS NOT (%s) ON CONFLICT DO NOTHING`, list, strings.Join(values, ", "))
-}
+})
 
 // kept is a conversation that the archive has already.
 type kept struct {
@@ -256,34 +233,34 @@ func (r *run) store(ctx context.Context, pages []*okchat.Page[okchat.Conversatio
 	return known, nil
 }
 
-// take makes the conversations of the pages those that are stored next.
+// take makes the conversations of the pages those that are stored next. Of two with one id the later one counts.
 func (r *run) take(pages []*okchat.Page[okchat.Conversation]) error {
-	n := 0
+	r.items = r.items[:0]
+	places := map[uuid.UUID]int{}
 	for _, page := range pages {
 		for i := range page.Items {
-			if n == len(r.items) {
-				r.items = append(r.items, item{})
-			}
-			it := &r.items[n]
-			n++
-			came, err := column.Raw(&page.Items[i])
+			conv := &page.Items[i]
+			came, err := column.Raw(conv)
 			if err != nil {
 				return err
 			}
-			it.Conversation, it.raw = &page.Items[i], fastjson.AppendCompact(it.raw[:0], came)
+			at, twice := places[conv.ID]
+			if !twice {
+				at = len(r.items)
+				places[conv.ID] = at
+				r.items = slices.Grow(r.items, 1)[:at+1] // with the memory of an earlier one
+			}
+			it := &r.items[at]
+			it.Conversation, it.raw = conv, fastjson.AppendCompact(it.raw[:0], came)
 			it.mark = fingerprint(it.raw)
 		}
 	}
-	r.items = r.items[:n]
 	return nil
 }
 
 // lookUp finds what the archive has of the conversations: by fingerprints among those of the same time, which stand side by side in
 // the file, and the rest by id.
 func (r *run) lookUp() error {
-	if r.rows == nil {
-		r.rows = map[int64]kept{}
-	}
 	clear(r.rows)
 	if r.archive.fresh || len(r.items) == 0 {
 		return nil
@@ -307,7 +284,8 @@ func (r *run) lookUp() error {
 	if err != nil {
 		return err
 	}
-	found, err := r.lookup.Query(r.gap, string(ids))
+	// One statement for all: a statement for each conversation would cost more than what it does.
+	found, err := r.archive.ask("SELECT c.id, n, gone_at IS NOT NULL, "+r.unsure()+", raw FROM json_each(?2) CROSS JOIN conversations c ON c.id = value", r.gap, string(ids))
 	if err != nil {
 		return err
 	}
@@ -325,7 +303,8 @@ func (r *run) lookUp() error {
 
 // lookNear finds conversations of a span of time by their fingerprints. There may be more of them than asked for.
 func (r *run) lookNear(from, to time.Time, most int) error {
-	found, err := r.near.Query(r.gap, column.FormatTime(from), column.FormatTime(to), most)
+	found, err := r.archive.ask("SELECT fingerprint, n, "+r.unsure()+" FROM conversations WHERE created_at BETWEEN ?2 AND ?3 AND fingerprint IS NOT NULL LIMIT ?4",
+		r.gap, column.FormatTime(from), column.FormatTime(to), most)
 	if err != nil {
 		return err
 	}
@@ -346,10 +325,10 @@ func (r *run) storeOne(it item) (sure bool, err error) {
 	there := r.rows[it.mark]
 	if there.n > 0 && (there.raw == "" || there.raw == string(it.raw) || sameJSON(there.raw, string(it.raw))) {
 		if there.raw != "" {
-			_, err = r.alike.Exec(it.mark, there.n)
+			_, err = r.archive.do("UPDATE conversations SET fingerprint = ? WHERE n = ?", it.mark, there.n)
 		}
 		if err == nil && there.gone {
-			_, err = r.back.Exec(there.n)
+			_, err = r.archive.do("UPDATE conversations SET gone_at = NULL WHERE n = ?", there.n)
 		}
 		r.seen = append(r.seen, there.n)
 		return !there.unsure, err
@@ -367,7 +346,7 @@ func (r *run) storeOne(it item) (sure bool, err error) {
 			return false, err
 		}
 	}
-	result, err := r.put.Exec(values...)
+	result, err := r.archive.do(r.put, values...)
 	if err != nil {
 		return false, err
 	}
@@ -394,8 +373,14 @@ func (r *run) note() error {
 		for n < len(seen) && seen[n] <= seen[n-1]+1 {
 			n++
 		}
-		for _, stmt := range []*sql.Stmt{r.split, r.see, r.join} {
-			if _, err := stmt.Exec(seen[0], seen[n-1], r.id); err != nil {
+		for _, statement := range []string{
+			`INSERT INTO sightings SELECT column1, coalesce((SELECT run FROM sightings WHERE first <= column1 ORDER BY first DESC LIMIT 1), 0)
+				FROM (VALUES (?1), (?2 + 1)) WHERE ?3 > 0 ON CONFLICT DO NOTHING`,
+			"UPDATE sightings SET run = ?3 WHERE first BETWEEN ?1 AND ?2 AND run < ?3",
+			`DELETE FROM sightings WHERE first BETWEEN ?1 AND ?2 + 1 AND ?3 > 0
+				AND run = (SELECT run FROM sightings earlier WHERE earlier.first < sightings.first ORDER BY first DESC LIMIT 1)`,
+		} {
+			if _, err := r.archive.do(statement, seen[0], seen[n-1], r.id); err != nil {
 				return err
 			}
 		}
@@ -410,7 +395,7 @@ func (r *run) keep(id string, values []any) error {
 	for _, c := range column.History() {
 		arguments = append(arguments, values[1+column.Conversations().Place(c.Name)])
 	}
-	_, err := r.remember.Exec(arguments...)
+	_, err := r.archive.do(remember(), arguments...)
 	return err
 }
 
@@ -536,13 +521,4 @@ func (r *run) since() any {
 		return nil
 	}
 	return column.FormatTime(r.opts.CreatedAfter)
-}
-
-func (r *run) close() {
-	r.index.close()
-	for _, stmt := range []*sql.Stmt{r.near, r.lookup, r.alike, r.back, r.remember, r.put, r.split, r.see, r.join} {
-		if stmt != nil {
-			_ = stmt.Close()
-		}
-	}
 }
