@@ -68,7 +68,7 @@ func TestTheDialectsOfRecorders(t *testing.T) {
 			if test.Unread != "" && err != test.Unread { //nolint:errorlint // it is the reason itself
 				t.Errorf("expected no body for its reason, got %d bytes and the error %v", len(body), err)
 			}
-			if list, ok := response["headers"].([]any); test.Unread == "" && (!ok || len(list) > 0) && ex.ResponseHeader.Get("Content-Type") != "application/json" {
+			if test.Unread == "" && ex.ResponseHeader.Get("Content-Type") != "application/json" {
 				t.Errorf("expected the content type, got %v", ex.ResponseHeader)
 			}
 		})

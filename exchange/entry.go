@@ -148,7 +148,7 @@ func (e *entry) finish() error {
 		ex.Status, ex.Unread = 0, NoAnswer
 		return nil
 	}
-	ex.headless = e.har.Response.Headers == nil
+	ex.headless = len(e.har.Response.Headers) == 0 // no server sends none
 	if mime := e.har.Response.Content.MIMEType; ex.headless && mime != "" && mime != "x-unknown" {
 		ex.ResponseHeader.Set("Content-Type", mime)
 	}

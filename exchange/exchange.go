@@ -68,7 +68,7 @@ type Exchange struct {
 
 	literal  []byte // the JSON string in the entry from which ResponseBody was read
 	maxBody  int    // bound on the decoded body, 0 for DefaultMaxBody
-	headless bool   // whether the recording has no response headers, not even none
+	headless bool   // whether the recording has no response headers
 	keys     func() []string
 }
 
