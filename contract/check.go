@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,7 +27,7 @@ func (c *Contract) Check(ex *exchange.Exchange) *Result {
 	if r.begin() {
 		r.response()
 	}
-	r.finish(0)
+	r.finish()
 	return r
 }
 
@@ -34,7 +35,7 @@ func (c *Contract) Check(ex *exchange.Exchange) *Result {
 func (c *Contract) CheckRequest(ex *exchange.Exchange) *Result {
 	r := &Result{Exchange: ex, contract: c}
 	r.begin()
-	r.finish(0)
+	r.finish()
 	return r
 }
 
@@ -110,6 +111,32 @@ func (r *Result) document(part finding.Part, at *yaml.Node, schema *spec.Schema,
 	}
 	r.skipped(page)
 	return page
+}
+
+// Read returns the body of the request or of the response (PartRequestBody or PartResponseBody) with what is known of its
+// values. It has an answer where the check did not get as far: it called nearly one of the contract's operations, or the media
+// type is wrong. body is without its content encoding.
+func (r *Result) Read(part finding.Part, body []byte) (*spec.Validation, error) {
+	known, op := r.Body, cmp.Or(r.Operation, r.near)
+	var content *spec.Content
+	if part == finding.PartRequestBody {
+		known = r.sent
+	}
+	if known != nil {
+		return known, nil
+	}
+	t, err := jsontree.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	if op != nil && part == finding.PartRequestBody {
+		content = op.Body
+	} else if op != nil {
+		if answer := op.Answer(max(r.Exchange.Status, 100)); answer != nil {
+			content = answer.Content
+		}
+	}
+	return spec.Validate(content.FirstSchema(), t, part, &spec.Faults{}), nil
 }
 
 // walkKey returns what the requests of one walk have in common.

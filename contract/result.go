@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"cmp"
 	"strings"
 
 	"github.com/okchat/okchat-go/contract/finding"
@@ -55,6 +54,7 @@ type Result struct {
 	sent     *spec.Validation // the request's body, as Body
 	near     *spec.Operation  // the one that was nearly called
 	faults   spec.Faults
+	finished int // how many of faults are findings
 	page     *rule.Page
 	walk     string // tells the walk from others
 }
@@ -62,37 +62,11 @@ type Result struct {
 // Contract returns the contract of the check, nil where the result comes from no check.
 func (r *Result) Contract() *Contract { return r.contract }
 
-// Read returns the body of the request or of the response (PartRequestBody or PartResponseBody) with what is known of its
-// values. It has an answer where the check did not get as far: it called nearly one of the contract's operations, or the media
-// type is wrong. body is without its content encoding.
-func (r *Result) Read(part finding.Part, body []byte) (*spec.Validation, error) {
-	known, op := r.Body, cmp.Or(r.Operation, r.near)
-	var content *spec.Content
-	if part == finding.PartRequestBody {
-		known = r.sent
-	}
-	if known != nil {
-		return known, nil
-	}
-	t, err := jsontree.Parse(body)
-	if err != nil {
-		return nil, err
-	}
-	if op != nil && part == finding.PartRequestBody {
-		content = op.Body
-	} else if op != nil {
-		if answer := op.Answer(max(r.Exchange.Status, 100)); answer != nil {
-			content = answer.Content
-		}
-	}
-	return spec.Validate(content.FirstSchema(), t, part, &spec.Faults{}), nil
-}
-
-// finish makes findings of the faults from the one at that position on: it adds places, lines and sources.
-func (r *Result) finish(from int) {
+// finish makes findings of the faults that are new: it adds places, lines and sources.
+func (r *Result) finish() {
 	ex, call := r.Exchange, ""
-	for i := range r.faults.List[from:] {
-		f := &r.faults.List[from+i]
+	for ; r.finished < len(r.faults.List); r.finished++ {
+		f := &r.faults.List[r.finished]
 		if call == "" {
 			call = r.Call()
 		}

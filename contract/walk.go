@@ -79,11 +79,11 @@ func (w *Walk) find(k *kept, by int) *kept {
 // follow checks a page against the one before it. The findings go to r, whichever page they are of.
 func (w *Walk) follow(before, after *kept, r *Result) {
 	result := after.result
-	from, told := len(result.faults.List), len(result.Findings)
+	told := len(result.Findings)
 	after.trail = before.trail
 	after.trail.Follow(after.page)
 	result.skipped(after.page)
-	result.finish(from)
+	result.finish()
 	if result != r {
 		r.Findings = append(r.Findings, result.Findings[told:]...)
 	}
