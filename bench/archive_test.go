@@ -8,14 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	okchatgo "github.com/okchat/okchat-go"
 )
 
 var size = metric{"size of the file", func(c cost) float64 { return c.memory }, bytesText}
 
-// program returns a side that runs the command once each round, and how large the file is that it leaves.
-func program(b *testing.B, name, file string, server *process, prepare func() error, args ...string) side {
+// command returns a side that runs the command once each round, and how large the file is that it leaves.
+func command(b *testing.B, name, file string, server *process, prepare func() error, args ...string) side {
 	return side{name, func() (cost, error) {
 		if prepare != nil {
 			if err := prepare(); err != nil {
@@ -30,12 +31,15 @@ func program(b *testing.B, name, file string, server *process, prepare func() er
 
 // ran runs a program and returns what it cost and, as memory, the size of a file that it leaves.
 func ran(cmd *exec.Cmd, file string) (cost, error) {
-	c, err := measure(cmd)
-	c.memory = 0
+	start := time.Now()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return cost{}, fmt.Errorf("%s: %w: %.500s", cmd.Args, err, out)
+	}
+	c := cost{wall: float64(time.Since(start)), cpu: float64(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime())}
 	if info, err := os.Stat(file); err == nil {
 		c.memory = float64(info.Size())
 	}
-	return c, err
+	return c, nil
 }
 
 // remove returns what removes an archive.
@@ -68,7 +72,7 @@ func BenchmarkFiles(b *testing.B) {
 	dir := b.TempDir()
 	export := func(ending string) side {
 		path := filepath.Join(dir, "x."+ending)
-		return program(b, ending, path, server, nil, "export", "--quiet", "--chatbot", bot, "-o", path)
+		return command(b, ending, path, server, nil, "export", "--quiet", "--chatbot", bot, "-o", path)
 	}
 	first := export("sqlite")
 	if _, err := first.run(); err != nil {
@@ -84,13 +88,13 @@ func BenchmarkFiles(b *testing.B) {
 				if err := remove(path)(); err != nil {
 					return cost{}, err
 				}
-				before := cpuTime(children)
-				out, err := exec.CommandContext(b.Context(), "python3", "peers/sqlite.py", filepath.Join(dir, "x.sqlite"), path, raw).Output()
+				peer := exec.CommandContext(b.Context(), "python3", "peers/sqlite.py", filepath.Join(dir, "x.sqlite"), path, raw)
+				out, err := peer.Output()
 				if err != nil {
 					return cost{}, err
 				}
 				ns, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-				return cost{wall: ns, cpu: float64(cpuTime(children) - before)}, err
+				return cost{wall: ns, cpu: float64(peer.ProcessState.UserTime() + peer.ProcessState.SystemTime())}, err
 			}})
 		}
 	}
@@ -116,9 +120,9 @@ func BenchmarkUpdate(b *testing.B) {
 	const again, first, whole, discard = "without news", "from nothing", "a new file", "a walk that discards"
 	client := newOurs(server.url, nil)
 	r := pair(b, fmt.Sprintf("--update of %d conversations", n), rounds(7, 3),
-		program(b, again, path, server, nil, append(update, path)...),
-		program(b, first, begun, server, remove(begun), append(update, begun)...),
-		program(b, whole, "", server, nil, "export", "--quiet", "--chatbot", bot, "-o", filepath.Join(dir, "c.sqlite")),
+		command(b, again, path, server, nil, append(update, path)...),
+		command(b, first, begun, server, remove(begun), append(update, begun)...),
+		command(b, whole, "", server, nil, "export", "--quiet", "--chatbot", bot, "-o", filepath.Join(dir, "c.sqlite")),
 		side{discard, func() (cost, error) {
 			return work(1, func() error { return walk(client, n, okchatgo.ListOptions{Limit: 100, ReadAhead: 4}) })
 		}})
@@ -138,7 +142,7 @@ func BenchmarkReadArchive(b *testing.B) {
 	server := serve(b, n)
 	defer server.stop()
 	path := filepath.Join(b.TempDir(), "a.sqlite")
-	if _, err := program(b, "", "", server, nil, "export", "--quiet", "--chatbot", bot, "-o", path).run(); err != nil {
+	if _, err := command(b, "", "", server, nil, "export", "--quiet", "--chatbot", bot, "-o", path).run(); err != nil {
 		b.Fatal(err)
 	}
 	const id = "e220a839"
@@ -157,7 +161,7 @@ func BenchmarkReadArchive(b *testing.B) {
 	} {
 		b.Run(tt.name, func(b *testing.B) {
 			r := pair(b, fmt.Sprintf("%s, %d conversations", tt.name, n), rounds(15, 5),
-				program(b, ours, "", server, nil, tt.args...),
+				command(b, ours, "", server, nil, tt.args...),
 				side{shell, func() (cost, error) {
 					query, err := ran(exec.CommandContext(b.Context(), "sqlite3", path, tt.query), "")
 					if err != nil {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/metrics"
 	"slices"
@@ -219,9 +217,8 @@ func BenchmarkGrowthOfSearch(b *testing.B) {
 
 // export runs okchat export against a server.
 func export(server *process, args ...string) (cost, error) {
-	cmd := exec.Command(okchat(), append([]string{"export", "--quiet", "--chatbot", bot}, args...)...)
-	cmd.Env = append(os.Environ(), okchatgo.EnvKey+"="+key, okchatgo.EnvBaseURL+"="+server.url)
-	return measure(cmd)
+	return program([]string{okchatgo.EnvKey + "=" + key, okchatgo.EnvBaseURL + "=" + server.url},
+		okchat(), append([]string{"export", "--quiet", "--chatbot", bot}, args...)...)
 }
 
 // BenchmarkGrowthOfCheck checks the pages of a walk against the contract and compares them with each other. Making them is not counted.

@@ -165,8 +165,6 @@ func (r row) verdict() string {
 	}
 }
 
-const children = syscall.RUSAGE_CHILDREN
-
 var table struct {
 	rows    []row
 	curves  []curve

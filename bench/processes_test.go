@@ -74,6 +74,13 @@ func play(role string) {
 			w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 			_, _ = w.Write(text)
 		})
+	case "file": // always the page in a file, from memory
+		text := must(os.ReadFile(os.Getenv(envTarget)))
+		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+			_, _ = w.Write(text)
+		})
 	case "reverse": // what a reverse proxy costs that checks nothing
 		target := must(url.Parse(os.Getenv(envTarget)))
 		transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -154,8 +161,10 @@ func (p *process) stop() {
 	}
 }
 
-// measure runs a program to its end and returns its time, its processor use and the most memory that it held.
-func measure(cmd *exec.Cmd) (cost, error) {
+// program runs a program to its end and returns its time, its processor use and the most memory that it held.
+func program(env []string, name string, args ...string) (cost, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), env...)
 	var said strings.Builder
 	cmd.Stderr = &said
 	start := time.Now()
@@ -169,7 +178,7 @@ func measure(cmd *exec.Cmd) (cost, error) {
 		select {
 		case err := <-ended:
 			if err != nil {
-				err = fmt.Errorf("%s: %w: %.500s", cmd.Args, err, said.String())
+				err = fmt.Errorf("%w %.200s", err, said.String())
 			}
 			used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 			return cost{wall: float64(time.Since(start)), cpu: float64(used), memory: most}, err
@@ -181,6 +190,18 @@ func measure(cmd *exec.Cmd) (cost, error) {
 
 // resident returns how many bytes of memory the process holds.
 func (p *process) resident() float64 { return status(p.cmd, "VmRSS:") }
+
+// cpu returns the time that the threads of the process have had of processors, in nanoseconds.
+func (p *process) cpu() (ns float64) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.cmd.Process.Pid))
+	for _, thread := range threads {
+		if text, err := os.ReadFile(thread); err == nil {
+			n, _ := strconv.ParseFloat(strings.Fields(string(text))[0], 64)
+			ns += n
+		}
+	}
+	return ns
+}
 
 // status returns a number of bytes that the system tells of a process, 0 once that has ended.
 func status(cmd *exec.Cmd, name string) float64 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -173,9 +172,7 @@ func BenchmarkExport(b *testing.B) {
 	r := pair(b, fmt.Sprintf("export %d conversations", n), 3,
 		side{name, func() (cost, error) { return export(server, "-o", target) }},
 		side{shell, func() (cost, error) {
-			cmd := exec.Command("sh", "peers/export.sh", server.url+path, strconv.Itoa(n/100), theirs)
-			cmd.Env = append(os.Environ(), okchatgo.EnvKey+"="+key)
-			return measure(cmd)
+			return program([]string{okchatgo.EnvKey + "=" + key}, "sh", "peers/export.sh", server.url+path, strconv.Itoa(n/100), theirs)
 		}},
 	)
 	for _, file := range []string{target, theirs} {

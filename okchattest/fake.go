@@ -151,17 +151,11 @@ func (e endpoint) ListConversations(_ context.Context, r okchatapi.ListConversat
 	if r.Params.State != nil {
 		list = list.filter(*r.Params.State)
 	}
-	m, first, end, err := f.cut(r.ChatbotID, r.Params.Page, r.Params.Limit, list.len())
-	if err != nil {
-		return nil, err
-	}
-	a := answerWith(`{"data":[`)
-	for p := first; p < end; p++ {
+	return f.page(r.ChatbotID, r.Params.Page, r.Params.Limit, list.len(), false, func(a *answer, p int) {
 		a.conversation = list.at(p)
 		a.conversation.ChatbotID = f.chatbot
 		a.item(a.writeConversation)
-	}
-	return a.close(`],"metadata":`, m)
+	})
 }
 
 // GetConversation answers with a conversation of the list, without its state, as the vendor's sample does.
@@ -191,20 +185,11 @@ func (e endpoint) ListMessages(_ context.Context, r okchatapi.ListMessagesReques
 	if !ok {
 		return nil, refusal{http.StatusNotFound, "no such conversation"}
 	}
-	m, first, end, err := f.cut(r.ChatbotID, r.Params.Page, r.Params.Limit, talk.len)
-	if err != nil {
-		return nil, err
-	}
-	if f.newestFirst { // the pages come the other way round, the messages on them do not
-		first, end = talk.len-end, talk.len-first
-	}
-	a := answerWith(`{"data":[`)
-	for k := first; k < end; k++ {
+	return f.page(r.ChatbotID, r.Params.Page, r.Params.Limit, talk.len, f.newestFirst, func(a *answer, k int) {
 		a.message = talk.at(k)
 		a.message.SessionID = r.SessionID
 		a.item(a.writeMessage)
-	}
-	return a.close(`],"metadata":`, m)
+	})
 }
 
 // ListChatbots answers with the one chatbot. Its settings hold a prompt, which no reader may keep.
@@ -215,9 +200,10 @@ func (e endpoint) ListChatbots(context.Context, okchatapi.ListChatbotsRequestObj
 	}})
 }
 
-// cut returns where a page stands in a list of n items: its metadata, and the positions of its items.
-func (f *Fake) cut(chatbot types.UUID, page, limit *int, n int) (m okchatapi.PageMetadata, first, end int, err error) {
-	m = okchatapi.PageMetadata{CurrentPage: 1, PageSize: defaultLimit, TotalCount: n}
+// page answers with a page of a list of n items, which item appends by their positions; with backwards set, page 1 has the last
+// ones. f.mu is held.
+func (f *Fake) page(chatbot types.UUID, page, limit *int, n int, backwards bool, item func(a *answer, i int)) (*answer, error) {
+	m := okchatapi.PageMetadata{CurrentPage: 1, PageSize: defaultLimit, TotalCount: n}
 	if page != nil {
 		m.CurrentPage = *page
 	}
@@ -226,21 +212,29 @@ func (f *Fake) cut(chatbot types.UUID, page, limit *int, n int) (m okchatapi.Pag
 	}
 	switch {
 	case chatbot != f.chatbot:
-		return m, 0, 0, refusal{http.StatusNotFound, "no such chatbot"}
+		return nil, refusal{http.StatusNotFound, "no such chatbot"}
 	case m.CurrentPage < 1 || m.PageSize < 1:
-		return m, 0, 0, refusal{http.StatusBadRequest, "page and limit must be whole numbers from 1"}
+		return nil, refusal{http.StatusBadRequest, "page and limit must be whole numbers from 1"}
 	case f.maxLimit > 0:
 		m.PageSize = min(m.PageSize, f.maxLimit)
 	}
-	m.TotalPages = m.TotalCount / m.PageSize
-	if m.TotalCount%m.PageSize > 0 {
+	m.TotalPages = n / m.PageSize
+	if n%m.PageSize > 0 {
 		m.TotalPages++
 	}
+	first, end := 0, 0
 	if m.CurrentPage <= m.TotalPages { // also keeps the product in range
 		first = (m.CurrentPage - 1) * m.PageSize
-		end = first + min(m.PageSize, m.TotalCount-first)
+		end = first + min(m.PageSize, n-first)
 	}
-	return m, first, end, nil
+	if backwards { // the pages come the other way round, the items on them do not
+		first, end = n-end, n-first
+	}
+	a := answerWith(`{"data":[`)
+	for i := first; i < end; i++ {
+		item(a, i)
+	}
+	return a.close(`],"metadata":`, m)
 }
 
 // refusal is an answer with no page. What it looks like is made up: the API documents no errors.

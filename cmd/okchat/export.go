@@ -123,6 +123,7 @@ func (f *exportFlags) options(now time.Time) (okchat.ListOptions, error) {
 }
 
 func export(ctx context.Context, std streams, flags exportFlags) error {
+	defer collectLess()()
 	kind, err := flags.kind()
 	if err != nil {
 		return err

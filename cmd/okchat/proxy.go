@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -99,10 +97,7 @@ func (f *proxyFlags) serve(ctx context.Context, std streams, c *contract.Contrac
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w: choose another with --addr", f.addr, err)
 	}
-	// A check leaves 60 KB behind and nothing else lives long, so that the collector would run a hundred times a second.
-	if os.Getenv("GOGC") == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(400))
-	}
+	defer collectLess()()
 	p := &proxy{
 		contract: c, target: target, next: newTransport(), refuse: f.refuse, maxBody: f.maxBody, recorder: rec,
 		pending: semaphore.NewWeighted(maxPending), walk: c.NewWalk(), take: take,

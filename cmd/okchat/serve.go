@@ -105,6 +105,7 @@ func serve(ctx context.Context, std streams, flags serveFlags) error {
 		fake.Every(sometimes(fault, flags.faultRate, flags.seed))
 	}
 
+	defer collectLess()()
 	listener, err := net.Listen("tcp", flags.addr)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w: choose another with --addr", flags.addr, err)
