@@ -341,6 +341,7 @@ func TestTheVerdictDoesNotDependOnTheRecorder(t *testing.T) {
 		{name: "an address for a name", calls: elsewhere(func(c *call) { c.body = `{"kim.minsu@shop.co.kr":1}` }), want: "elsewhere, leaked-email 1"},
 		{name: "a password behind what keeps JSON from being run", calls: elsewhere(func(c *call) { c.body = ")]}',\n{\"password\":\"hunter2hunter2\"}" }), want: "elsewhere, leaked-token 1"},
 		{name: "an address for a name that is logged", calls: change("", func(map[string]any) {}), want: "leaked-email 1", log: object{"_of": object{"kim.minsu@shop.co.kr": 1}}},
+		{name: "an address for a parameter", calls: elsewhere(func(c *call) { c.url += "?kim.minsu%40shop.co.kr=1" }), want: "elsewhere, leaked-email 1"},
 		{name: "a sentence", calls: elsewhere(func(c *call) { c.body = "the first key = 5 & the other token = 7" }), want: "elsewhere"},
 		{name: "a near miss that holds a key", calls: append(edit(func(c *call) { c.url, c.key = path+"/", secret }), first()), want: "not checked, leaked-key 1"},
 		{name: "a comment with an address", calls: change("", func(map[string]any) {}), want: "leaked-email 1", log: object{"comment": "from kim.minsu@shop.co.kr"}},

@@ -182,6 +182,7 @@ func (l *leaks) url(text string) {
 	}
 	part, query := l.part, target.Query()
 	for _, name := range slices.Sorted(maps.Keys(query)) {
+		l.text("", name, -1, 0)
 		for _, v := range query[name] {
 			if l.part = finding.PartRequestQuery; !l.pair(name, v, words.Shorten(name, 40), -1) {
 				l.text(words.Shorten(name, 40), v, -1, 0)
