@@ -123,7 +123,7 @@ func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
 			if err := os.WriteFile(path, []byte(readFile(t, "testdata/"+file)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			change(t, path, `CREATE VIEW mine AS SELECT id, platform FROM conversations; CREATE INDEX my_index ON conversations (platform, id);
+			change(t, path, `CREATE VIEW mine AS SELECT id, platform FROM conversations; CREATE INDEX my_index ON conversations (platform, id); CREATE INDEX conversations_mine ON conversations (user_id, platform);
 				CREATE INDEX by_type ON conversations (json_extract(raw, '$.metadata.type'));
 				CREATE VIEW types AS SELECT json_extract(raw, '$.metadata.type') AS type FROM conversations; CREATE VIEW of_messages AS SELECT * FROM messages`)
 			rawsOf := func() (raws []string) {
@@ -133,6 +133,8 @@ func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
 				}
 				return raws
 			}
+			change(t, path, `UPDATE conversations SET last_message = char(97, 0, 98), raw = json_set(raw, '$.last_message.content', 'a' || char(1) || 'b') WHERE rowid = 1;
+				UPDATE conversations SET raw = replace(raw, '\u0001', '\u0000') WHERE rowid = 1`)
 			before := rawsOf()
 			a, err := Read(t.Context(), path) // which changes nothing
 			if err != nil {
@@ -158,6 +160,7 @@ func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
 			for question, want := range map[string]string{
 				"PRAGMA user_version":    fmt.Sprint(schemaVersion),
 				"PRAGMA integrity_check": "ok",
+				"SELECT count(*) FROM conversations WHERE instr(verbatim, '\\u0000')":                       "1",
 				"SELECT count(DISTINCT id) = max(id) AND max(id) >= 3 FROM runs WHERE ended_at IS NOT NULL": "1",
 				"SELECT count(*) FROM mine": "12",
 				"SELECT count(*) FROM sqlite_schema WHERE name IN ('my_index', 'by_type')":                                         "2",
@@ -176,7 +179,7 @@ func TestAnArchiveOfAnEarlierVersionIsBroughtToTheColumnsOfToday(t *testing.T) {
 					t.Errorf("%s is %s, expected %s", question, got, want)
 				}
 			}
-			change(t, path, "DROP VIEW mine; DROP VIEW types; DROP VIEW of_messages; DROP INDEX my_index; DROP INDEX by_type")
+			change(t, path, "DROP VIEW mine; DROP VIEW types; DROP VIEW of_messages; DROP INDEX my_index; DROP INDEX conversations_mine; DROP INDEX by_type")
 			fresh := filepath.Join(t.TempDir(), "fresh.sqlite")
 			update(t, fresh, bot, pages(t, raws...), okchat.ListOptions{}, false)
 			const schema = `SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'archive'

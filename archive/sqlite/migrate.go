@@ -83,7 +83,7 @@ func (a *Archive) migrate(ctx context.Context) error {
 // rebuild makes a table anew, as SQLite cannot change the definition of raw, and indexes that somebody has made on it.
 func (a *Archive) rebuild(ctx context.Context, r *rows, there []string) error {
 	statements, err := a.names(ctx, `SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?1 AND sql IS NOT NULL
-		AND name NOT LIKE ?1 || '\_%' ESCAPE '\' AND (?2 OR sql NOT LIKE '%last_seen%')`, r.name, slices.Contains(r.names(), "last_seen"))
+		AND instr(?3, ' ' || name || ' ON ') = 0 AND (?2 OR sql NOT LIKE '%last_seen%')`, r.name, slices.Contains(r.names(), "last_seen"), indexes)
 	if err != nil {
 		return err
 	}
@@ -100,8 +100,9 @@ func (a *Archive) rebuild(ctx context.Context, r *rows, there []string) error {
 		}
 	}
 	list := strings.Join(into, ", ")
-	copying := fmt.Sprintf("INSERT INTO %s (%s, verbatim) SELECT %[2]s, nullif(raw, %s) FROM (SELECT %s, raw FROM old_%[1]s) ORDER BY n",
-		r.name, list, r.columns().RawSQL(r.names()), strings.Join(old, ", "))
+	// As column.Row.Rebuilds, which knows that no text with NUL is computed.
+	copying := fmt.Sprintf(`INSERT INTO %s (%s, verbatim) SELECT %[2]s, CASE WHEN instr(raw, '\u0000') THEN raw ELSE nullif(raw, %s) END
+		FROM (SELECT %s, raw FROM old_%[1]s) ORDER BY n`, r.name, list, r.columns().RawSQL(r.names()), strings.Join(old, ", "))
 	statements = append([]string{
 		fmt.Sprintf("ALTER TABLE %s RENAME TO old_%[1]s", r.name), r.definition(true, r.names()), copying, "DROP TABLE old_" + r.name,
 	}, statements...)
