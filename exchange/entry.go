@@ -155,7 +155,9 @@ func (e *entry) finish() error {
 	if err := e.decode(); err != nil {
 		return err
 	}
-	ex.Unread = e.unread()
+	if ex.Unread = e.unread(); ex.ResponseHeader.Get("Non-Authoritative-Reason") != "" { // Chrome's own answer, to go on by https
+		ex.Unread = NoAnswer
+	}
 	return nil
 }
 

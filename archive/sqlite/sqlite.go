@@ -263,7 +263,8 @@ func (a *Archive) create(chatbot, schema string) error {
 // ChatbotID returns whose conversations the archive holds, empty where that is open still.
 func (a *Archive) ChatbotID() string { return a.chatbot }
 
-// Close closes the file. Nothing is left beside it unless another program has it open.
+// Close closes the file. Nothing is left beside it unless another program has it open. It waits for what reads the archive, and so must
+// not be called within a range over it; nothing else may be called behind it.
 func (a *Archive) Close() error {
 	var err error
 	for _, stmt := range a.statements {

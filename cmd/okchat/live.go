@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,8 +74,12 @@ func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *co
 	}()
 	n := 0
 	var ids []string
+	var listing error
 	for page, err := range from.client.Pages(ctx, from.chatbot, okchat.ListOptions{Limit: f.limit, State: okchat.ConversationState(f.state)}) {
-		if err != nil {
+		if _, broken := errors.AsType[*okchat.ContractError](err); broken {
+			listing = err
+			break
+		} else if err != nil {
 			return nil, err
 		}
 		for _, conv := range page.Items[:min(len(page.Items), f.conversations-len(ids))] {
@@ -104,7 +109,7 @@ func (f *walkFlags) walk(ctx context.Context, std streams, command string, c *co
 	}
 	_, err = from.client.Chatbots(ctx, okchat.CallOptions{})
 	try(err)
-	return nil, ctx.Err()
+	return nil, cmp.Or(ctx.Err(), listing)
 }
 
 // looked counts the answers that were checked, by the name of the operation.

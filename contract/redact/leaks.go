@@ -207,6 +207,11 @@ func (l *leaks) body(doc *spec.Validation, shareable bool) {
 		if n.Name != "" && !l.contract.Compiled().Knows(n.Name) {
 			l.text("", n.Name, int(n.Key), 0)
 		}
+		if s == nil && n.Kind == jsontree.Object {
+			if name, value := n.Member("name"), n.Member("value"); name != nil && value != nil && value.Kind == jsontree.String {
+				l.pair(name.Text, value.Text, value.Pointer(), int(value.Start))
+			}
+		}
 		name := nameOf(n)
 		if n.Kind != jsontree.String && !(n.Kind&jsontree.Number != 0 && s == nil && namesOneOf(name, passwords)) || n.Text == "" {
 			continue
@@ -267,6 +272,7 @@ func (l *leaks) text(pointer, s string, offset, depth int) {
 	for _, code := range codesIn(s) {
 		l.add(code, pointer, "one", offset)
 	}
+	l.keyLines(pointer, s, offset)
 	if depth == maxWrapped {
 		return
 	}
@@ -296,6 +302,28 @@ func (l *leaks) text(pointer, s string, offset, depth int) {
 	}
 	if plain := fromBase64(s); plain != "" {
 		l.text(pointer, plain, offset, depth+1)
+	}
+}
+
+// keyLines looks for the header of a key with a value behind it in a text: a line of headers, or a call of curl.
+func (l *leaks) keyLines(pointer, s string, offset int) {
+	for _, name := range l.contract.Compiled().Keys {
+		for rest := s; ; {
+			i := strings.IndexAny(rest, ":=")
+			if i < 0 {
+				break
+			}
+			before := strings.TrimRight(rest[:i], `"' `)
+			rest = rest[i+1:]
+			if len(before) < len(name) || !strings.EqualFold(before[len(before)-len(name):], name) {
+				continue
+			}
+			value := strings.TrimLeft(rest[:min(len(rest), 200)], `"' `)
+			if end := strings.IndexAny(value, "\"' \r\n\\"); end >= 0 {
+				value = value[:end]
+			}
+			l.pair(name, value, pointer, offset)
+		}
 	}
 }
 
