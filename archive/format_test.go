@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -204,3 +205,29 @@ func TestOtherParsersReadNoneOneAndManyPages(t *testing.T) {
 }
 
 func intText(n int) string { b, _ := json.Marshal(n); return string(b) }
+
+func TestLinesOfCSVAreThoseOfEncodingCSV(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	pieces := []string{"", "a", "text", " ", ",", `"`, "\n", "\r", "\r\n", "\t", `\.`, `\`, "안녕", "\u00a0", "\u2028", "\ufeff", "\x00", "\xff"}
+	for range 5000 {
+		cells := make([]string, 1+random.IntN(4))
+		for i := range cells {
+			for range random.IntN(4) {
+				cells[i] += pieces[random.IntN(len(pieces))]
+			}
+		}
+		var got, want bytes.Buffer
+		w := &csvWriter{CSVOptions: CSVOptions{Excel: random.IntN(2) == 0}, out: &got, cells: cells}
+		if err := w.write(); err != nil {
+			t.Fatal(err)
+		}
+		stock := csv.NewWriter(&want)
+		stock.UseCRLF = w.Excel
+		if err := stock.Write(cells); err != nil {
+			t.Fatal(err)
+		}
+		if stock.Flush(); got.String() != want.String() {
+			t.Errorf("the cells %q are the line %q, expected %q", cells, &got, &want)
+		}
+	}
+}

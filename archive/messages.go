@@ -252,7 +252,7 @@ type csvTranscript struct {
 }
 
 func (c *csvTranscript) begin(conv *okchat.Conversation) error {
-	c.to(&c.lines)
+	c.out = &c.lines
 	return c.fill(0, conv)
 }
 
@@ -261,13 +261,12 @@ func (c *csvTranscript) add(m *okchat.Message) error {
 	if err := c.fill(len(column.Conversations().Columns), m); err != nil {
 		return err
 	}
-	return c.out.Write(c.cells)
+	return c.write()
 }
 
 func (c *csvTranscript) end(bool) []byte {
 	if c.messages == 0 {
-		_ = c.out.Write(c.cells) // a bytes.Buffer takes all
+		_ = c.write() // a bytes.Buffer takes all
 	}
-	c.out.Flush()
 	return c.lines.Bytes()
 }

@@ -310,6 +310,11 @@ func (c *Column) value(fields reflect.Value, sent json.RawMessage) Value {
 	if c.read == nil {
 		return Value{Text: string(fastjson.AppendCompact(nil, sent))}
 	}
+	if c.Time {
+		if text, ok := utcText(sent); ok {
+			return Value{Text: text}
+		}
+	}
 	field := fields.Field(c.field)
 	if field.Kind() == reflect.Pointer {
 		if field.IsNil() {
@@ -344,6 +349,21 @@ func Raw(item Item) (json.RawMessage, error) {
 
 // TimeLayout is RFC 3339 in UTC with a fraction of fixed width, so that times sort as text.
 const TimeLayout = "2006-01-02T15:04:05.000000Z"
+
+// utcText returns what [FormatTime] makes of a time in JSON that was decoded, without a look at the calendar, if it is in UTC.
+func utcText(sent []byte) (text string, ok bool) {
+	local, ok := bytes.CutSuffix(sent, []byte(`+00:00"`))
+	if !ok {
+		local, ok = bytes.CutSuffix(sent, []byte(`Z"`))
+	}
+	const seconds = len(`"2006-01-02T15:04:05`)
+	if !ok || len(local) < seconds || len(local) > seconds && local[seconds] != '.' || bytes.IndexByte(local, '\\') >= 0 {
+		return "", false
+	}
+	utc := [len(TimeLayout)]byte([]byte("0000-00-00T00:00:00.000000Z"))
+	copy(utc[:len(TimeLayout)-1], local[1:])
+	return string(utc[:]), true
+}
 
 // FormatTime formats t, of the years 0 to 9999, by [TimeLayout], in a third of the time that [time.Time.Format] takes.
 func FormatTime(t time.Time) string {

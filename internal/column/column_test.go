@@ -157,3 +157,24 @@ func TestTimesAreFormattedAsThePackageTimeDoes(t *testing.T) {
 		}
 	}
 }
+
+func TestTimesInUTCAreTakenAsTheyCame(t *testing.T) {
+	for sent, taken := range map[string]bool{
+		`"2025-03-07T04:56:09.200005+00:00"`: true, `"2025-03-07T04:56:09+00:00"`: true, `"2025-03-07T04:56:09Z"`: true, `"2025-03-07T04:56:09.2Z"`: true,
+		`"2025-03-07T04:56:09.123456789Z"`: true, `"2024-02-29T04:56:09.0000019+00:00"`: true,
+		`"2025-03-07T04:56:09.2+09:00"`: false, `"2025-03-07T04:56:09.2-00:00"`: false, `"2025-03-07T04:56:09\u002e2Z"`: false, `"2025-03-07T04:56\u003a09Z"`: false,
+	} {
+		var text string
+		if err := json.Unmarshal([]byte(sent), &text); err != nil {
+			t.Fatal(err)
+		}
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := utcText([]byte(sent))
+		if ok != taken || ok && got != FormatTime(at) {
+			t.Errorf("%s is %q, %v, expected %s", sent, got, ok, FormatTime(at))
+		}
+	}
+}
