@@ -63,18 +63,14 @@ func (c *csvWriter) write() error {
 			continue
 		}
 		c.line = append(c.line, '"')
-		for i := range len(cell) {
-			switch b := cell[i]; {
-			case b == '"':
-				c.line = append(c.line, `""`...)
-			case b == '\n' && c.Excel:
-				c.line = append(c.line, "\r\n"...)
-			case b == '\r' && c.Excel:
-			default:
-				c.line = append(c.line, b)
-			}
+		if c.Excel {
+			cell = crlf.Replace(cell)
 		}
-		c.line = append(c.line, '"')
+		for at := strings.IndexByte(cell, '"'); at >= 0; at = strings.IndexByte(cell, '"') {
+			c.line = append(append(c.line, cell[:at]...), `""`...)
+			cell = cell[at+1:]
+		}
+		c.line = append(append(c.line, cell...), '"')
 	}
 	if c.Excel {
 		c.line = append(c.line, '\r')
@@ -84,14 +80,17 @@ func (c *csvWriter) write() error {
 	return err
 }
 
+// crlf makes the ends of lines those of Windows.
+var crlf = strings.NewReplacer("\r", "", "\n", "\r\n")
+
 // needsQuotes reports whether a reader would take the text for something else without quotes: one of several cells or lines, one
 // without the space that it begins with, or the end of the data that PostgreSQL knows.
 func needsQuotes(cell string) bool {
 	if cell == "" {
 		return false
 	}
-	for i := range len(cell) {
-		if b := cell[i]; b == ',' || b == '"' || b == '\n' || b == '\r' {
+	for _, b := range []byte(",\"\n\r") {
+		if strings.IndexByte(cell, b) >= 0 {
 			return true
 		}
 	}
