@@ -478,3 +478,18 @@ func TestAWaitForAnotherProgramEndsWithTheContextOrInTime(t *testing.T) {
 		t.Errorf("afterwards it ended with %v", err)
 	}
 }
+
+// An export adds the column raw to tables that are full, and indexes at its end; an update has raw from the beginning.
+func TestAnExportAndAnUpdateMakeTheSameSchema(t *testing.T) {
+	srv, client := serve(t, okchattest.Synthetic(1, 15))
+	dir := t.TempDir()
+	exported, updated := filepath.Join(dir, "exported.sqlite"), filepath.Join(dir, "updated.sqlite")
+	if _, err := Export(t.Context(), exported, srv.ChatbotID, client, okchat.ListOptions{}, ExportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	update(t, updated, srv.ChatbotID, client, okchat.ListOptions{}, false)
+	const schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
+	if got, want := one(t, exported, schema), one(t, updated, schema); got != want {
+		t.Errorf("an export has\n%s\nexpected what an update has:\n%s", got, want)
+	}
+}
