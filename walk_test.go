@@ -19,12 +19,12 @@ import (
 	"github.com/okchat/okchat-go/okchattest"
 )
 
-var walksFlag = flag.Int("walks", 10_000, "random walks of the property test, a twentieth of them with -short")
+var walksFlag = flag.Int("walks", 4000, "random walks of the property test, an eighth of them with -short")
 
 // walks returns how many random walks are tried.
 func walks() int {
 	if testing.Short() {
-		return *walksFlag / 20
+		return *walksFlag / 8
 	}
 	return *walksFlag
 }
