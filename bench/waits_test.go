@@ -53,7 +53,7 @@ func BenchmarkStart(b *testing.B) {
 					return c, err
 				}},
 			)
-			r.claim(wall, ours, limit, 1)
+			r.show(wall, ours, limit, 1)
 		})
 	}
 }
@@ -95,7 +95,7 @@ func BenchmarkExportAgainstTheClient(b *testing.B) {
 			return work(1, func() error { return walk(client, n, okchatgo.ListOptions{Limit: 100, ReadAhead: 4}) })
 		}},
 	)
-	r.claim(wall, ours, limit, 1/1.2)
+	r.show(wall, ours, limit, 1/1.2)
 	r.show(cpu, ours, limit, 1/1.2)
 }
 
@@ -126,7 +126,7 @@ func BenchmarkServeCPU(b *testing.B) {
 		}}
 	}
 	r := pair(b, "serve a page of ten", rounds(15, 9), busy(ours, server), busy(static, plain))
-	r.claim(cpu, ours, static, 0.7)
+	r.show(cpu, ours, static, 0.7)
 }
 
 // BenchmarkSize builds the command stripped, and holds its size to a bound.
