@@ -108,23 +108,21 @@ func WithLogger(l *slog.Logger) Option {
 			return errors.New("okchat: the logger is nil")
 		}
 		// A function, so that package slog is linked only into programs that call WithLogger.
-		c.log = func(ctx context.Context, info TryInfo) { logTry(ctx, l, info) }
+		c.log = func(ctx context.Context, info TryInfo) {
+			level, attrs := slog.LevelDebug, []slog.Attr{
+				slog.String("operation", info.Operation),
+				slog.Int("page", info.Page),
+				slog.Int("try", info.Try),
+				slog.Int("status", info.StatusCode),
+				slog.Int("bytes", info.Bytes),
+				slog.Duration("duration", info.Duration),
+			}
+			if info.Err != nil {
+				level = slog.LevelWarn
+				attrs = append(attrs, slog.String("reason", info.Reason), slog.Bool("retry", info.Retry), slog.Duration("delay", info.Delay))
+			}
+			l.LogAttrs(ctx, level, "okchat: request", attrs...)
+		}
 		return nil
 	}
-}
-
-func logTry(ctx context.Context, l *slog.Logger, info TryInfo) {
-	level, attrs := slog.LevelDebug, []slog.Attr{
-		slog.String("operation", info.Operation),
-		slog.Int("page", info.Page),
-		slog.Int("try", info.Try),
-		slog.Int("status", info.StatusCode),
-		slog.Int("bytes", info.Bytes),
-		slog.Duration("duration", info.Duration),
-	}
-	if info.Err != nil {
-		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("reason", info.Reason), slog.Bool("retry", info.Retry), slog.Duration("delay", info.Delay))
-	}
-	l.LogAttrs(ctx, level, "okchat: request", attrs...)
 }

@@ -65,16 +65,16 @@ func (e escaping) read(s string) (byte, int) {
 // the key stays one if it is interspersed with it.
 func (k secret) scrubAs(s string, e escaping) string {
 	key := strings.ToLower(k.reveal())
-	var lowered []byte     // the characters, in lower case
+	var characters []byte
 	var begins, ends []int // where in s each of them stands
 	for i := 0; i < len(s); {
 		c, n := e.read(s[i:])
 		if c >= ' ' && c <= '~' {
-			lowered, begins, ends = append(lowered, lower(c)), append(begins, i), append(ends, i+n)
+			characters, begins, ends = append(characters, c), append(begins, i), append(ends, i+n)
 		}
 		i += n
 	}
-	text := string(lowered)
+	text := strings.ToLower(string(characters))
 	var clean strings.Builder
 	kept := 0 // what stands before is written
 	for from := 0; ; {
@@ -94,13 +94,6 @@ func (k secret) scrubAs(s string, e escaping) string {
 
 func isWord(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c == '_' || c == '-'
-}
-
-func lower(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }
 
 // scrubError returns err itself where its text is clean, so that errors.Is and As go on working.
