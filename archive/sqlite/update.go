@@ -365,7 +365,7 @@ func (r *run) storeOne(it item) (sure bool, err error) {
 	return !there.unsure, r.index.after(there.n, r.row.Get(conversationRows.text))
 }
 
-// note notes that the run has seen the conversations of the page. What a run that began later has seen stays.
+// note stores in the table sightings that the run has seen the conversations of the pages, as ranges of rows. What a run that began later has seen stays.
 func (r *run) note() error {
 	slices.Sort(r.seen)
 	for seen := r.seen; len(seen) > 0; {
@@ -393,7 +393,7 @@ func (r *run) note() error {
 func (r *run) keep(id string, values []any) error {
 	arguments := []any{id, r.started}
 	for _, c := range column.History() {
-		arguments = append(arguments, values[1+column.Conversations().Place(c.Name)])
+		arguments = append(arguments, values[1+column.Conversations().Place(c.Name)]) // behind the fingerprint
 	}
 	_, err := r.archive.do(remember(), arguments...)
 	return err
