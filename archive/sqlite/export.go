@@ -95,8 +95,7 @@ func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Sourc
 	}
 	result, err = a.Update(ctx, from, list, false)
 	if err = keep(err); err == nil {
-		_, err = a.conn.ExecContext(ctx, uniqueIDs) // which messages refer to
-		err = a.explain(err)
+		err = a.explain(a.makeUnique(ctx, &result))
 	}
 	if err == nil && opts.Messages != nil {
 		result.Messages, err = a.UpdateMessages(ctx, okchat.ListOptions{}, archive.Filter{}, *opts.Messages)
@@ -109,6 +108,23 @@ func (a *Archive) fill(ctx context.Context, chatbotID string, from archive.Sourc
 		err = a.explain(err)
 	}
 	return result, ended, err
+}
+
+// makeUnique makes the index of ids, which messages refer to. Of a conversation that came again, further down than the walk remembers,
+// the row stays that came last.
+func (a *Archive) makeUnique(ctx context.Context, result *Result) error {
+	_, err := a.conn.ExecContext(ctx, uniqueIDs)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	removed, err := a.conn.ExecContext(ctx, "DELETE FROM conversations WHERE n NOT IN (SELECT max(n) FROM conversations GROUP BY id)")
+	if err != nil {
+		return err
+	}
+	again, _ := removed.RowsAffected()
+	result.Added -= int(again)
+	_, err = a.conn.ExecContext(ctx, uniqueIDs)
+	return err
 }
 
 // replace puts file in the place of the one at path, together with the log that a program left beside the old one: SQLite

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -491,5 +492,15 @@ func TestAnExportAndAnUpdateMakeTheSameSchema(t *testing.T) {
 	const schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
 	if got, want := one(t, exported, schema), one(t, updated, schema); got != want {
 		t.Errorf("an export has\n%s\nexpected what an update has:\n%s", got, want)
+	}
+}
+
+func TestAConversationThatComesAgainIsExportedOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.sqlite")
+	first, again := conversation(`"state":"open"`), conversation(`"state":"closed"`)
+	other := strings.Replace(first, "00000000000a", "00000000000b", 1)
+	result, err := Export(t.Context(), path, bot, pages(t, first, other, again), okchat.ListOptions{}, ExportOptions{})
+	if got := one(t, path, "SELECT group_concat(state) FROM (SELECT state FROM conversations ORDER BY id)"); err != nil || result.Added != 2 || got != "closed,open" {
+		t.Errorf("%+v, %v, and the states %s; expected 2 conversations, and of the one that came again what came last", result, err, got)
 	}
 }
