@@ -97,7 +97,7 @@ try {
       console.log('NOT CHECKED: Arabic text in the viewer, as there is no sqlite3');
     }
   };
-  sqlite(`UPDATE messages SET raw = json_set(raw, '$.content', 'مرحبا بكم <script>x</script>') WHERE n = (SELECT min(n) FROM messages)`);
+  sqlite(`UPDATE messages SET verbatim = json_set(raw, '$.content', 'مرحبا بكم <script>x</script>') WHERE n = (SELECT min(n) FROM messages)`);
   const viewer = spawn(okchat, ['view', archive], { stdio: ['ignore', 'ignore', 'pipe'] });
   try {
     const address = await new Promise((found) => createInterface(viewer.stderr).on('line', (line) => found(line.match(/http:\S+/)[0])));
