@@ -86,8 +86,13 @@ func TestBodiesAreBounded(t *testing.T) {
 			if !errors.As(err, &broken) || broken.Where != "body" || !strings.Contains(broken.Expected, fmt.Sprint(limit)) {
 				t.Errorf("error %v", err)
 			}
-			// All that was ever allocated bounds what was held at once.
-			if grown := after.TotalAlloc - before.TotalAlloc; grown >= 3*limit {
+			// All that was ever allocated bounds what was held at once. Under the race detector, for which -short stands here, a buffer
+			// that grows is allocated twice.
+			most := uint64(3 * limit)
+			if testing.Short() {
+				most *= 2
+			}
+			if grown := after.TotalAlloc - before.TotalAlloc; grown >= most {
 				t.Errorf("%d bytes were allocated for a limit of %d", grown, limit)
 			}
 		})
