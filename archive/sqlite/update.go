@@ -30,10 +30,10 @@ type Result struct {
 	Messages MessageResult
 }
 
-// Update brings the archive up to date: conversations that are new or changed, one transaction for the pages that have come since
-// the last one. The earlier values of
-// a changed one go into the table changes; another order of members, white space and the case of a UUID are no change. After
-// a walk that ended without an error, a conversation that it did not bring is marked with gone_at; nothing is ever deleted.
+// Update brings the archive up to date: conversations that are new or changed, in one transaction for the pages that have come since
+// the last one. What had come before ctx ended is stored all the same, for two seconds at most. The earlier values of a changed one
+// go into the table changes; another order of members, white space and the case of a UUID are no change. After a walk that ended
+// without an error, a conversation that it did not bring is marked with gone_at; nothing is ever deleted.
 // One that comes back loses the mark. With opts.State nothing is marked, with opts.CreatedAfter only what is newer.
 //
 // With newOnly the run ends at the first page that holds nothing unknown, which in a list that is newest first has
